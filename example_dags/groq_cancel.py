@@ -1,0 +1,24 @@
+"""How do I cancel a batch from another task?"""
+
+from __future__ import annotations
+
+from airflow.sdk import DAG
+
+from airflow_provider_groq.operators.batch import GroqCancelBatchOperator, GroqCreateBatchOperator
+
+with DAG("groq_cancel", tags=["groq"]):
+    create = GroqCreateBatchOperator(
+        task_id="create",
+        requests=[
+            {
+                "custom_id": "poem",
+                "body": {
+                    "model": "llama-3.1-8b-instant",
+                    "messages": [{"role": "user", "content": "Write a poem about changing one's mind."}],
+                },
+            }
+        ],
+        wait_for_completion=False,
+    )
+
+    GroqCancelBatchOperator(task_id="cancel", batch_id=create.output, wait_for_completion=True)

@@ -1,0 +1,1 @@
+"""Groq's Files and Batch API over HTTP. Knows nothing of Airflow."""

@@ -1,0 +1,147 @@
+"""How an answer is read: a value of the call's type, or the right error."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, BinaryIO, TypeVar
+
+import httpx
+from pydantic import ValidationError
+
+from airflow_provider_groq.api.calls import Call
+from airflow_provider_groq.api.retry import read_retry_after
+from airflow_provider_groq.api.settings import Settings
+from airflow_provider_groq.exceptions import (
+    API_ERRORS,
+    GroqAPIError,
+    GroqError,
+    GroqResponseError,
+    GroqTransportError,
+)
+
+T = TypeVar("T")
+
+MAX_BYTES = 16 << 20
+"""The largest answer that is read into memory; Groq's largest, 200 batches, is a hundredth of it."""
+
+NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+
+ADVICE = {
+    401: "Check the API key (password) of the connection.",
+    403: "Check that the key's plan includes the Batch API and that the batch or file is of the same account.",
+    404: "Check the id, and that the connection's key is of the account that made it.",
+}
+
+
+class Body:
+    """Gathers an answer's body, up to `MAX_BYTES`."""
+
+    def __init__(self, call: Call[Any]) -> None:
+        self._call = call
+        self._chunks: list[bytes] = []
+        self._size = 0
+
+    def add(self, chunk: bytes) -> None:
+        """Take one more chunk."""
+        self._size += len(chunk)
+        if self._size > MAX_BYTES:
+            raise GroqResponseError(f"{self._call} was answered with more than {MAX_BYTES:,} bytes; gave up.")
+        self._chunks.append(chunk)
+
+    @property
+    def value(self) -> bytes:
+        """All of it."""
+        return b"".join(self._chunks)
+
+
+class Resume:
+    """Writes to an open file what it does not have yet, when the same content comes again from its beginning."""
+
+    def __init__(self, sink: BinaryIO) -> None:
+        self._sink = sink
+        self._position = 0
+        self.written = 0
+
+    def rewind(self) -> None:
+        """The content begins again."""
+        self._position = 0
+
+    def write(self, chunk: bytes) -> None:
+        """Take the next chunk of the content."""
+        new = chunk[max(0, self.written - self._position) :]
+        self._position += len(chunk)
+        if new:
+            self._sink.write(new)
+            self.written += len(new)
+
+
+def read(call: Call[T], response: httpx.Response, body: bytes, settings: Settings) -> T:
+    """The value that an answer carries.
+
+    Raises:
+        GroqAPIError: Groq answered with an error.
+        GroqResponseError: The answer is not Groq's.
+    """
+    if response.is_redirect:
+        raise GroqResponseError(
+            f"{call} was answered with a redirect to {response.headers['location']!r}. Redirects are not "
+            "followed, since the key must not go elsewhere: set the base URL (host) of the connection right."
+        )
+    if not response.is_success:
+        raise _api_error(call, response, body, settings)
+    try:
+        return call.answer(body)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise GroqResponseError(
+            f"{call} was answered with {response.status_code}, but the body is not Groq's "
+            f"({where + ': ' if where else ''}{first['msg']}). It is {_described(response, body)}. "
+            "Is a proxy in between, or the base URL (host) of the connection another server's?"
+        ) from None
+
+
+def transport_error(call: Call[Any], error: Exception) -> GroqError:
+    """The error for a request that got no whole answer."""
+    if isinstance(error, httpx.DecodingError):
+        return GroqResponseError(f"{call} was answered with a body that cannot be decompressed: {error}.")
+    sent = not isinstance(error, NOT_SENT)
+    what = "got no whole answer" if sent else "could not be sent"
+    return GroqTransportError(f"{call} {what}: {type(error).__name__}: {error or 'no details'}.", sent=sent)
+
+
+def _api_error(call: Call[Any], response: httpx.Response, body: bytes, settings: Settings) -> GroqAPIError:
+    status = response.status_code
+    details = _error_details(body)
+    message = str(details.get("message") or "") or f"no Groq error body, but {_described(response, body)}"
+    code = str(details.get("code") or "")
+    advice = ADVICE.get(status, "")
+    text = f"{call} was answered with {status}{f' {code}' if code else ''}: {message} {advice}".rstrip()
+    return API_ERRORS.get(status, GroqAPIError)(
+        settings.without_key(text),
+        status_code=status,
+        type=str(details.get("type") or ""),
+        code=code,
+        retry_after=read_retry_after(response.headers.get("retry-after")),
+    )
+
+
+def _error_details(body: bytes) -> dict[str, Any]:
+    """Groq's ``error`` object, or what a gateway sends in its place."""
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(value, dict):
+        return {}
+    error = value.get("error")
+    if isinstance(error, dict):
+        return error
+    message = error or value.get("message") or value.get("detail")
+    return {"message": message if isinstance(message, str) else json.dumps(message)} if message else {}
+
+
+def _described(response: httpx.Response, body: bytes) -> str:
+    kind = response.headers.get("content-type", "of no type").split(";")[0]
+    text = " ".join(body[:200].decode("utf-8", "replace").split())
+    return f"{kind}, {len(body):,} bytes" + (f", beginning {text[:80]!r}" if text else "")

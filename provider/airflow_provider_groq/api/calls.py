@@ -1,0 +1,154 @@
+"""One pure function for each of Groq's endpoints, each giving a `Call` that a client can send."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import Any, BinaryIO, Generic, TypeVar
+from urllib.parse import quote
+
+from airflow_provider_groq.api.models import Batch, DeletedFile, File, LanguageModel, Page
+from airflow_provider_groq.exceptions import GroqInputError
+
+T = TypeVar("T")
+
+MAX_IDS = 200
+"""How many batches one request may ask for."""
+
+
+@dataclass(frozen=True, slots=True)
+class Upload:
+    """A file to send.
+
+    Attributes:
+        filename: The name that Groq shows for it.
+        open: Gives the content, open at its beginning, once for each time that it is sent.
+    """
+
+    filename: str
+    open: Callable[[], AbstractContextManager[BinaryIO]]
+
+
+@dataclass(frozen=True, slots=True)
+class Call(Generic[T]):
+    """A request to Groq, and the form of its answer.
+
+    Attributes:
+        method: The HTTP method.
+        path: The path below ``/openai/v1``.
+        answer: What reads the answer's body.
+        params: The query.
+        json: The body, where there is one.
+        upload: The file to send, where there is one.
+        raw: Whether the answer is a file's bytes.
+        repeatable: Whether it does no harm to send the call again when its answer was lost.
+    """
+
+    method: str
+    path: str
+    answer: Callable[[bytes], T]
+    params: tuple[tuple[str, str], ...] = ()
+    json: Mapping[str, Any] | None = None
+    upload: Upload | None = None
+    raw: bool = False
+    repeatable: bool = True
+
+    def __str__(self) -> str:
+        return f"{self.method} {self.path}"
+
+
+def upload_file(upload: Upload) -> Call[File]:
+    """Store a JSONL file of requests."""
+    return Call("POST", "/files", File.model_validate_json, upload=upload)
+
+
+def get_file(file_id: str) -> Call[File]:
+    """Ask what is known of a file."""
+    return Call("GET", f"/files/{_segment(file_id, 'file_id')}", File.model_validate_json)
+
+
+def list_files() -> Call[Page[File]]:
+    """List the files of the key's account."""
+    return Call("GET", "/files", _files)
+
+
+def delete_file(file_id: str) -> Call[DeletedFile]:
+    """Delete a file."""
+    return Call("DELETE", f"/files/{_segment(file_id, 'file_id')}", DeletedFile.model_validate_json)
+
+
+def file_content(file_id: str) -> Call[bytes]:
+    """Ask for a file's bytes; to be streamed with a client's ``download``."""
+    return Call("GET", f"/files/{_segment(file_id, 'file_id')}/content", bytes, raw=True)
+
+
+def create_batch(
+    input_file_id: str,
+    *,
+    endpoint: str,
+    completion_window: str,
+    metadata: Mapping[str, str] | None = None,
+) -> Call[Batch]:
+    """Begin to work on an uploaded file. The one call that costs money, so never sent twice unasked."""
+    body = {
+        "input_file_id": input_file_id,
+        "endpoint": endpoint,
+        "completion_window": completion_window,
+        "metadata": dict(metadata) if metadata else None,
+    }
+    return Call("POST", "/batches", Batch.model_validate_json, json=body, repeatable=False)
+
+
+def get_batch(batch_id: str) -> Call[Batch]:
+    """Ask for one batch."""
+    return Call("GET", f"/batches/{_segment(batch_id, 'batch_id')}", Batch.model_validate_json)
+
+
+def get_batches(batch_ids: Iterable[str]) -> list[Call[Page[Batch]]]:
+    """Ask for many batches, `MAX_IDS` in each call."""
+    params = [("id", batch_id) for batch_id in dict.fromkeys(batch_ids)]
+    return [
+        Call("GET", "/batches", _batches, params=tuple(params[start : start + MAX_IDS]))
+        for start in range(0, len(params), MAX_IDS)
+    ]
+
+
+def list_batches(cursor: str | None = None, *, after: str | None = None) -> Call[Page[Batch]]:
+    """Ask for one page of the account's batches, newest first.
+
+    Args:
+        cursor: Groq's ``paging.next_cursor`` of the page before.
+        after: The last batch id of the page before, for gateways that page as OpenAI does.
+    """
+    params = [("cursor", cursor), ("after", after)]
+    return Call("GET", "/batches", _batches, params=tuple((k, v) for k, v in params if v))
+
+
+def cancel_batch(batch_id: str) -> Call[Batch]:
+    """Ask for a batch to be cancelled; it may stay ``cancelling`` for up to 10 minutes."""
+    return Call("POST", f"/batches/{_segment(batch_id, 'batch_id')}/cancel", Batch.model_validate_json)
+
+
+def list_models() -> Call[Page[LanguageModel]]:
+    """List the models; free of charge, so good for a connection test."""
+    return Call("GET", "/models", _models)
+
+
+def _batches(body: bytes) -> Page[Batch]:
+    return Page[Batch].model_validate_json(body)
+
+
+def _files(body: bytes) -> Page[File]:
+    return Page[File].model_validate_json(body)
+
+
+def _models(body: bytes) -> Page[LanguageModel]:
+    return Page[LanguageModel].model_validate_json(body)
+
+
+def _segment(value: str, name: str) -> str:
+    """An id as one path segment, so that no id can name another endpoint."""
+    if not isinstance(value, str) or not value.strip() or value in {".", ".."}:
+        raise GroqInputError(f"{name} must be the id of one at Groq, but is {value!r}.")
+    return quote(value, safe="")

@@ -1,0 +1,222 @@
+"""The clients that send calls: `GroqClient` waits for the answer, `AsyncGroqClient` awaits it.
+
+They differ only in that. What is sent, how an answer is read, and what is tried again stands in
+`calls`, `answers` and `retry`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from contextlib import AbstractContextManager, aclosing, closing, contextmanager, nullcontext
+from typing import Any, BinaryIO, Self, TypeVar
+
+import httpx
+import tenacity
+
+from airflow_provider_groq.api import answers, retry
+from airflow_provider_groq.api.calls import Call
+from airflow_provider_groq.api.settings import Settings
+from airflow_provider_groq.exceptions import GroqError
+
+T = TypeVar("T")
+
+CHUNK = 1 << 18
+
+
+class _Base:
+    """What the two clients share: the settings and how a request is made of a call."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @property
+    def _options(self) -> dict[str, Any]:
+        return {
+            "base_url": self.settings.api_url,
+            "headers": self.settings.headers,
+            "timeout": httpx.Timeout(self.settings.timeout, connect=min(10.0, self.settings.timeout)),
+            "follow_redirects": False,
+        }
+
+    def _retries(self, call: Call[Any], max_retries: int | None) -> dict[str, Any]:
+        return retry.policy(call, self.settings.max_retries if max_retries is None else max_retries)
+
+
+@contextmanager
+def _errors_of(call: Call[Any]) -> Iterator[None]:
+    """Raise what goes wrong while the call is under way as an error of ours."""
+    try:
+        yield
+    except (httpx.HTTPError, httpx.StreamError) as cause:
+        error: GroqError = answers.transport_error(call, cause)
+        raise retry.lost_answer(call, error) or error from cause
+    except GroqError as error:
+        if lost := retry.lost_answer(call, error):
+            raise lost from error
+        raise
+
+
+def _content(call: Call[Any]) -> AbstractContextManager[BinaryIO | None]:
+    return call.upload.open() if call.upload else nullcontext()
+
+
+def _request(client: httpx.Client | httpx.AsyncClient, call: Call[Any], content: BinaryIO | None) -> httpx.Request:
+    form: dict[str, Any] = {}
+    if call.upload:
+        form = {
+            "data": {"purpose": "batch"},
+            "files": {"file": (call.upload.filename, content, "application/jsonl")},
+        }
+    request = client.build_request(call.method, call.path, params=list(call.params), json=call.json, **form)
+    if call.raw:
+        # Compressed content that is cut short can look whole.
+        request.headers["Accept-Encoding"] = "identity"
+    return request
+
+
+class GroqClient(_Base):
+    """Sends calls to Groq and waits for their answers.
+
+    Holds a pool of connections; close it, or use it as a context manager.
+
+    Args:
+        settings: Where Groq is, the key, and the tuning.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._http = httpx.Client(**self._options)
+
+    def send(self, call: Call[T], *, max_retries: int | None = None) -> T:
+        """Send the call, again where that helps and does no harm, and return its answer.
+
+        Args:
+            call: What to send.
+            max_retries: How often to send it again; by default as the settings say.
+
+        Raises:
+            GroqError: As the tree in `exceptions` has it, after the last attempt.
+        """
+        answer: T = tenacity.Retrying(**self._retries(call, max_retries))(self._send_once, call)
+        return answer
+
+    def download(self, call: Call[bytes], sink: BinaryIO) -> int:
+        """Stream the answer of the call into an open file, and return the number of bytes.
+
+        When the connection breaks, the content is asked for again, and what the file has is passed over.
+
+        Raises:
+            GroqError: As for `send`. The file then holds a part.
+        """
+        resume = answers.Resume(sink)
+        tenacity.Retrying(**self._retries(call, None))(self._download_once, call, resume)
+        return resume.written
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._http.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _send_once(self, call: Call[T]) -> T:
+        with _errors_of(call), _content(call) as content:
+            response = self._http.send(_request(self._http, call, content), stream=True)
+            with closing(response):
+                return answers.read(call, response, _whole(call, response), self.settings)
+
+    def _download_once(self, call: Call[bytes], resume: answers.Resume) -> None:
+        resume.rewind()
+        with _errors_of(call):
+            response = self._http.send(_request(self._http, call, None), stream=True)
+            with closing(response):
+                if not response.is_success:
+                    answers.read(call, response, _whole(call, response), self.settings)
+                for chunk in response.iter_bytes(CHUNK):
+                    resume.write(chunk)
+
+
+def _whole(call: Call[Any], response: httpx.Response) -> bytes:
+    body = answers.Body(call)
+    for chunk in response.iter_bytes():
+        body.add(chunk)
+    return body.value
+
+
+class AsyncGroqClient(_Base):
+    """Sends calls to Groq from a coroutine; the same as `GroqClient`, awaited.
+
+    Making one reads certificates from disk: in an event loop, make it in a thread.
+
+    Args:
+        settings: Where Groq is, the key, and the tuning.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        super().__init__(settings)
+        self._http = httpx.AsyncClient(**self._options)
+
+    async def send(self, call: Call[T], *, max_retries: int | None = None) -> T:
+        """Send the call and return its answer, as `GroqClient.send` does."""
+        return await tenacity.AsyncRetrying(**self._retries(call, max_retries))(self._send_once, call)
+
+    async def download(self, call: Call[bytes], sink: BinaryIO) -> int:
+        """Stream the answer of the call into an open file, as `GroqClient.download` does.
+
+        The file is written to in a thread.
+        """
+        resume = answers.Resume(sink)
+        await tenacity.AsyncRetrying(**self._retries(call, None))(self._download_once, call, resume)
+        return resume.written
+
+    async def close(self) -> None:
+        """Close the connections."""
+        await self._http.aclose()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self.close()
+
+    async def _send_once(self, call: Call[T]) -> T:
+        with _errors_of(call), await asyncio.to_thread(_content, call) as content:
+            request = _request(self._http, call, content)
+            if content is not None:
+                request.stream = _InThread(request.stream)
+            response = await self._http.send(request, stream=True)
+            async with aclosing(response):
+                return answers.read(call, response, await _whole_async(call, response), self.settings)
+
+    async def _download_once(self, call: Call[bytes], resume: answers.Resume) -> None:
+        resume.rewind()
+        with _errors_of(call):
+            response = await self._http.send(_request(self._http, call, None), stream=True)
+            async with aclosing(response):
+                if not response.is_success:
+                    answers.read(call, response, await _whole_async(call, response), self.settings)
+                async for chunk in response.aiter_bytes(CHUNK):
+                    await asyncio.to_thread(resume.write, chunk)
+
+
+async def _whole_async(call: Call[Any], response: httpx.Response) -> bytes:
+    body = answers.Body(call)
+    async for chunk in response.aiter_bytes():
+        body.add(chunk)
+    return body.value
+
+
+class _InThread(httpx.AsyncByteStream):
+    """A multipart body whose file is read in a thread, so that the event loop is not held up."""
+
+    def __init__(self, stream: Any) -> None:
+        self._stream = stream
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        chunks: Iterator[bytes] = iter(self._stream)
+        while (chunk := await asyncio.to_thread(next, chunks, None)) is not None:
+            yield chunk

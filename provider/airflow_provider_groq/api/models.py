@@ -1,0 +1,140 @@
+"""What Groq's Files and Batch API sends.
+
+Fields and their forms are those of https://console.groq.com/docs/api-reference (batches, files).
+Where Groq's schema and its examples disagree, or an OpenAI-compatible gateway is known to differ,
+the models read both: nulls, missing keys, empty ids, unknown keys, unknown statuses.
+"""
+
+from __future__ import annotations
+
+from enum import StrEnum
+from typing import Annotated, Any, Generic, TypeVar
+
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
+
+
+class BatchStatus(StrEnum):
+    """The statuses that Groq documents. A batch may carry another one, see `Batch.status`."""
+
+    VALIDATING = "validating"
+    FAILED = "failed"
+    IN_PROGRESS = "in_progress"
+    FINALIZING = "finalizing"
+    COMPLETED = "completed"
+    EXPIRED = "expired"
+    CANCELLING = "cancelling"
+    CANCELLED = "cancelled"
+
+
+TERMINAL = frozenset({BatchStatus.FAILED, BatchStatus.COMPLETED, BatchStatus.EXPIRED, BatchStatus.CANCELLED})
+
+
+class Model(BaseModel):
+    """Base of what Groq sends: immutable, and unknown fields are kept."""
+
+    # Built when first used: the file of a Dag that only names an operator should not wait for it.
+    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
+
+
+def _none_if_empty(value: Any) -> Any:
+    return None if value == "" else value
+
+
+def _error_list(value: Any) -> Any:
+    """Read both shapes of ``errors``: the list object of the SDK and the bare list of the documentation."""
+    if isinstance(value, dict):
+        value = value.get("data")
+    return value or []
+
+
+def _empty_if_none(value: Any) -> Any:
+    return {} if value is None else value
+
+
+Id = Annotated[str | None, BeforeValidator(_none_if_empty)]
+Time = int | None
+
+
+class BatchError(Model):
+    """Why Groq rejected an input file, or one line of it."""
+
+    code: str | None = None
+    message: str | None = None
+    param: str | None = None
+    line: int | None = None
+
+
+class RequestCounts(Model):
+    """How many requests a batch has, and how many of them have succeeded and failed."""
+
+    total: int = 0
+    completed: int = 0
+    failed: int = 0
+
+
+class Batch(Model):
+    """A batch. Times are Unix seconds."""
+
+    id: str = Field(min_length=1)
+    status: str = Field(min_length=1)
+    """One of `BatchStatus`, or whatever else the server says."""
+    created_at: int
+    endpoint: str = ""
+    input_file_id: Id = None
+    completion_window: str | None = None
+    output_file_id: Id = None
+    error_file_id: Id = None
+    errors: Annotated[tuple[BatchError, ...], BeforeValidator(_error_list)] = ()
+    metadata: Annotated[dict[str, str], BeforeValidator(_empty_if_none)] = Field(default_factory=dict)
+    request_counts: Annotated[RequestCounts, BeforeValidator(_empty_if_none)] = RequestCounts()
+    in_progress_at: Time = None
+    finalizing_at: Time = None
+    completed_at: Time = None
+    failed_at: Time = None
+    expires_at: Time = None
+    expired_at: Time = None
+    cancelling_at: Time = None
+    cancelled_at: Time = None
+
+    @property
+    def terminal(self) -> bool:
+        """Whether the batch has ended, well or not."""
+        return self.status in TERMINAL
+
+
+class File(Model):
+    """A file at Groq: an uploaded input (purpose ``batch``) or a result (``batch_output``)."""
+
+    id: str = Field(min_length=1)
+    bytes: int = 0
+    created_at: int = 0
+    filename: str = ""
+    purpose: str = ""
+
+
+class DeletedFile(Model):
+    """The answer to a deletion."""
+
+    id: str
+    deleted: bool
+
+
+class LanguageModel(Model):
+    """A model that the key may use."""
+
+    id: str
+
+
+T = TypeVar("T", bound=Model)
+
+
+class Page(Model, Generic[T]):
+    """One page of a listing."""
+
+    data: tuple[T, ...]
+    next_cursor: Annotated[str | None, BeforeValidator(_none_if_empty)] = Field(
+        default=None, validation_alias=AliasPath("paging", "next_cursor")
+    )
+    """Where the next page begins; None on the last one."""
+    has_more: bool = False
+    """Said instead by gateways that page as OpenAI does, by the last id."""

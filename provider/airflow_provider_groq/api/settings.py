@@ -1,0 +1,113 @@
+"""Where Groq is, the key, and the tuning of a client."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, replace
+from ipaddress import ip_address
+from urllib.parse import urlsplit
+
+from airflow_provider_groq import __version__
+from airflow_provider_groq.exceptions import GroqConnectionError
+
+BASE_URL = "https://api.groq.com"
+API_PATH = "/openai/v1"
+
+MAX_FILE_BYTES = 100_000_000
+"""The largest input file. Groq's batch guide says 200 MB, its API reference 100 MB; the smaller holds."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """What a client needs to know.
+
+    Attributes:
+        api_key: Groq's key; not shown when this is printed.
+        base_url: Scheme and host, with or without ``/openai/v1`` or another path ending in ``/v1``.
+        timeout: Seconds to wait for a connection to take or give the next bytes.
+        max_retries: How often a call is sent again after an error that passes.
+        max_file_bytes: The largest input file that is uploaded.
+        allow_http: Whether plain HTTP may be used to another host than loopback.
+
+    Raises:
+        GroqConnectionError: One of them cannot be used.
+    """
+
+    api_key: str = field(repr=False)
+    base_url: str = BASE_URL
+    timeout: float = 60.0
+    max_retries: int = 5
+    max_file_bytes: int = MAX_FILE_BYTES
+    allow_http: bool = False
+
+    def __post_init__(self) -> None:
+        self._check_key()
+        self._check_url()
+        if not self.timeout > 0:
+            raise GroqConnectionError(f"timeout must be a number of seconds above 0, but is {self.timeout!r}.")
+        if self.max_retries < 0:
+            raise GroqConnectionError(f"max_retries must be 0 or more, but is {self.max_retries!r}.")
+        if self.max_file_bytes <= 0:
+            raise GroqConnectionError(f"max_file_bytes must be above 0, but is {self.max_file_bytes!r}.")
+
+    @property
+    def api_url(self) -> str:
+        """The address that the paths of calls are appended to."""
+        url = self.base_url.rstrip("/")
+        return url if url.endswith("/v1") else url + API_PATH
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """The headers of every request."""
+        return {
+            "Authorization": f"Bearer {self.api_key}",
+            "User-Agent": f"airflow-provider-groq/{__version__}",
+        }
+
+    def hurried(self, timeout: float) -> Settings:
+        """The same with no more patience than `timeout` seconds."""
+        return replace(self, timeout=min(self.timeout, timeout))
+
+    def without_key(self, text: str) -> str:
+        """The text with the key struck out, should a server have echoed it."""
+        return text.replace(self.api_key, "***")
+
+    def _check_key(self) -> None:
+        if not self.api_key:
+            raise GroqConnectionError("There is no API key: put Groq's key into the connection's password.")
+        if not (self.api_key.isascii() and self.api_key.isprintable()) or " " in self.api_key:
+            raise GroqConnectionError(
+                "The API key (the connection's password) holds white space or characters that no key has; "
+                "was more than the key pasted?"
+            )
+
+    def _check_url(self) -> None:
+        try:
+            url = urlsplit(self.base_url)
+            host = url.hostname
+            _ = url.port
+        except ValueError as error:
+            raise GroqConnectionError(f"The base URL (host) {self.base_url!r} is not a URL: {error}.") from None
+        if url.scheme not in {"http", "https"} or not host:
+            raise GroqConnectionError(
+                f"The base URL (host) {self.base_url!r} must begin with https:// and name a host, "
+                f"for example {BASE_URL}."
+            )
+        if url.username or url.password or url.query or url.fragment:
+            raise GroqConnectionError(
+                "The base URL (host) must hold no user, password, query or fragment; the key is the "
+                "connection's password."
+            )
+        if url.scheme == "http" and not self.allow_http and not _is_loopback(host):
+            raise GroqConnectionError(
+                f"The base URL (host) {self.base_url!r} would send the key over plain HTTP to another machine. "
+                'Use https://, or set "allow_http": true in the connection\'s extra.'
+            )
+
+
+def _is_loopback(host: str) -> bool:
+    if host == "localhost":
+        return True
+    try:
+        return ip_address(host).is_loopback
+    except ValueError:
+        return False

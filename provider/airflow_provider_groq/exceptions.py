@@ -1,0 +1,183 @@
+"""Every error of this package.
+
+::
+
+    GroqError
+    ├── GroqConnectionError         the Airflow connection cannot be used as it stands
+    ├── GroqInputError              the requests are wrong; nothing was sent
+    ├── GroqTransportError          no whole answer arrived: refused, reset, cut short, timed out
+    │   └── GroqLostAnswerError     ... to a call that must not be sent twice
+    ├── GroqResponseError           an answer arrived that is not Groq's
+    ├── GroqAPIError                Groq answered with an error
+    │   ├── GroqAuthenticationError     401
+    │   ├── GroqPermissionError         403
+    │   ├── GroqNotFoundError           404
+    │   └── GroqRateLimitError          429
+    └── GroqBatchError              the batch did not end well
+        ├── GroqBatchFailedError        Groq rejected the input file
+        ├── GroqBatchExpiredError       the completion window closed first
+        ├── GroqBatchCancelledError     somebody cancelled it
+        ├── GroqBatchRequestsError      requests in it failed
+        ├── GroqBatchTimeoutError       the wait's deadline passed
+        ├── GroqBatchUnknownError       Groq refuses to say how it stands
+        └── GroqBatchNotEndedError      it is still under way
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+
+class GroqError(Exception):
+    """The root of every error that this package raises on purpose.
+
+    Attributes:
+        retryable: Whether the same call, made again later, can end differently. Operators and
+            sensors raise ``AirflowFailException`` for what no retry can mend.
+    """
+
+    retryable = False
+
+
+class GroqConnectionError(GroqError):
+    """The Airflow connection lacks something or says something that cannot be used."""
+
+
+class GroqInputError(GroqError):
+    """The requests, or what was asked of the batch, are wrong; nothing was sent.
+
+    Attributes:
+        line: The number of the offending line, counted from 1, or None.
+    """
+
+    def __init__(self, message: str, *, line: int | None = None) -> None:
+        super().__init__(message)
+        self.line = line
+
+
+class GroqTransportError(GroqError):
+    """No whole answer arrived: refused, reset, cut short or timed out.
+
+    Attributes:
+        sent: Whether the request may have reached the server.
+    """
+
+    retryable = True
+
+    def __init__(self, message: str, *, sent: bool = True) -> None:
+        super().__init__(message)
+        self.sent = sent
+
+
+class GroqLostAnswerError(GroqTransportError):
+    """The answer to a call that must not be sent twice was lost, so its effect is not known."""
+
+    retryable = False
+
+
+class GroqResponseError(GroqError):
+    """An answer arrived that is not Groq's: a proxy's page, malformed JSON, a redirect."""
+
+    retryable = True
+
+
+class GroqAPIError(GroqError):
+    """Groq answered with an error.
+
+    Attributes:
+        status_code: The HTTP status.
+        type: Groq's ``error.type``, or "".
+        code: Groq's ``error.code``, or "".
+        retry_after: Seconds that the server asked to wait, or None.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        status_code: int,
+        type: str = "",  # noqa: A002 - Groq's name for it
+        code: str = "",
+        retry_after: float | None = None,
+    ) -> None:
+        super().__init__(message)
+        self.status_code = status_code
+        self.type = type
+        self.code = code
+        self.retry_after = retry_after
+
+    @property
+    def retryable(self) -> bool:  # type: ignore[override]
+        """Whether the status is one that passes: 408, 409, 429 and 5xx.
+
+        The list is that of Groq's own client.
+        """
+        return self.status_code in {408, 409, 429} or self.status_code >= 500  # noqa: PLR2004
+
+
+class GroqAuthenticationError(GroqAPIError):
+    """401: the API key is missing, wrong or revoked."""
+
+
+class GroqPermissionError(GroqAPIError):
+    """403: the key is good, but may not do this (a plan without batches, another account's batch)."""
+
+
+class GroqNotFoundError(GroqAPIError):
+    """404: no such batch, file or path for this key."""
+
+
+class GroqRateLimitError(GroqAPIError):
+    """429: too many requests."""
+
+
+class GroqBatchError(GroqError):
+    """A batch did not end well.
+
+    Attributes:
+        batch_id: The batch.
+    """
+
+    def __init__(self, message: str, *, batch_id: str) -> None:
+        super().__init__(message)
+        self.batch_id = batch_id
+
+
+class GroqBatchFailedError(GroqBatchError):
+    """Groq rejected the input file as a whole; nothing ran and nothing is charged."""
+
+
+class GroqBatchExpiredError(GroqBatchError):
+    """The completion window closed before the work was done."""
+
+
+class GroqBatchCancelledError(GroqBatchError):
+    """Somebody cancelled the batch."""
+
+
+class GroqBatchRequestsError(GroqBatchError):
+    """The batch completed, but requests in it failed."""
+
+
+class GroqBatchTimeoutError(GroqBatchError):
+    """The wait's deadline passed while the batch was still under way."""
+
+    retryable = True
+
+
+class GroqBatchUnknownError(GroqBatchError):
+    """Groq refuses to say how the batch stands: the key is refused, or there is no such batch."""
+
+
+class GroqBatchNotEndedError(GroqBatchError):
+    """What was asked needs a batch that has ended, and this one is still under way."""
+
+    retryable = True
+
+
+API_ERRORS: Mapping[int, type[GroqAPIError]] = {
+    401: GroqAuthenticationError,
+    403: GroqPermissionError,
+    404: GroqNotFoundError,
+    429: GroqRateLimitError,
+}

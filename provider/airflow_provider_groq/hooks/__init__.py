@@ -1,0 +1,1 @@
+"""The hook: Groq's endpoints with an Airflow connection's key."""

@@ -1,0 +1,60 @@
+"""How an Airflow connection of type ``groq`` is read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from airflow.providers.common.compat.sdk import Connection
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from airflow_provider_groq.api.settings import BASE_URL, Settings
+from airflow_provider_groq.exceptions import GroqConnectionError
+
+
+class Extra(BaseModel):
+    """The tuning in a connection's ``extra``. What is null or left out is as `Settings` has it."""
+
+    model_config = ConfigDict(extra="ignore", defer_build=True)
+
+    timeout: float | None = None
+    max_retries: int | None = None
+    max_file_bytes: int | None = None
+    allow_http: bool | None = None
+
+
+def settings_of(conn_id: str, connection: Connection, extra: Mapping[str, Any]) -> Settings:
+    """What a connection says, checked.
+
+    Args:
+        conn_id: Its id, for messages.
+        connection: The connection.
+        extra: Its ``extra``, parsed.
+
+    Raises:
+        GroqConnectionError: It cannot be used as it stands; the message names it.
+    """
+    try:
+        tuning = Extra.model_validate(extra).model_dump(exclude_none=True)
+        return Settings(
+            api_key=(connection.password or "").strip(), base_url=_base_url(connection) or BASE_URL, **tuning
+        )
+    except ValidationError as error:
+        first = error.errors(include_url=False)[0]
+        name = ".".join(map(str, first["loc"]))
+        raise GroqConnectionError(
+            f"Connection {conn_id!r}: {name} in extra is {first['input']!r}: {first['msg']}."
+        ) from None
+    except GroqConnectionError as error:
+        raise GroqConnectionError(f"Connection {conn_id!r}: {error}") from None
+
+
+def _base_url(connection: Connection) -> str:
+    """The host as the form takes it, or as Airflow splits a connection URI."""
+    host = (connection.host or "").strip()
+    if not host or "://" in host:
+        return host
+    scheme = connection.schema if connection.schema in {"http", "https"} else None
+    if scheme is None:
+        return host
+    return f"{scheme}://{host}{f':{connection.port}' if connection.port else ''}"

@@ -1,0 +1,220 @@
+"""`GroqHook`: Groq's Files and Batch API with the key of an Airflow connection."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from os import PathLike
+from typing import Any, BinaryIO
+
+from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
+from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, Connection
+
+from airflow_provider_groq.api import calls
+from airflow_provider_groq.api.client import AsyncGroqClient, GroqClient
+from airflow_provider_groq.api.models import Batch, DeletedFile, File, LanguageModel
+from airflow_provider_groq.api.settings import Settings
+from airflow_provider_groq.api.uploads import upload
+from airflow_provider_groq.batches.events import WaitEnd
+from airflow_provider_groq.batches.polling import Poller
+from airflow_provider_groq.batches.requests import check_options
+from airflow_provider_groq.exceptions import GroqError
+from airflow_provider_groq.hooks.connection import settings_of
+
+
+class GroqHook(BaseHook):
+    """Talks to Groq's Files and Batch API.
+
+    Every method raises `GroqError` (see `airflow_provider_groq.exceptions`), after trying again
+    what may be tried again.
+
+    Args:
+        groq_conn_id: The connection of type ``groq``: API key in ``password``, base URL in ``host``,
+            tuning in ``extra`` (``timeout``, ``max_retries``, ``max_file_bytes``, ``allow_http``).
+    """
+
+    conn_name_attr = "groq_conn_id"
+    default_conn_name = "groq_default"
+    conn_type = "groq"
+    hook_name = "Groq"
+
+    def __init__(self, groq_conn_id: str = default_conn_name, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.groq_conn_id = groq_conn_id
+        self._client: GroqClient | None = None
+
+    @classmethod
+    def get_ui_field_behaviour(cls) -> dict[str, Any]:
+        """How the connection form looks below Airflow 3.2, which reads it from the provider metadata."""
+        return {
+            "hidden_fields": ["schema", "port", "login"],
+            "relabeling": {"password": "API Key", "host": "Base URL"},
+            "placeholders": {"host": "https://api.groq.com"},
+        }
+
+    def settings(self) -> Settings:
+        """The connection, read and checked.
+
+        Raises:
+            GroqConnectionError: It cannot be used as it stands.
+        """
+        connection = self.get_connection(self.groq_conn_id)
+        return settings_of(self.groq_conn_id, connection, connection.extra_dejson)
+
+    def get_conn(self) -> GroqClient:
+        """The client, made at the first call and kept until `close`."""
+        if self._client is None:
+            self._client = GroqClient(self.settings())
+        return self._client
+
+    async def get_async_conn(self) -> AsyncGroqClient:
+        """A new client for coroutines, for the caller to close; nothing in it blocks the event loop."""
+        connection = await self._get_connection_async()
+        extra = await get_async_extra_dejson(connection)
+        settings = settings_of(self.groq_conn_id, connection, extra)
+        return await asyncio.to_thread(AsyncGroqClient, settings)
+
+    def close(self) -> None:
+        """Close the client's connections."""
+        if self._client is not None:
+            self._client.close()
+            self._client = None
+
+    def create_batch(
+        self,
+        input_file_id: str,
+        *,
+        endpoint: str = "/v1/chat/completions",
+        completion_window: str = "24h",
+        metadata: Mapping[str, str] | None = None,
+    ) -> Batch:
+        """Begin to work on an uploaded file.
+
+        Args:
+            input_file_id: The file, as `upload_file` gave it.
+            endpoint: One of Groq's batch endpoints, such as ``/v1/chat/completions``.
+            completion_window: From ``24h`` to ``7d``.
+            metadata: Text to keep with the batch.
+
+        Raises:
+            GroqInputError: Groq would not take one of these; nothing was sent.
+            GroqLostAnswerError: The batch may exist or not.
+        """
+        check_options(endpoint=endpoint, completion_window=completion_window, metadata=metadata)
+        return self.get_conn().send(
+            calls.create_batch(input_file_id, endpoint=endpoint, completion_window=completion_window, metadata=metadata)
+        )
+
+    def get_batch(self, batch_id: str) -> Batch:
+        """Ask for one batch."""
+        return self.get_conn().send(calls.get_batch(batch_id))
+
+    def get_batches(self, batch_ids: Iterable[str]) -> dict[str, Batch]:
+        """Ask for many batches, 200 in a request.
+
+        Returns:
+            Those that Groq knows, by id, in the order asked for.
+        """
+        batch_ids = list(batch_ids)
+        found = {batch.id: batch for call in calls.get_batches(batch_ids) for batch in self.get_conn().send(call).data}
+        return {batch_id: found[batch_id] for batch_id in batch_ids if batch_id in found}
+
+    def list_batches(self) -> Iterator[Batch]:
+        """Give the account's batches, newest first; a request a page, made as they are consumed."""
+        seen: set[str] = set()
+        call = calls.list_batches()
+        while True:
+            page = self.get_conn().send(call)
+            new = [batch for batch in page.data if batch.id not in seen]
+            yield from new
+            seen.update(batch.id for batch in new)
+            # A server that ignores the cursor would send the same page for ever.
+            if not new or not (page.next_cursor or page.has_more):
+                return
+            call = calls.list_batches(page.next_cursor, after=None if page.next_cursor else new[-1].id)
+
+    def cancel_batch(self, batch_id: str) -> Batch:
+        """Ask for a batch to be cancelled; it may stay ``cancelling`` for up to 10 minutes."""
+        return self.get_conn().send(calls.cancel_batch(batch_id))
+
+    def upload_file(self, source: str | PathLike[str] | BinaryIO, *, filename: str | None = None) -> File:
+        """Store a JSONL file of requests, streamed from where it is.
+
+        Args:
+            source: A local path, or a file open for reading bytes, which is sent from its beginning.
+            filename: The name that Groq shows; by default that of the path.
+
+        Raises:
+            GroqInputError: The file is missing, empty or too large; nothing was sent.
+        """
+        client = self.get_conn()
+        return client.send(
+            calls.upload_file(upload(source, filename=filename, max_bytes=client.settings.max_file_bytes))
+        )
+
+    def get_file(self, file_id: str) -> File:
+        """Ask what is known of a file."""
+        return self.get_conn().send(calls.get_file(file_id))
+
+    def list_files(self) -> list[File]:
+        """List the account's files."""
+        return list(self.get_conn().send(calls.list_files()).data)
+
+    def download_file(self, file_id: str, sink: BinaryIO) -> int:
+        """Stream a file's content into an open file, and return its size in bytes."""
+        return self.get_conn().download(calls.file_content(file_id), sink)
+
+    def delete_file(self, file_id: str) -> DeletedFile:
+        """Delete a file."""
+        return self.get_conn().send(calls.delete_file(file_id))
+
+    def list_models(self) -> list[LanguageModel]:
+        """List the models that the key may use."""
+        return list(self.get_conn().send(calls.list_models()).data)
+
+    def wait_for_batch(
+        self,
+        batch_id: str,
+        *,
+        end_time: float,
+        poll_interval: float = 60.0,
+        sleep: Callable[[float], None] = time.sleep,
+    ) -> WaitEnd:
+        """Wait until a batch ends, riding out what passes.
+
+        Args:
+            batch_id: The batch.
+            end_time: When to give up, as Unix time.
+            poll_interval: The longest pause between two looks, in seconds; the first ones are shorter.
+            sleep: Called for each pause with its seconds. What it raises ends the wait.
+
+        Returns:
+            How it ended; see `airflow_provider_groq.batches.outcome.problem`.
+        """
+        client = self.get_conn()
+        poller = Poller(batch_id, poll_interval=poll_interval, end_time=end_time, now=time.time())
+        while True:
+            step = poller.look(lambda: client.send(calls.get_batch(batch_id), max_retries=0))
+            if step.news:
+                self.log.log(step.level, step.news)
+            if step.end:
+                return step.end
+            sleep(step.pause)
+
+    def test_connection(self) -> tuple[bool, str]:
+        """Ask for the models, which is free of charge, and say in words whether the connection works."""
+        try:
+            models = self.list_models()
+        except GroqError as error:
+            return False, str(error)
+        finally:
+            self.close()
+        return True, f"Groq knows the key and offers {len(models)} models."
+
+    async def _get_connection_async(self) -> Connection:
+        try:
+            return await get_async_connection(self.groq_conn_id)
+        except AirflowNotFoundException:
+            # dag.test() on Airflow 3.3 finds connections of the database only this way.
+            return await asyncio.to_thread(self.get_connection, self.groq_conn_id)

@@ -1,0 +1,1 @@
+"""The link from a task to its batch on Groq's console."""

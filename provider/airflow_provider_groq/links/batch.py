@@ -1,0 +1,30 @@
+"""`GroqBatchLink`: from a task to its batch on Groq's console."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
+
+from airflow_provider_groq.batches.console import console_url
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import BaseOperator, Context, TaskInstanceKey
+
+
+class GroqBatchLink(BaseOperatorLink):
+    """The "Groq Console" button of a task. Asks nobody: the task's own XCom names the batch."""
+
+    name = "Groq Console"
+
+    def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's form
+        """The address of the batch's page, or "" while there is no batch."""
+        batch_id = XCom.get_value(key="batch_id", ti_key=ti_key)
+        return console_url(batch_id) if batch_id else ""
+
+
+def announce(context: Context, batch_id: str) -> None:
+    """Put the batch id and the link into XCom at once, so that they are there while the task still runs."""
+    ti: Any = context["ti"]
+    ti.xcom_push(key="batch_id", value=batch_id)
+    ti.xcom_push(key=GroqBatchLink().xcom_key, value=console_url(batch_id))

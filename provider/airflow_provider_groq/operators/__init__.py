@@ -1,0 +1,1 @@
+"""The operators: create, cancel, download."""

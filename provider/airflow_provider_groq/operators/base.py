@@ -1,0 +1,119 @@
+"""What the operators that wait for a batch share."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from typing import Any
+
+from airflow.providers.common.compat.sdk import BaseOperator, Context, conf
+
+from airflow_provider_groq.api.client import GroqClient
+from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.batches.console import console_url
+from airflow_provider_groq.batches.events import BatchEvent, WaitEnd
+from airflow_provider_groq.exceptions import GroqError
+from airflow_provider_groq.hooks.errors import fail_for_good
+from airflow_provider_groq.hooks.groq import GroqHook
+from airflow_provider_groq.links.batch import GroqBatchLink, announce
+from airflow_provider_groq.operators.killing import Guard
+
+DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
+
+WATCH_SECONDS = 10.0
+"""For so long a task looks itself before it defers: deferring costs as much, and small batches end in it."""
+
+KILL_TIMEOUT = 5.0
+"""Seconds for each step of a cancelling when the task is killed: Airflow does not wait long."""
+
+
+class BatchOperator(BaseOperator):
+    """Base of the operators that work on one batch and may wait for it.
+
+    Args:
+        groq_conn_id: The connection.
+        wait_for_completion: Whether the task ends with the batch, or before.
+        deferrable: Whether it waits in the triggerer, holding no worker.
+        poll_interval: The longest pause between two looks at the batch, in seconds.
+    """
+
+    template_fields: Sequence[str] = ("groq_conn_id",)
+    template_ext: Sequence[str] = ()
+    operator_extra_links = (GroqBatchLink(),)
+    ui_color = "#fbe3dc"
+
+    def __init__(
+        self,
+        *,
+        groq_conn_id: str = GroqHook.default_conn_name,
+        wait_for_completion: bool = True,
+        deferrable: bool = DEFERRABLE,
+        poll_interval: float = 60.0,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.groq_conn_id = groq_conn_id
+        self.wait_for_completion = wait_for_completion
+        self.deferrable = deferrable
+        self.poll_interval = poll_interval
+        self._guard: Guard | None = None
+
+    def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
+        """Go on when the trigger has fired; called by Airflow."""
+        with fail_for_good():
+            (end,) = BatchEvent.read(event).ends
+            return self._finish(context, end)
+
+    def on_kill(self) -> None:
+        """Cancel the batch if a user marked the task; called by Airflow when the task is to stop."""
+        if self._guard is not None:
+            self._guard.kill()
+
+    def _hook(self) -> GroqHook:
+        return GroqHook(self.groq_conn_id)
+
+    def _say(self, context: Context, batch: Batch, what: str) -> None:
+        if self.do_xcom_push:
+            announce(context, batch.id)
+        self.log.info("%s batch %s, to be seen at %s", what, batch.id, console_url(batch.id))
+
+    def _wait(self, context: Context, hook: GroqHook, batch: Batch, *, guard: Guard, end_time: float) -> Any:
+        """Wait here, or defer once it is clear that the batch takes longer."""
+        looking_until = min(end_time, time.time() + WATCH_SECONDS) if self.deferrable else end_time
+        end = hook.wait_for_batch(batch.id, end_time=looking_until, poll_interval=self.poll_interval, sleep=guard.sleep)
+        if end.reason == "timeout" and looking_until < end_time:
+            # Imported where it is used: Airflow's triggers cost a Dag's file a third of what all of this does.
+            from airflow_provider_groq.triggers.batch import GroqBatchTrigger  # noqa: PLC0415
+
+            hook.close()
+            self.defer(
+                trigger=GroqBatchTrigger(
+                    batch_ids=[batch.id],
+                    groq_conn_id=self.groq_conn_id,
+                    poll_interval=self.poll_interval,
+                    end_time=end_time,
+                ),
+                method_name="execute_complete",
+            )
+        return self._finish(context, end)
+
+    def _finish(self, context: Context, end: WaitEnd) -> Any:
+        """What the task does when the wait has ended."""
+        raise NotImplementedError
+
+
+def guard_for(
+    context: Context, hook: GroqHook, *, cancel_on_kill: bool = False, cancel_on_timeout: bool = False
+) -> Guard:
+    """A `Guard` with a client of its own, made while there is still time."""
+    client = GroqClient(hook.get_conn().settings.hurried(KILL_TIMEOUT))
+    return Guard(context, client, cancel_on_kill=cancel_on_kill, cancel_on_timeout=cancel_on_timeout)
+
+
+def cancel_after_timeout(hook: GroqHook, batch_id: str) -> str:
+    """Cancel a batch whose wait has timed out, and say in words what came of it."""
+    try:
+        batch = hook.cancel_batch(batch_id)
+    except GroqError as error:
+        return f"It could not be cancelled and may go on at Groq: {error}"
+    return f"It was cancelled (cancel_on_timeout=True) and is {batch.status}."

@@ -1,0 +1,307 @@
+"""`GroqCreateBatchOperator`, `GroqCancelBatchOperator`, `GroqDownloadBatchResultsOperator`."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from tempfile import TemporaryFile
+from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
+
+from airflow.providers.common.compat.sdk import BaseOperator, Context
+
+from airflow_provider_groq.api.models import Batch, BatchStatus
+from airflow_provider_groq.batches import requests as batch_requests
+from airflow_provider_groq.batches.events import WaitEnd
+from airflow_provider_groq.batches.outcome import batch_problem, describe, problem, remark
+from airflow_provider_groq.exceptions import (
+    GroqAPIError,
+    GroqBatchFailedError,
+    GroqBatchNotEndedError,
+    GroqInputError,
+)
+from airflow_provider_groq.hooks.errors import fail_for_good
+from airflow_provider_groq.hooks.groq import GroqHook
+from airflow_provider_groq.operators.base import BatchOperator, cancel_after_timeout, guard_for
+from airflow_provider_groq.operators.inline import InlineRequests
+from airflow_provider_groq.operators.killing import Guard
+from airflow_provider_groq.operators.landing import land
+from airflow_provider_groq.operators.sources import open_source
+
+if TYPE_CHECKING:
+    from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+SPARE_SECONDS = 3600.0
+"""Added to the completion window for the default deadline: Groq ends a batch at its window's end, about."""
+
+CANCEL_SECONDS = 900.0
+"""Default deadline of a cancelling, which Groq says may take 10 minutes."""
+
+
+class GroqCreateBatchOperator(BatchOperator):
+    """Creates a batch, and waits for it unless told not to.
+
+    Takes its requests from exactly one of the first three arguments. They are checked line by
+    line before anything is sent. The batch id is in XCom (key ``batch_id``) as soon as it exists.
+
+    Args:
+        input_file_id: A file that is at Groq already.
+        input_path: A JSONL file: a local path, or the URI of an object storage.
+        requests: Request objects, or what gives them, such as another task's output. Never rendered
+            by Jinja. ``method`` and ``url`` may be left out.
+        endpoint: The endpoint of the batch, such as ``/v1/chat/completions``.
+        completion_window: How long Groq may take: from ``24h`` to ``7d``.
+        metadata: Text that Groq keeps with the batch.
+        timeout: Seconds to wait; by default the completion window and an hour.
+        cancel_on_kill: Whether the batch is cancelled when a user marks the running task.
+        cancel_on_timeout: Whether it is cancelled when the wait times out.
+        fail_on_partial_error: Whether the task fails when only some of the requests succeeded.
+        kwargs: ``groq_conn_id``, ``wait_for_completion``, ``deferrable``, ``poll_interval``, and
+            what every operator takes.
+    """
+
+    template_fields: Sequence[str] = (
+        "input_file_id",
+        "input_path",
+        "requests",
+        "endpoint",
+        "completion_window",
+        "metadata",
+        "groq_conn_id",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"metadata": "json"}
+
+    def __init__(
+        self,
+        *,
+        input_file_id: str | None = None,
+        input_path: str | ObjectStoragePath | None = None,
+        requests: Any = None,
+        endpoint: str = "/v1/chat/completions",
+        completion_window: str = "24h",
+        metadata: Mapping[str, str] | None = None,
+        timeout: float | None = None,
+        cancel_on_kill: bool = True,
+        cancel_on_timeout: bool = True,
+        fail_on_partial_error: bool = False,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.input_file_id = input_file_id
+        self.input_path = input_path
+        self.requests = None if requests is None else InlineRequests(requests)
+        self.endpoint = endpoint
+        self.completion_window = completion_window
+        self.metadata = metadata
+        self.timeout = timeout
+        self.cancel_on_kill = cancel_on_kill
+        self.cancel_on_timeout = cancel_on_timeout
+        self.fail_on_partial_error = fail_on_partial_error
+        self._check_inputs()
+
+    def execute(self, context: Context) -> str:
+        """Create the batch and wait for it.
+
+        Returns:
+            The batch id.
+
+        Raises:
+            AirflowFailException: For what no retry can mend: wrong input, a refused key, a batch that
+                failed, expired, or was cancelled.
+            GroqError: For what a retry may mend.
+        """
+        with fail_for_good():
+            self._check_inputs()
+            batch_requests.check_options(
+                endpoint=self.endpoint, completion_window=self.completion_window, metadata=self.metadata
+            )
+            hook = self._hook()
+            self._guard = guard = guard_for(
+                context,
+                hook,
+                cancel_on_kill=self.cancel_on_kill,
+                cancel_on_timeout=self.cancel_on_timeout,
+            )
+            batch = self._create(context, hook, guard)
+            if not self.wait_for_completion:
+                return batch.id
+            return cast("str", self._wait(context, hook, batch, guard=guard, end_time=self._end_time()))
+
+    def _check_inputs(self) -> None:
+        given = [name for name in ("input_file_id", "input_path", "requests") if getattr(self, name) not in (None, "")]
+        if len(given) != 1:
+            raise GroqInputError(
+                "Exactly one of input_file_id, input_path and requests must be given, "
+                f"but {' and '.join(given) if given else 'none'} {'were' if len(given) > 1 else 'was'}."
+            )
+
+    def _create(self, context: Context, hook: GroqHook, guard: Guard) -> Batch:
+        input_file_id = self.input_file_id or self._upload(hook)
+        guard.check()
+        batch = hook.create_batch(
+            input_file_id,
+            endpoint=self.endpoint,
+            completion_window=self.completion_window,
+            metadata=self.metadata,
+        )
+        self._say(context, batch, "Created")
+        guard.watch(batch.id)
+        return batch
+
+    def _upload(self, hook: GroqHook) -> str:
+        """Check the requests while copying them, and upload the copy."""
+        max_bytes = hook.get_conn().settings.max_file_bytes
+        with TemporaryFile() as file:
+            if self.requests is not None:
+                lines = batch_requests.encode(self.requests.rows(), endpoint=self.endpoint)
+                summary = batch_requests.copy_checked(lines, cast("BinaryIO", file), max_bytes=max_bytes)
+                name = f"{self.task_id}.jsonl"
+            else:
+                with open_source(self.input_path, max_bytes=max_bytes) as source:
+                    lines = batch_requests.read_lines(source.file, max_bytes=max_bytes)
+                    summary = batch_requests.copy_checked(lines, cast("BinaryIO", file), max_bytes=max_bytes)
+                    name = source.name
+            uploaded = hook.upload_file(cast("BinaryIO", file), filename=name)
+        self.log.info("Uploaded %s as file %s.", summary, uploaded.id)
+        return uploaded.id
+
+    def _end_time(self) -> float:
+        if self.timeout is not None:
+            return time.time() + self.timeout
+        return time.time() + batch_requests.window_hours(self.completion_window) * 3600 + SPARE_SECONDS
+
+    def _finish(self, context: Context, end: WaitEnd) -> str:  # noqa: ARG002 - as in the base
+        wrong = problem(end, fail_on_partial_error=self.fail_on_partial_error)
+        if end.reason == "timeout":
+            fate = "It goes on at Groq."
+            if self.cancel_on_timeout:
+                fate = cancel_after_timeout(self._hook(), end.batch_id)
+            raise type(wrong)(f"{wrong} {fate}", batch_id=end.batch_id)  # type: ignore[misc]
+        if wrong is not None:
+            raise wrong
+        if end.batch and (said := remark(end.batch)):
+            self.log.warning(said)
+        return end.batch_id
+
+
+class GroqCancelBatchOperator(BatchOperator):
+    """Cancels a batch. One that has ended already is logged, and no error.
+
+    Args:
+        batch_id: The batch.
+        wait_for_completion: Whether the task waits until the batch has ended: Groq takes up to 10 minutes.
+        timeout: Seconds to wait.
+        kwargs: ``groq_conn_id``, ``deferrable``, ``poll_interval``, and what every operator takes.
+    """
+
+    template_fields: Sequence[str] = ("batch_id", "groq_conn_id")
+
+    def __init__(
+        self,
+        *,
+        batch_id: str,
+        wait_for_completion: bool = False,
+        timeout: float = CANCEL_SECONDS,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(wait_for_completion=wait_for_completion, **kwargs)
+        self.batch_id = batch_id
+        self.timeout = timeout
+
+    def execute(self, context: Context) -> str:
+        """Cancel the batch.
+
+        Returns:
+            The batch id.
+
+        Raises:
+            AirflowFailException: Groq refuses the key or knows no such batch.
+            GroqError: For what a retry may mend.
+        """
+        with fail_for_good():
+            hook = self._hook()
+            self._guard = guard = guard_for(context, hook)
+            batch = self._cancel(hook)
+            self._say(context, batch, "Cancelling" if batch.status == BatchStatus.CANCELLING else "Looked at")
+            self.log.info(describe(batch))
+            if batch.terminal or not self.wait_for_completion:
+                return batch.id
+            end_time = time.time() + self.timeout
+            return cast("str", self._wait(context, hook, batch, guard=guard, end_time=end_time))
+
+    def _cancel(self, hook: GroqHook) -> Batch:
+        batch = hook.get_batch(self.batch_id)
+        if batch.terminal:
+            self.log.info("Batch %s has ended already; there is nothing to cancel.", batch.id)
+            return batch
+        try:
+            return hook.cancel_batch(batch.id)
+        except GroqAPIError:
+            # It may have ended between the look and the cancelling.
+            batch = hook.get_batch(batch.id)
+            if not batch.terminal:
+                raise
+            return batch
+
+    def _finish(self, context: Context, end: WaitEnd) -> str:  # noqa: ARG002 - as in the base
+        if end.reason != "terminal" and (wrong := problem(end)):
+            raise wrong
+        return end.batch_id
+
+
+class GroqDownloadBatchResultsOperator(BaseOperator):
+    """Lands the answers of a batch that has ended, as Groq sent them, whole or not at all.
+
+    Writes ``output.jsonl`` (requests that succeeded) and ``errors.jsonl`` (those that did not), in
+    any order; a file that the batch does not have is removed where it stands from before.
+
+    Args:
+        batch_id: The batch.
+        output_path: The folder: a local path, or the URI of an object storage.
+        groq_conn_id: The connection.
+        kwargs: What every operator takes.
+    """
+
+    template_fields: Sequence[str] = ("batch_id", "output_path", "groq_conn_id")
+    template_ext: Sequence[str] = ()
+    ui_color = BatchOperator.ui_color
+
+    def __init__(
+        self,
+        *,
+        batch_id: str,
+        output_path: str | ObjectStoragePath,
+        groq_conn_id: str = GroqHook.default_conn_name,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.batch_id = batch_id
+        self.output_path = output_path
+        self.groq_conn_id = groq_conn_id
+
+    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's form
+        """Land the files.
+
+        Returns:
+            The manifest: ``batch_id``, ``status``, ``output`` and ``errors`` (path and bytes, or None),
+            ``requests`` with the number ``total``, ``succeeded``, ``failed``, ``expired``, ``cancelled``
+            and ``missing``, and ``tokens`` by model.
+
+        Raises:
+            AirflowFailException: The batch was rejected, is not known, or its files are gone.
+            GroqError: For what a retry may mend, such as a batch that has not ended yet.
+        """
+        with fail_for_good():
+            hook = GroqHook(self.groq_conn_id)
+            batch = hook.get_batch(self.batch_id)
+            if not batch.terminal:
+                raise GroqBatchNotEndedError(
+                    f"{describe(batch)} Its results are there only when it has ended: wait for it first, "
+                    "for example with GroqBatchSensor.",
+                    batch_id=batch.id,
+                )
+            wrong = batch_problem(batch)
+            if isinstance(wrong, GroqBatchFailedError):
+                raise wrong
+            manifest = land(hook, batch, self.output_path)
+            self.log.info("Landed the results of batch %s: %s", batch.id, manifest)
+            return manifest

@@ -1,0 +1,41 @@
+"""How the results of a batch get from Groq to object storage."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import partial
+from typing import Any, BinaryIO
+
+from airflow.providers.common.compat.sdk import ObjectStoragePath
+
+from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.batches.results import Tally, account, landing
+from airflow_provider_groq.hooks.groq import GroqHook
+
+
+def land(hook: GroqHook, batch: Batch, output_path: str | ObjectStoragePath) -> dict[str, Any]:
+    """Download both files of a batch into a folder, and return the manifest."""
+    folder = ObjectStoragePath(output_path)
+    files = {
+        "output": (folder / "output.jsonl", batch.output_file_id),
+        "errors": (folder / "errors.jsonl", batch.error_file_id),
+    }
+    tally = Tally()
+    targets = {path: _download(hook, file_id) for path, file_id in files.values()}
+    with landing(targets, tally) as sizes:
+        pass
+    rows = account(batch, tally.rows)
+    return {
+        "batch_id": batch.id,
+        "status": batch.status,
+        **{
+            name: {"path": str(path), "bytes": sizes[path]} if path in sizes else None
+            for name, (path, _) in files.items()
+        },
+        "requests": {"total": batch.request_counts.total or sum(rows.values()), **rows},
+        "tokens": {model: dict(counts) for model, counts in tally.tokens.items()},
+    }
+
+
+def _download(hook: GroqHook, file_id: str | None) -> Callable[[BinaryIO], int] | None:
+    return None if file_id is None else partial(hook.download_file, file_id)

@@ -1,0 +1,76 @@
+"""What Airflow reads about this package, through the entry point ``apache_airflow_provider``."""
+
+from __future__ import annotations
+
+from typing import Any
+
+INTEGRATION = "Groq"
+
+
+def get_provider_info() -> dict[str, Any]:
+    """The provider's metadata, in the form of Airflow's ``provider_info.schema.json``."""
+    return {
+        "package-name": "airflow-provider-groq",
+        "name": "Groq",
+        "description": "Groq's Batch API: language-model requests in files, worked on for minutes to days.",
+        "integrations": [
+            {
+                "integration-name": INTEGRATION,
+                "external-doc-url": "https://console.groq.com/docs/batch",
+                "tags": ["ai", "service"],
+            }
+        ],
+        "hooks": _modules("hooks.groq"),
+        "operators": _modules("operators.batch"),
+        "sensors": _modules("sensors.batch"),
+        "triggers": _modules("triggers.batch"),
+        "extra-links": ["airflow_provider_groq.links.batch.GroqBatchLink"],
+        "connection-types": [
+            {
+                "connection-type": "groq",
+                "hook-class-name": "airflow_provider_groq.hooks.groq.GroqHook",
+                "hook-name": "Groq",
+                "ui-field-behaviour": {
+                    "hidden-fields": ["schema", "port", "login"],
+                    "relabeling": {"password": "API Key", "host": "Base URL"},
+                    "placeholders": {"host": "https://api.groq.com"},
+                },
+                "conn-fields": {
+                    "timeout": _field(
+                        "Timeout (s)",
+                        "number",
+                        "For a connection to take or give the next bytes. 60 if left out.",
+                    ),
+                    "max_retries": _field(
+                        "Max retries",
+                        "integer",
+                        "How often a call is sent again after an error that passes. 5 if left out.",
+                    ),
+                    "max_file_bytes": _field(
+                        "Largest input file (bytes)",
+                        "integer",
+                        "100,000,000 if left out, which is Groq's limit.",
+                    ),
+                    "allow_http": _field(
+                        "Allow plain HTTP",
+                        "boolean",
+                        "To another host than loopback. The key then travels in the open.",
+                    ),
+                },
+            }
+        ],
+    }
+
+
+def _modules(*names: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "integration-name": INTEGRATION,
+            "python-modules": [f"airflow_provider_groq.{name}" for name in names],
+        }
+    ]
+
+
+def _field(label: str, kind: str, description: str) -> dict[str, Any]:
+    # Nullable: a field whose type has no null shows as required in the form.
+    return {"label": label, "description": description, "schema": {"type": [kind, "null"]}}

@@ -1,0 +1,1 @@
+"""The sensor: waits for batches made elsewhere."""

@@ -1,0 +1,1 @@
+"""The trigger: a wait that holds no worker."""
