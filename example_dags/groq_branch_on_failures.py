@@ -8,6 +8,7 @@ from airflow_provider_groq.operators.batch import GroqCreateBatchOperator, GroqD
 
 with DAG(
     "groq_branch_on_failures",
+    schedule=None,
     tags=["groq"],
     params={"output_path": Param("/tmp/groq", type="string")},  # noqa: S108 - an example
 ):

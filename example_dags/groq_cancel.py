@@ -6,7 +6,7 @@ from airflow.sdk import DAG
 
 from airflow_provider_groq.operators.batch import GroqCancelBatchOperator, GroqCreateBatchOperator
 
-with DAG("groq_cancel", tags=["groq"]):
+with DAG("groq_cancel", schedule=None, tags=["groq"]):
     create = GroqCreateBatchOperator(
         task_id="create",
         requests=[

@@ -8,7 +8,7 @@ from airflow_provider_groq.operators.batch import GroqCreateBatchOperator
 
 QUESTIONS = ("What is a batch?", "Why is a batch cheaper?", "When is a batch too slow?")
 
-with DAG("groq_create_and_wait", tags=["groq"]):
+with DAG("groq_create_and_wait", schedule=None, tags=["groq"]):
     GroqCreateBatchOperator(
         task_id="ask",
         requests=[

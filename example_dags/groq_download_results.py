@@ -8,7 +8,18 @@ from airflow.sdk import DAG, Param, task
 
 from airflow_provider_groq.operators.batch import GroqCreateBatchOperator, GroqDownloadBatchResultsOperator
 
-CATEGORIES = ["web", "data", "database", "testing", "security", "command line", "typing", "time", "text", "other"]
+CATEGORIES = [
+    "Airflow and its providers",
+    "async and concurrency",
+    "command line and terminal",
+    "data and file formats",
+    "database and SQL",
+    "documentation and text",
+    "security and cryptography",
+    "testing and code quality",
+    "types and validation",
+    "web, HTTP and API",
+]
 
 ANSWER_FORM = {
     "type": "json_schema",
@@ -25,6 +36,7 @@ ANSWER_FORM = {
 
 with DAG(
     "groq_download_results",
+    schedule=None,
     tags=["groq"],
     params={"output_path": Param("/tmp/groq", type="string")},  # noqa: S108 - an example
 ):

@@ -8,10 +8,10 @@ from airflow.sdk import DAG, Param
 from airflow_provider_groq.operators.batch import GroqCreateBatchOperator
 from airflow_provider_groq.sensors.batch import GroqBatchSensor
 
-with DAG("groq_wait_here", tags=["groq"], params={"batch_id": Param(type="string")}):
+with DAG("groq_wait_here", schedule=None, tags=["groq"], params={"batch_id": Param(type="string")}):
     GroqBatchSensor(task_id="wait", batch_id="{{ params.batch_id }}", deferrable=True)
 
-with DAG("groq_create_here", tags=["groq"]):
+with DAG("groq_create_here", schedule=None, tags=["groq"]):
     create = GroqCreateBatchOperator(
         task_id="create",
         requests=[

@@ -6,7 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from os import PathLike
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Self
 
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, Connection
@@ -32,6 +32,8 @@ class GroqHook(BaseHook):
     Args:
         groq_conn_id: The connection of type ``groq``: API key in ``password``, base URL in ``host``,
             tuning in ``extra`` (``timeout``, ``max_retries``, ``max_file_bytes``, ``allow_http``).
+
+    Close it, or use it as a context manager.
     """
 
     conn_name_attr = "groq_conn_id"
@@ -80,6 +82,12 @@ class GroqHook(BaseHook):
         if self._client is not None:
             self._client.close()
             self._client = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
 
     def create_batch(
         self,

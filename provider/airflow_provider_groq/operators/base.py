@@ -8,7 +8,6 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context, conf
 
-from airflow_provider_groq.api.client import GroqClient
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.console import console_url
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd
@@ -22,9 +21,6 @@ DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
 
 WATCH_SECONDS = 10.0
 """For so long a task looks itself before it defers: deferring costs as much, and small batches end in it."""
-
-KILL_TIMEOUT = 5.0
-"""Seconds for each step of a cancelling when the task is killed: Airflow does not wait long."""
 
 
 class BatchOperator(BaseOperator):
@@ -69,9 +65,6 @@ class BatchOperator(BaseOperator):
         if self._guard is not None:
             self._guard.kill()
 
-    def _hook(self) -> GroqHook:
-        return GroqHook(self.groq_conn_id)
-
     def _say(self, context: Context, batch: Batch, what: str) -> None:
         if self.do_xcom_push:
             announce(context, batch.id)
@@ -85,7 +78,6 @@ class BatchOperator(BaseOperator):
             # Imported where it is used: Airflow's triggers cost a Dag's file a third of what all of this does.
             from airflow_provider_groq.triggers.batch import GroqBatchTrigger  # noqa: PLC0415
 
-            hook.close()
             self.defer(
                 trigger=GroqBatchTrigger(
                     batch_ids=[batch.id],
@@ -102,18 +94,11 @@ class BatchOperator(BaseOperator):
         raise NotImplementedError
 
 
-def guard_for(
-    context: Context, hook: GroqHook, *, cancel_on_kill: bool = False, cancel_on_timeout: bool = False
-) -> Guard:
-    """A `Guard` with a client of its own, made while there is still time."""
-    client = GroqClient(hook.get_conn().settings.hurried(KILL_TIMEOUT))
-    return Guard(context, client, cancel_on_kill=cancel_on_kill, cancel_on_timeout=cancel_on_timeout)
-
-
-def cancel_after_timeout(hook: GroqHook, batch_id: str) -> str:
+def cancel_after_timeout(groq_conn_id: str, batch_id: str) -> str:
     """Cancel a batch whose wait has timed out, and say in words what came of it."""
     try:
-        batch = hook.cancel_batch(batch_id)
+        with GroqHook(groq_conn_id) as hook:
+            batch = hook.cancel_batch(batch_id)
     except GroqError as error:
         return f"It could not be cancelled and may go on at Groq: {error}"
     return f"It was cancelled (cancel_on_timeout=True) and is {batch.status}."

@@ -21,7 +21,7 @@ from airflow_provider_groq.exceptions import (
 )
 from airflow_provider_groq.hooks.errors import fail_for_good
 from airflow_provider_groq.hooks.groq import GroqHook
-from airflow_provider_groq.operators.base import BatchOperator, cancel_after_timeout, guard_for
+from airflow_provider_groq.operators.base import BatchOperator, cancel_after_timeout
 from airflow_provider_groq.operators.inline import InlineRequests
 from airflow_provider_groq.operators.killing import Guard
 from airflow_provider_groq.operators.landing import land
@@ -109,15 +109,14 @@ class GroqCreateBatchOperator(BatchOperator):
                 failed, expired, or was cancelled.
             GroqError: For what a retry may mend.
         """
-        with fail_for_good():
+        with fail_for_good(), GroqHook(self.groq_conn_id) as hook:
             self._check_inputs()
             batch_requests.check_options(
                 endpoint=self.endpoint, completion_window=self.completion_window, metadata=self.metadata
             )
-            hook = self._hook()
-            self._guard = guard = guard_for(
+            self._guard = guard = Guard(
                 context,
-                hook,
+                hook.get_conn().settings,
                 cancel_on_kill=self.cancel_on_kill,
                 cancel_on_timeout=self.cancel_on_timeout,
             )
@@ -174,7 +173,7 @@ class GroqCreateBatchOperator(BatchOperator):
         if end.reason == "timeout":
             fate = "It goes on at Groq."
             if self.cancel_on_timeout:
-                fate = cancel_after_timeout(self._hook(), end.batch_id)
+                fate = cancel_after_timeout(self.groq_conn_id, end.batch_id)
             raise type(wrong)(f"{wrong} {fate}", batch_id=end.batch_id)  # type: ignore[misc]
         if wrong is not None:
             raise wrong
@@ -217,9 +216,9 @@ class GroqCancelBatchOperator(BatchOperator):
             AirflowFailException: Groq refuses the key or knows no such batch.
             GroqError: For what a retry may mend.
         """
-        with fail_for_good():
-            hook = self._hook()
-            self._guard = guard = guard_for(context, hook)
+        with fail_for_good(), GroqHook(self.groq_conn_id) as hook:
+            settings = hook.get_conn().settings
+            self._guard = guard = Guard(context, settings, cancel_on_kill=False, cancel_on_timeout=False)
             batch = self._cancel(hook)
             self._say(context, batch, "Cancelling" if batch.status == BatchStatus.CANCELLING else "Looked at")
             self.log.info(describe(batch))
@@ -290,8 +289,7 @@ class GroqDownloadBatchResultsOperator(BaseOperator):
             AirflowFailException: The batch was rejected, is not known, or its files are gone.
             GroqError: For what a retry may mend, such as a batch that has not ended yet.
         """
-        with fail_for_good():
-            hook = GroqHook(self.groq_conn_id)
+        with fail_for_good(), GroqHook(self.groq_conn_id) as hook:
             batch = hook.get_batch(self.batch_id)
             if not batch.terminal:
                 raise GroqBatchNotEndedError(
@@ -303,5 +301,6 @@ class GroqDownloadBatchResultsOperator(BaseOperator):
             if isinstance(wrong, GroqBatchFailedError):
                 raise wrong
             manifest = land(hook, batch, self.output_path)
-            self.log.info("Landed the results of batch %s: %s", batch.id, manifest)
+            rows = ", ".join(f"{count:,} {name}" for name, count in manifest["requests"].items() if count)
+            self.log.info("Landed the results of batch %s under %s: %s.", batch.id, self.output_path, rows)
             return manifest

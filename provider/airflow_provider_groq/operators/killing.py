@@ -12,12 +12,16 @@ from airflow.providers.common.compat.sdk import AirflowTaskTimeout, Context
 
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.client import GroqClient
+from airflow_provider_groq.api.settings import Settings
 from airflow_provider_groq.exceptions import GroqError
 
 log = logging.getLogger(__name__)
 
 USER_STATES = frozenset({"failed", "success", "skipped"})
 """A running task is in one of these states only if somebody marked it."""
+
+KILL_TIMEOUT = 5.0
+"""Seconds for each step of the cancelling: Airflow does not wait long."""
 
 STATE_SECONDS = 3.0
 """How long the question for the task's state may take: the channel to Airflow can be busy."""
@@ -36,18 +40,19 @@ class Guard:
     """Knows the batch of a running task, and what to do about it when the task is killed.
 
     Airflow 3 calls ``on_kill`` inside a signal handler and then goes on in the task's code, so
-    the task looks here whether it was stopped. All that a kill needs is made beforehand.
+    the task looks here whether it was stopped. What a kill needs to know is gathered beforehand:
+    Airflow may not answer then, and the task's own client may be in the middle of a call.
 
     Args:
         context: The context of the running task.
-        client: A client of its own for the cancelling: the task's may be in the middle of a call.
+        settings: How to reach Groq.
         cancel_on_kill: Whether a batch is cancelled when a user marks its task.
         cancel_on_timeout: Whether it is cancelled when ``execution_timeout`` passes.
     """
 
-    def __init__(self, context: Context, client: GroqClient, *, cancel_on_kill: bool, cancel_on_timeout: bool) -> None:
+    def __init__(self, context: Context, settings: Settings, *, cancel_on_kill: bool, cancel_on_timeout: bool) -> None:
         self._ti: Any = context["ti"]
-        self._client = client
+        self._settings = settings.hurried(KILL_TIMEOUT)
         self._cancel_on_kill = cancel_on_kill
         self._cancel_on_timeout = cancel_on_timeout
         self._stopped = False
@@ -90,7 +95,8 @@ class Guard:
             log.warning("Batch %s is left as it is, and goes on at Groq: %s.", batch_id, why)
             return
         try:
-            batch = self._client.send(calls.cancel_batch(batch_id), max_retries=1)
+            with GroqClient(self._settings) as client:
+                batch = client.send(calls.cancel_batch(batch_id), max_retries=1)
         except GroqError as error:
             log.error("Batch %s could not be cancelled, and goes on at Groq: %s", batch_id, error)  # noqa: TRY400
         else:

@@ -1,0 +1,58 @@
+# Everything runs in a private environment, .venv; nothing needs to be installed but Python 3.11 to 3.13, make and git.
+# Paths are relative, so that the checkout may lie in a folder with spaces in its name.
+
+.DEFAULT_GOAL := help
+PY := .venv/bin/python
+INSTALLED := .venv/installed
+# The first of these that runs and has the right version.
+PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3 python
+
+.PHONY: help demo airflow test lint types docs bench build clean
+
+help: ## list the commands
+	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+demo: $(INSTALLED) ## run an example Dag on a private Airflow, and see the answers
+	@$(PY) -m airflow_provider_groq.demo
+
+airflow: $(INSTALLED) ## start the whole of Airflow with the example Dags, to look around in
+	@$(PY) -m airflow_provider_groq.demo --standalone
+
+test: $(INSTALLED) ## run all tests
+	@$(PY) -m pytest $(ARGS)
+
+lint: $(INSTALLED) ## check style and form
+	@$(PY) -m ruff check
+	@$(PY) -m ruff format --check
+
+types: $(INSTALLED) ## check types
+	@$(PY) -m mypy
+
+docs: $(INSTALLED) ## build the documentation into docs/_build
+	@$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build
+	@echo "docs/_build/index.html"
+
+bench: $(INSTALLED) ## run the benchmarks
+	@for benchmark in tests/benchmarks/*.py; do echo "== $$benchmark"; $(PY) "$$benchmark" || exit 1; done
+
+build: $(INSTALLED) ## build the sdist and the wheel into dist
+	@$(PY) -m build -q --outdir dist
+	@ls dist
+
+clean: ## remove what was made
+	rm -rf .venv .demo .mypy_cache .pytest_cache .ruff_cache build dist docs/_build
+
+$(INSTALLED): pyproject.toml constraints.txt
+	@for python in $(PYTHONS); do \
+	    if $$python -c 'import sys, venv, ensurepip; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null; \
+	    then found=$$python; break; fi; \
+	done; \
+	if [ -z "$$found" ]; then \
+	    echo "Python 3.11, 3.12 or 3.13 with the module venv is needed, and none was found as: $(strip $(PYTHONS))." >&2; \
+	    echo "Install one, or name it: make PYTHON=/path/to/python3.12 $(MAKECMDGOALS)" >&2; exit 1; \
+	fi; \
+	echo "Making .venv with $$found; this takes as long as installing Airflow does."; \
+	"$$found" -m venv --clear .venv
+	@$(PY) -m pip install --quiet --upgrade --disable-pip-version-check -c constraints.txt pip
+	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev -e .
+	@touch $(INSTALLED)

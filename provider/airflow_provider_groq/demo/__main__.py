@@ -1,0 +1,121 @@
+"""``python -m airflow_provider_groq.demo``: see the provider at work."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import signal
+import subprocess
+import sys
+import tempfile
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from airflow_provider_groq.demo.home import Home, Standalone, airflow
+from airflow_provider_groq.demo.progress import shown
+from airflow_provider_groq.demo.table import categories, render
+from airflow_provider_groq.emulator import GroqEmulator
+
+DAG_ID = "groq_download_results"
+BATCH_SECONDS = 20.0
+"""Longer than a task looks itself before it defers."""
+
+
+def main() -> int:
+    """Run the demo; 0 if it went well."""
+    options = arguments()
+    # Ctrl-C and a plain kill both end the `with` blocks, which stop what they started.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    folder: Path = options.folder.absolute()
+    try:
+        with connection() as groq:
+            home = Home(folder / "airflow", groq)
+            say("Making Airflow's database.")
+            home.migrate()
+            return stay(home, folder, options.port) if options.standalone else run(home, folder)
+    except KeyboardInterrupt:
+        say("Stopped.")
+        return 130
+    except (RuntimeError, OSError) as error:
+        say(f"The demo failed: {error}")
+        return 1
+
+
+def arguments() -> argparse.Namespace:
+    """The command line."""
+    parser = argparse.ArgumentParser(prog="python -m airflow_provider_groq.demo", description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path(".demo"), help="where everything is kept (.demo)")
+    parser.add_argument("--standalone", action="store_true", help="start the whole of Airflow, and stay")
+    parser.add_argument("--port", type=int, help="Airflow's port, with --standalone (a free one)")
+    return parser.parse_args()
+
+
+@contextmanager
+def connection() -> Iterator[str]:
+    """The connection: to Groq itself if there is a key, else to an emulator that lives as long."""
+    key = os.environ.get("GROQ_API_KEY")
+    if key:
+        say("GROQ_API_KEY is set: the batch goes to Groq itself, which may take its time and costs little.")
+        yield json.dumps({"conn_type": "groq", "password": key})
+        return
+    with GroqEmulator(seconds=BATCH_SECONDS) as emulator:
+        say(f"GROQ_API_KEY is not set: an emulator of Groq at {emulator.url} does the work, in {BATCH_SECONDS:.0f} s.")
+        yield emulator.connection_json
+
+
+def run(home: Home, folder: Path) -> int:
+    """Run the example Dag once, show its progress, and end with a table of answers."""
+    output = Path(tempfile.mkdtemp(prefix="run-", dir=folder))
+    log = output / "airflow.log"
+    say(f"Running the example Dag {DAG_ID}: one request for each installed Python package.")
+    command = airflow("dags", "test", DAG_ID, "--conf", json.dumps({"output_path": str(output)}))
+    with log.open("w", encoding="utf-8") as file:
+        code = follow(command, home.environment(), file.write)
+    results = sorted(output.glob("*/output.jsonl"))
+    if code or not results:
+        say(f"The Dag run failed. Airflow's log is {log}.")
+        return 1
+    print(f"\n{render(categories(results[0]))}\n", flush=True)
+    say(f"The answers: {results[0]}")
+    return 0
+
+
+def follow(command: list[str], environment: dict[str, str], keep: Callable[[str], object]) -> int:
+    """Run a command, show what matters of its output, keep all of it, and return its exit code."""
+    process = subprocess.Popen(
+        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+    )
+    try:
+        for line in process.stdout or ():
+            keep(line)
+            if text := shown(line):
+                say(text)
+        return process.wait()
+    finally:
+        if process.poll() is None:
+            os.killpg(process.pid, signal.SIGTERM)
+            process.wait()
+
+
+def stay(home: Home, folder: Path, port: int | None) -> int:
+    """Start the whole of Airflow, say where it is, and stay until stopped."""
+    log = folder / "standalone.log"
+    say(f"Starting Airflow; its log is {log}.")
+    with log.open("wb") as file, Standalone(home, file, port=port) as running:
+        user, password = running.login()
+        say(f"Airflow is at {running.url}: user {user}, password {password}. Unpause and trigger {DAG_ID}.")
+        say("Ctrl-C stops it.")
+        threading.Event().wait()
+    return 0
+
+
+def say(text: str) -> None:
+    """Tell the person at the terminal."""
+    print(text, flush=True)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,182 @@
+"""A private Airflow: its folder, its environment and its processes."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, Any, Self
+
+import airflow_provider_groq
+
+DAGS_FOLDER = Path(airflow_provider_groq.__file__).parent / "example_dags"
+
+START_SECONDS = 180.0
+STOP_SECONDS = 20.0
+HTTP_OK = 200
+
+
+@dataclass(frozen=True)
+class Home:
+    """The folder of a private Airflow.
+
+    Attributes:
+        path: The folder.
+        connection: The connection ``groq_default``, as JSON.
+        dags_folder: Where its Dags are.
+    """
+
+    path: Path
+    connection: str
+    dags_folder: Path = DAGS_FOLDER
+
+    def environment(self, **settings: str) -> dict[str, str]:
+        """The environment of its processes: this one's, without what another Airflow left in it."""
+        ours = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW_")}
+        return ours | {
+            "AIRFLOW_HOME": str(self.path),
+            "AIRFLOW_CONN_GROQ_DEFAULT": self.connection,
+            "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags_folder),
+            "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+            "NO_COLOR": "1",
+            "PYTHONUNBUFFERED": "1",
+            **settings,
+        }
+
+    def migrate(self) -> None:
+        """Make the database, or bring it up to date.
+
+        Raises:
+            RuntimeError: Airflow could not.
+        """
+        self.path.mkdir(parents=True, exist_ok=True)
+        done = subprocess.run(
+            airflow("db", "migrate"), env=self.environment(), capture_output=True, text=True, check=False
+        )
+        if done.returncode:
+            raise RuntimeError(f"airflow db migrate failed:\n{done.stdout}{done.stderr}")
+
+
+def airflow(*arguments: str) -> list[str]:
+    """The command that runs this Python's Airflow."""
+    return [sys.executable, "-m", "airflow", *arguments]
+
+
+class Standalone:
+    """The whole of Airflow (``airflow standalone``) on a port of its own, until the ``with`` block ends.
+
+    Its processes are a session of their own, so that all of them can be stopped: they outlive their parent.
+
+    Args:
+        home: Its folder.
+        log: Where its output goes.
+        port: Its port on loopback; a free one if None.
+        settings: More of its environment.
+
+    Raises:
+        RuntimeError: It ended, or was not ready in time.
+    """
+
+    def __init__(self, home: Home, log: IO[bytes], *, port: int | None = None, **settings: str) -> None:
+        self.home = home
+        self.url = f"http://127.0.0.1:{port or free_port()}"
+        self._log = log
+        self._settings = settings
+
+    def __enter__(self) -> Self:
+        port = self.url.rpartition(":")[2]
+        environment = self.home.environment(
+            AIRFLOW__API__HOST="127.0.0.1",
+            AIRFLOW__API__PORT=port,
+            AIRFLOW__API__BASE_URL=self.url,
+            AIRFLOW__CORE__EXECUTION_API_SERVER_URL=f"{self.url}/execution/",
+            AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT=str(free_port()),
+            AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT=str(free_port()),
+            **self._settings,
+        )
+        self.process = subprocess.Popen(
+            airflow("standalone"),
+            env=environment,
+            stdin=subprocess.DEVNULL,
+            stdout=self._log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        try:
+            self._await_ready()
+        except BaseException:
+            self.stop()
+            raise
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+    def login(self) -> tuple[str, str]:
+        """User and password."""
+        passwords: dict[str, str] = json.loads(
+            (self.home.path / "simple_auth_manager_passwords.json.generated").read_text()
+        )
+        return next(iter(passwords.items()))
+
+    def stop(self) -> None:
+        """Stop all of its processes."""
+        for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
+            deadline = time.monotonic() + seconds
+            while self._signal(number if deadline - time.monotonic() > seconds - 0.1 else 0):
+                if time.monotonic() > deadline:
+                    break
+                self.process.poll()
+                time.sleep(0.1)
+        self.process.wait()
+
+    def _signal(self, number: int) -> bool:
+        """Signal the whole session; whether any process of it was left."""
+        try:
+            os.killpg(self.process.pid, number)
+        except ProcessLookupError:
+            return False
+        return True
+
+    def _await_ready(self) -> None:
+        deadline = time.monotonic() + START_SECONDS
+        while not self._healthy():
+            if self.process.poll() is not None:
+                raise RuntimeError(f"Airflow ended while starting, with exit code {self.process.returncode}.")
+            if time.monotonic() > deadline:
+                raise RuntimeError(f"Airflow was not ready within {START_SECONDS:.0f} s.")
+            time.sleep(0.5)
+
+    def _healthy(self) -> bool:
+        try:
+            health = get_json(f"{self.url}/api/v2/monitor/health")
+        except OSError:
+            return False
+        parts = ("metadatabase", "scheduler", "triggerer", "dag_processor")
+        return all((health.get(part) or {}).get("status") == "healthy" for part in parts)
+
+
+def get_json(url: str) -> Any:
+    """What a loopback address answers.
+
+    Raises:
+        OSError: Nobody answers, or with an error.
+    """
+    with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own address
+        return json.load(answer)
+
+
+def free_port() -> int:
+    """A port of loopback that nobody holds."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])

@@ -1,0 +1,17 @@
+"""An emulator of Groq's Files and Batch API, for demos and for tests of Dags.
+
+    __main__    the command                       handle     the emulator as tests hold it
+    server      the process                       traffic    log and faults, around every request
+    routes      Groq's endpoints                  control    the emulator's own
+    state       what is known                     settings, clock, faults, log
+    batches     one batch and how it is shown     timeline   its status as a function of time
+    validation  the check of its input            answers, schema, results   its output
+    files, ids, wire
+
+It stands on its own: it imports nothing else of this provider, so that a misreading of Groq is not made
+twice and does not agree with itself.
+"""
+
+from airflow_provider_groq.emulator.handle import EmulatorError, GroqEmulator, LoggedRequest
+
+__all__ = ["EmulatorError", "GroqEmulator", "LoggedRequest"]

@@ -1,0 +1,90 @@
+"""What can be set about the emulator while it runs."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields, replace
+from typing import Any
+
+DEFAULT_SECONDS = 20.0
+DEFAULT_CANCELLING_SECONDS = 2.0
+DEFAULT_PAGE_SIZE = 20
+MAX_IDS = 200
+MAX_FILE_BYTES = 100 * 1000 * 1000
+MAX_LINES = 50_000
+
+OUTCOMES = ("completed", "failed", "expired", "cancelled")
+DEFAULT_MODELS = {
+    "llama-3.1-8b-instant": "Meta",
+    "llama-3.3-70b-versatile": "Meta",
+    "meta-llama/llama-4-maverick-17b-128e-instruct": "Meta",
+    "meta-llama/llama-4-scout-17b-16e-instruct": "Meta",
+    "moonshotai/kimi-k2-instruct-0905": "Moonshot AI",
+    "openai/gpt-oss-120b": "OpenAI",
+    "openai/gpt-oss-20b": "OpenAI",
+    "qwen/qwen3-32b": "Alibaba Cloud",
+    "whisper-large-v3": "OpenAI",
+    "whisper-large-v3-turbo": "OpenAI",
+}
+
+
+@dataclass(frozen=True)
+class Settings:
+    """The emulator's settings; a batch keeps those it was created under.
+
+    The documentation's page on the emulator says what each of them does.
+    """
+
+    seconds: float = DEFAULT_SECONDS
+    cancelling_seconds: float = DEFAULT_CANCELLING_SECONDS
+    outcome: str = "completed"
+    processed_share: float = 0.5
+    failing_requests: dict[str, int] = field(default_factory=dict)
+    models: list[str] = field(default_factory=lambda: list(DEFAULT_MODELS))
+    answer_chars: int = 0
+    plan_has_batch: bool = True
+    foreign_status: int = 404
+    max_ids: int = MAX_IDS
+    max_file_bytes: int = MAX_FILE_BYTES
+    max_lines: int = MAX_LINES
+    page_size: int = DEFAULT_PAGE_SIZE
+    ignore_ids: bool = False
+    omit_nulls: bool = False
+    blank_ids: bool = False
+    errors_as_list: bool = False
+    drop_metadata: bool = False
+
+    def updated(self, changes: Mapping[str, Any]) -> "Settings":
+        """Return these settings with `changes` made.
+
+        Raises:
+            ValueError: A name is unknown, or a value is not of the setting's kind.
+        """
+        kinds = {setting.name: setting.type for setting in fields(self)}
+        for name, value in changes.items():
+            if name not in kinds:
+                raise ValueError(f"unknown setting {name!r}; there are: {', '.join(kinds)}")
+            problem = _problem(name, kinds[name], value)
+            if problem:
+                raise ValueError(f"setting {name!r} must be {problem}, not {value!r}")
+        return replace(self, **changes)
+
+    def as_dict(self) -> dict[str, Any]:
+        """Return all settings by name."""
+        return asdict(self)
+
+
+def _problem(name: str, kind: object, value: object) -> str | None:
+    """Say what the value should have been, or None if it is right."""
+    if kind is bool:
+        return None if isinstance(value, bool) else "true or false"
+    if kind in (int, float):
+        most = 1 if name == "processed_share" else math.inf
+        right = type(value) in (int, kind) and isinstance(value, (int, float)) and 0 <= value <= most
+        return None if right else f"a number from 0 to {most}"
+    if name == "outcome":
+        return None if value in OUTCOMES else f"one of {', '.join(OUTCOMES)}"
+    if name == "models":
+        right = isinstance(value, list) and all(isinstance(model, str) for model in value)
+        return None if right else "a list of model names"
+    right = isinstance(value, dict) and all(isinstance(status, int) for status in value.values())
+    return None if right else "status codes by pattern of custom_id"

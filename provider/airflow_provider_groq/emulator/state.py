@@ -1,0 +1,183 @@
+"""All that the emulator knows, and what can be done to it."""
+
+import asyncio
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from airflow_provider_groq.emulator.answers import Answers
+from airflow_provider_groq.emulator.batches import Batch, Results
+from airflow_provider_groq.emulator.clock import Clock
+from airflow_provider_groq.emulator.faults import Faults
+from airflow_provider_groq.emulator.files import Files, StoredFile
+from airflow_provider_groq.emulator.ids import new_id
+from airflow_provider_groq.emulator.log import RequestLog
+from airflow_provider_groq.emulator.results import Job, write
+from airflow_provider_groq.emulator.settings import Settings
+from airflow_provider_groq.emulator.timeline import (
+    TERMINAL,
+    WITH_RESULTS,
+    Cancel,
+    Forced,
+    expiring_plan,
+    plan,
+)
+from airflow_provider_groq.emulator.validation import scan
+
+
+class State:
+    """Accounts, files, batches, the clock, settings, faults and the request log.
+
+    An account is a key: what one key made, another does not see.
+
+    Args:
+        folder: An empty folder for files.
+        settings: What the settings are at the start and after every reset.
+        api_key: The only good key; None if any will do.
+    """
+
+    def __init__(self, folder: Path, settings: Settings, api_key: str | None = None) -> None:
+        self._folder = folder
+        self._initial_settings = settings
+        self.api_key = api_key
+        self.stopping = asyncio.Event()
+        self.clock = Clock()
+        self.log = RequestLog()
+        self.reset()
+
+    def reset(self) -> None:
+        """Begin anew, as if just started."""
+        for old in self._folder.iterdir():
+            shutil.rmtree(old, ignore_errors=True)
+        self.settings = self._initial_settings
+        self.clock.offset = 0.0
+        self.files = Files(Path(tempfile.mkdtemp(dir=self._folder)), self.clock)
+        self.batches: dict[str, Batch] = {}
+        self.faults = Faults()
+        self.log.clear()
+
+    def create_batch(
+        self,
+        account: str,
+        input_file: StoredFile,
+        endpoint: str,
+        window: tuple[str, float],
+        metadata: dict[str, str] | None,
+    ) -> Batch:
+        """Take in a batch; its input file is checked later.
+
+        Args:
+            account: Whose it is.
+            input_file: Its requests.
+            endpoint: Its endpoint.
+            window: The completion window, as written and in seconds.
+            metadata: Its metadata.
+        """
+        now = self.clock.now()
+        settings = self.settings
+        batch = Batch(
+            id=new_id("batch", now),
+            account=account,
+            endpoint=endpoint,
+            completion_window=window[0],
+            metadata=metadata,
+            input_file=input_file,
+            plan=plan(now, window[1], settings.seconds),
+            answers=Answers(settings),
+            max_lines=settings.max_lines,
+            scripted_failure=settings.outcome == "failed",
+        )
+        if settings.outcome == "expired":
+            batch.plan = expiring_plan(now, settings.seconds, settings.processed_share)
+        elif settings.outcome == "cancelled":
+            work = batch.plan.finalizing_at - batch.plan.in_progress_at
+            at = batch.plan.in_progress_at + work * settings.processed_share
+            batch.cancel = Cancel(at, settings.cancelling_seconds)
+        self.batches[batch.id] = batch
+        return batch
+
+    def newest_batches(self, account: str | None = None) -> list[Batch]:
+        """Return the batches of one account or of all."""
+        batches = reversed(self.batches.values())
+        return [batch for batch in batches if account is None or batch.account == account]
+
+    async def show(self, batch: Batch) -> dict[str, Any]:
+        """Return a batch as Groq shows it now."""
+        now = self.clock.now()
+        await self.settle(batch, now)
+        return batch.view(batch.at(now), self.settings)
+
+    async def settle(self, batch: Batch, now: float) -> None:
+        """Check the input file and write the results of a batch, each once and as soon as it is due."""
+        if not batch.needs_scan(now) and not batch.needs_results(now):
+            return
+        async with batch.lock:
+            if batch.needs_scan(now):
+                batch.scan = await asyncio.to_thread(
+                    scan,
+                    batch.input_file.path,
+                    seed=batch.id,
+                    max_lines=batch.max_lines,
+                    fails=lambda request: batch.answers.refusal(request) is not None,
+                )
+            if batch.needs_results(now):
+                await self._write_results(batch, now)
+
+    async def _write_results(self, batch: Batch, now: float) -> None:
+        then = batch.at(now)
+        status, processed = batch.ending(then)
+        if batch.scan is None:
+            raise RuntimeError(f"{batch.id} was to have results before its input was checked")
+        (output_id, output), (errors_id, errors) = self.files.new_path(), self.files.new_path()
+        job = Job(
+            batch.id,
+            batch.input_file.path,
+            batch.scan,
+            batch.answers,
+            status,
+            processed,
+            then.times["in_progress_at"],
+        )
+        await asyncio.to_thread(write, job, output, errors)
+        ended_at = then.times[f"{status}_at"]
+        batch.results = Results(
+            status,
+            processed,
+            self._keep(
+                StoredFile(output_id, batch.account, f"{batch.id}_output.jsonl", "batch_output", ended_at, output)
+            ),
+            self._keep(
+                StoredFile(errors_id, batch.account, f"{batch.id}_error.jsonl", "batch_output", ended_at, errors)
+            ),
+        )
+
+    def _keep(self, file: StoredFile) -> StoredFile | None:
+        """Take in a results file unless nothing was written to it."""
+        if file.path.stat().st_size:
+            return self.files.add(file)
+        file.path.unlink()
+        return None
+
+    async def cancel(self, batch: Batch) -> str:
+        """Begin to cancel a batch unless that is done or too late; return its status before."""
+        now = self.clock.now()
+        await self.settle(batch, now)
+        status = batch.at(now).status
+        if status not in TERMINAL and status != "cancelling":
+            batch.forced = None
+            batch.cancel = Cancel(now, self.settings.cancelling_seconds)
+        return status
+
+    async def force(self, batch: Batch, forced: Forced | None) -> None:
+        """Set a batch's status, or with None let the clock decide again.
+
+        Raises:
+            ValueError: The batch cannot end in this way because its input file is invalid.
+        """
+        now = self.clock.now()
+        await self.settle(batch, max(now, batch.plan.in_progress_at))
+        invalid = batch.scan is not None and bool(batch.scan.errors)
+        if forced is not None and invalid and forced.status in WITH_RESULTS:
+            raise ValueError(f"{batch.id} can only fail: its input file is invalid")
+        batch.forced = forced

@@ -1,0 +1,110 @@
+"""JSON over HTTP: bodies in, answers and Groq's errors out."""
+
+import json
+from typing import Any
+
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+
+MAX_JSON_BYTES = 1 << 20
+
+
+class ApiError(Exception):
+    """An error that Groq answers with, in the body it uses for all of them.
+
+    Args:
+        status: The HTTP status code.
+        message: What went wrong, for people.
+        code: What went wrong, for programs; left out of the body when None.
+        param: The parameter at fault; left out when None.
+        kind: Groq's `type` of error.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        message: str,
+        code: str | None = None,
+        param: str | None = None,
+        kind: str = "invalid_request_error",
+    ) -> None:
+        super().__init__(message)
+        self.status = status
+        self.body = error_body(message, code, param, kind)
+
+
+def error_body(
+    message: str, code: str | None = None, param: str | None = None, kind: str = "invalid_request_error"
+) -> dict[str, Any]:
+    """Return Groq's error body; only `message` and `type` are always there."""
+    error = {"message": message, "type": kind, "param": param, "code": code}
+    return {"error": {name: value for name, value in error.items() if value is not None}}
+
+
+def dump(value: object) -> bytes:
+    """Return compact JSON in UTF-8, with escapes only where UTF-8 cannot say it (lone surrogates)."""
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except UnicodeEncodeError:
+        return json.dumps(value, separators=(",", ":")).encode()
+
+
+class JsonResponse(Response):
+    """An answer in JSON."""
+
+    media_type = "application/json"
+
+    def render(self, content: object) -> bytes:
+        """Return the body."""
+        return dump(content)
+
+
+async def read_object(request: Request) -> dict[str, Any]:
+    """Return the JSON object in the request's body.
+
+    Raises:
+        ApiError: It is larger than any such request has reason to be, no JSON, or no object.
+    """
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > MAX_JSON_BYTES:
+            raise ApiError(413, "Request Entity Too Large", "request_too_large")
+    try:
+        value = json.loads(body)
+    except (ValueError, RecursionError) as error:
+        raise ApiError(400, f"The request body is not valid JSON: {error}") from error
+    if not isinstance(value, dict):
+        raise ApiError(400, "The request body must be a JSON object")
+    return value
+
+
+def api_error_response(_request: Request, error: Exception) -> Response:
+    """Answer with an ApiError."""
+    if not isinstance(error, ApiError):
+        raise error
+    return JsonResponse(error.body, error.status)
+
+
+def http_error_response(request: Request, error: Exception) -> Response:
+    """Answer as Groq does where Starlette itself refuses a request (unknown path, broken form)."""
+    if not isinstance(error, HTTPException):
+        raise error
+    if error.status_code in (404, 405):
+        message = (
+            f"Unknown request URL: {request.method} {request.url.path}. Please check the URL for typos, "
+            "or see the docs at https://console.groq.com/docs/"
+        )
+        return JsonResponse(error_body(message, "unknown_url"), 404)
+    return JsonResponse(error_body(error.detail), error.status_code)
+
+
+def gone_response(_request: Request, _error: Exception) -> Response:
+    """Answer a client that is gone: nobody reads it, but it is no crash either."""
+    return Response(status_code=400)
+
+
+def crash_response(_request: Request, error: Exception) -> Response:
+    """Answer to a bug of the emulator itself; Starlette raises the exception again for the log."""
+    return JsonResponse(error_body(f"The emulator failed: {error!r}", kind="internal_server_error"), 500)

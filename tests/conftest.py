@@ -1,0 +1,120 @@
+"""What all tests share: an Airflow of their own, and Groq's emulator."""
+
+import atexit
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import pytest
+
+TESTS = Path(__file__).parent
+HOME = tempfile.mkdtemp(prefix="airflow-")
+atexit.register(shutil.rmtree, HOME, ignore_errors=True)
+
+
+def local_bundle(name, path):
+    return f"""{{"name": "{name}", "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
+        "kwargs": {{"path": "{path}"}}}}"""
+
+
+# Airflow reads its environment when it is first imported.
+for variable in [name for name in os.environ if name.startswith("AIRFLOW_")]:
+    del os.environ[variable]
+os.environ |= {
+    "AIRFLOW_HOME": HOME,
+    "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+    "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
+    "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": (
+        f"[{local_bundle('tests', TESTS / 'dags')}, {local_bundle('examples', TESTS.parent / 'example_dags')}]"
+    ),
+    "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
+    "NO_COLOR": "1",
+}
+
+
+def pytest_addoption(parser):
+    parser.addoption(
+        "--live",
+        action="store_true",
+        help="run the conformance tests against Groq itself, with the key in GROQ_API_KEY",
+    )
+
+
+@pytest.fixture(scope="session")
+def airflow_database():
+    """Airflow's database, made once."""
+    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+
+
+@pytest.fixture
+def quick(monkeypatch):
+    """No waiting for what only a real worker and triggerer need."""
+    monkeypatch.setattr("airflow_provider_groq.operators.base.WATCH_SECONDS", 0.0)
+    monkeypatch.setattr("airflow_provider_groq.triggers.batch.EARLIEST_EVENT", 0.0)
+    monkeypatch.setattr("airflow_provider_groq.batches.polling.FIRST_PAUSE", 0.05)
+
+
+class Ran:
+    """A Dag run that has ended."""
+
+    def __init__(self, run, log):
+        self.state = str(run.state)
+        self.log = log
+        self._run = run
+
+    def task(self, task_id, map_index=-1):
+        return self._run.get_task_instance(task_id, map_index=map_index)
+
+    def xcom(self, task_id, key="return_value", map_index=-1):
+        from airflow.models.xcom import XComModel
+        from airflow.utils.session import create_session
+
+        with create_session() as session:
+            query = XComModel.get_many(
+                run_id=self._run.run_id, dag_ids=self._run.dag_id, task_ids=task_id, key=key, map_indexes=map_index
+            )
+            rows = session.execute(query.with_only_columns(XComModel)).scalars().all()
+            return [XComModel.deserialize_value(row) for row in rows]
+
+
+@pytest.fixture
+def run_dag(airflow_database, groq_emulator, quick, capfd):
+    """Runs a Dag with Airflow's own `dag.test()`, triggers and all."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    def run(dag_id, folder="dags", **conf):
+        path = TESTS / "dags" if folder == "dags" else TESTS.parent / folder
+        bag = DagBag(path)
+        assert not bag.import_errors
+        capfd.readouterr()
+        dag_run = bag.dags[dag_id].test(run_conf=conf)
+        return Ran(dag_run, "".join(capfd.readouterr()))
+
+    return run
+
+
+@pytest.fixture
+def make_batch(groq_emulator):
+    """Makes a batch, as somebody else would."""
+    import json
+
+    from airflow_provider_groq.hooks.groq import GroqHook
+
+    def make(*models):
+        lines = [
+            {
+                "custom_id": f"row-{number}",
+                "method": "POST",
+                "url": "/v1/chat/completions",
+                "body": {"model": model, "messages": [{"role": "user", "content": "Hello"}]},
+            }
+            for number, model in enumerate(models or ("llama-3.1-8b-instant",), 1)
+        ]
+        with tempfile.TemporaryFile() as file, GroqHook() as hook:
+            file.write("".join(json.dumps(line) + "\n" for line in lines).encode())
+            return hook.create_batch(hook.upload_file(file).id).id
+
+    return make
