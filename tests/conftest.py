@@ -55,6 +55,18 @@ def quick(monkeypatch):
     monkeypatch.setattr("airflow_provider_groq.operators.base.WATCH_SECONDS", 0.0)
     monkeypatch.setattr("airflow_provider_groq.triggers.batch.EARLIEST_EVENT", 0.0)
     monkeypatch.setattr("airflow_provider_groq.batches.polling.FIRST_PAUSE", 0.05)
+    monkeypatch.setattr("airflow_provider_groq.batches.polling.FIRST_BACKOFF", 0.01)
+    monkeypatch.setattr("airflow_provider_groq.batches.polling.LATE_BY", 0.0)
+
+
+@pytest.fixture(scope="session")
+def memory_storage():
+    """An object storage in memory, at memory://."""
+    from airflow.sdk.io import attach
+    from fsspec.implementations.memory import MemoryFileSystem
+
+    attach("memory", fs=MemoryFileSystem())
+    return "memory://bucket"
 
 
 class Ran:
@@ -118,3 +130,10 @@ def make_batch(groq_emulator):
             return hook.create_batch(hook.upload_file(file).id).id
 
     return make
+
+
+@pytest.fixture
+def quick_retries(monkeypatch):
+    """Calls are sent again at once."""
+    monkeypatch.setattr("airflow_provider_groq.api.retry.FIRST_DELAY", 0.01)
+    monkeypatch.setattr("airflow_provider_groq.api.retry.LONGEST_DELAY", 0.01)

@@ -11,3 +11,19 @@ for way, options in {
 }.items():
     with DAG(f"sense_{way}", schedule=None):
         GroqBatchSensor(task_id="sense", batch_id="{{ dag_run.conf['batch_id'] }}", poll_interval=0.1, **options)
+
+for way, options in {
+    "poke": {"mode": "poke", "deferrable": False},
+    "reschedule": {"mode": "reschedule", "deferrable": False},
+    "deferred": {"deferrable": True},
+}.items():
+    for soft_fail in (False, True):
+        with DAG(f"time_out_{way}_{'soft' if soft_fail else 'hard'}", schedule=None):
+            GroqBatchSensor(
+                task_id="sense",
+                batch_id="{{ dag_run.conf['batch_id'] }}",
+                poll_interval=0.2,
+                timeout=0.5,
+                soft_fail=soft_fail,
+                **options,
+            )

@@ -24,6 +24,9 @@ T = TypeVar("T")
 MAX_BYTES = 16 << 20
 """The largest answer that is read into memory; Groq's largest, 200 batches, is a hundredth of it."""
 
+MAX_MESSAGE = 2_000
+"""How much of a server's error message is kept, in characters: some echo the whole request."""
+
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
 ADVICE = {
@@ -74,6 +77,13 @@ class Resume:
             self._sink.write(new)
             self.written += len(new)
 
+    def end(self, call: Call[Any]) -> None:
+        """The content ends here."""
+        if self._position < self.written:
+            raise GroqResponseError(
+                f"{call} was answered with {self._position:,} bytes, after it had been with {self.written:,} or more."
+            )
+
 
 def read(call: Call[T], response: httpx.Response, body: bytes, settings: Settings) -> T:
     """The value that an answer carries.
@@ -82,23 +92,27 @@ def read(call: Call[T], response: httpx.Response, body: bytes, settings: Setting
         GroqAPIError: Groq answered with an error.
         GroqResponseError: The answer is not Groq's.
     """
-    if response.is_redirect:
+    if response.has_redirect_location:
+        location = settings.without_key(response.headers["location"])
         raise GroqResponseError(
-            f"{call} was answered with a redirect to {response.headers['location']!r}. Redirects are not "
+            f"{call} was answered with a redirect to {location!r}. Redirects are not "
             "followed, since the key must not go elsewhere: set the base URL (host) of the connection right."
         )
     if not response.is_success:
         raise _api_error(call, response, body, settings)
+    if call.raw and is_page(response):
+        raise _not_groqs(call, response, body, "a page, no file", settings)
     try:
         return call.answer(body)
     except ValidationError as error:
         first = error.errors(include_url=False, include_input=False)[0]
         where = ".".join(str(part) for part in first["loc"])
-        raise GroqResponseError(
-            f"{call} was answered with {response.status_code}, but the body is not Groq's "
-            f"({where + ': ' if where else ''}{first['msg']}). It is {_described(response, body)}. "
-            "Is a proxy in between, or the base URL (host) of the connection another server's?"
-        ) from None
+        raise _not_groqs(call, response, body, f"{where + ': ' if where else ''}{first['msg']}", settings) from None
+
+
+def is_page(response: httpx.Response) -> bool:
+    """Whether a web page came: Groq sends none, but a proxy may, with status 200."""
+    return str(response.headers.get("content-type", "")).startswith("text/html")
 
 
 def transport_error(call: Call[Any], error: Exception) -> GroqError:
@@ -110,17 +124,28 @@ def transport_error(call: Call[Any], error: Exception) -> GroqError:
     return GroqTransportError(f"{call} {what}: {type(error).__name__}: {error or 'no details'}.", sent=sent)
 
 
+def _not_groqs(
+    call: Call[Any], response: httpx.Response, body: bytes, reason: str, settings: Settings
+) -> GroqResponseError:
+    return GroqResponseError(
+        f"{call} was answered with {response.status_code}, but the body is not Groq's "
+        f"({settings.without_key(reason)}). It is {_described(response, body, settings)}. "
+        "Is a proxy in between, or the base URL (host) of the connection another server's?"
+    )
+
+
 def _api_error(call: Call[Any], response: httpx.Response, body: bytes, settings: Settings) -> GroqAPIError:
     status = response.status_code
     details = _error_details(body)
-    message = str(details.get("message") or "") or f"no Groq error body, but {_described(response, body)}"
-    code = str(details.get("code") or "")
+    message = settings.without_key(str(details.get("message") or ""))[:MAX_MESSAGE]
+    message = message or f"no Groq error body, but {_described(response, body, settings)}"
+    code = settings.without_key(str(details.get("code") or ""))
     advice = ADVICE.get(status, "")
     text = f"{call} was answered with {status}{f' {code}' if code else ''}: {message} {advice}".rstrip()
     return API_ERRORS.get(status, GroqAPIError)(
-        settings.without_key(text),
+        text,
         status_code=status,
-        type=str(details.get("type") or ""),
+        type=settings.without_key(str(details.get("type") or "")),
         code=code,
         retry_after=read_retry_after(response.headers.get("retry-after")),
     )
@@ -141,7 +166,7 @@ def _error_details(body: bytes) -> dict[str, Any]:
     return {"message": message if isinstance(message, str) else json.dumps(message)} if message else {}
 
 
-def _described(response: httpx.Response, body: bytes) -> str:
+def _described(response: httpx.Response, body: bytes, settings: Settings) -> str:
     kind = response.headers.get("content-type", "of no type").split(";")[0]
-    text = " ".join(body[:200].decode("utf-8", "replace").split())
+    text = settings.without_key(" ".join(body[:400].decode("utf-8", "replace").split()))
     return f"{kind}, {len(body):,} bytes" + (f", beginning {text[:80]!r}" if text else "")

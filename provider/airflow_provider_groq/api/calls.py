@@ -107,7 +107,9 @@ def get_batch(batch_id: str) -> Call[Batch]:
 
 def get_batches(batch_ids: Iterable[str]) -> list[Call[Page[Batch]]]:
     """Ask for many batches, `MAX_IDS` in each call."""
-    params = [("id", batch_id) for batch_id in dict.fromkeys(batch_ids)]
+    if isinstance(batch_ids, str):
+        raise GroqInputError(f"batch_ids must be a list of ids, but is {batch_ids!r}.")
+    params = [("id", _checked(batch_id, "batch_id")) for batch_id in dict.fromkeys(batch_ids)]
     return [
         Call("GET", "/batches", _batches, params=tuple(params[start : start + MAX_IDS]))
         for start in range(0, len(params), MAX_IDS)
@@ -149,6 +151,10 @@ def _models(body: bytes) -> Page[LanguageModel]:
 
 def _segment(value: str, name: str) -> str:
     """An id as one path segment, so that no id can name another endpoint."""
-    if not isinstance(value, str) or not value.strip() or value in {".", ".."}:
+    return quote(_checked(value, name), safe="")
+
+
+def _checked(value: str, name: str) -> str:
+    if not isinstance(value, str) or not value.strip() or value in {".", ".."} or not value.isprintable():
         raise GroqInputError(f"{name} must be the id of one at Groq, but is {value!r}.")
-    return quote(value, safe="")
+    return value

@@ -17,7 +17,7 @@ import tenacity
 from airflow_provider_groq.api import answers, retry
 from airflow_provider_groq.api.calls import Call
 from airflow_provider_groq.api.settings import Settings
-from airflow_provider_groq.exceptions import GroqError
+from airflow_provider_groq.exceptions import GroqConnectionError, GroqError
 
 T = TypeVar("T")
 
@@ -33,11 +33,19 @@ class _Base:
     @property
     def _options(self) -> dict[str, Any]:
         return {
-            "base_url": self.settings.api_url,
+            "base_url": self._base_url(),
             "headers": self.settings.headers,
             "timeout": httpx.Timeout(self.settings.timeout, connect=min(10.0, self.settings.timeout)),
             "follow_redirects": False,
         }
+
+    def _base_url(self) -> httpx.URL:
+        try:
+            return httpx.URL(self.settings.api_url)
+        except httpx.InvalidURL as error:
+            raise GroqConnectionError(
+                f"The base URL (host) {self.settings.base_url!r} is not a URL: {error}."
+            ) from None
 
     def _retries(self, call: Call[Any], max_retries: int | None) -> dict[str, Any]:
         return retry.policy(call, self.settings.max_retries if max_retries is None else max_retries)
@@ -134,10 +142,11 @@ class GroqClient(_Base):
         with _errors_of(call):
             response = self._http.send(_request(self._http, call, None), stream=True)
             with closing(response):
-                if not response.is_success:
+                if not response.is_success or answers.is_page(response):
                     answers.read(call, response, _whole(call, response), self.settings)
                 for chunk in response.iter_bytes(CHUNK):
                     resume.write(chunk)
+                resume.end(call)
 
 
 def _whole(call: Call[Any], response: httpx.Response) -> bytes:
@@ -185,8 +194,10 @@ class AsyncGroqClient(_Base):
 
     async def _send_once(self, call: Call[T]) -> T:
         with _errors_of(call), await asyncio.to_thread(_content, call) as content:
-            request = _request(self._http, call, content)
-            if content is not None:
+            if content is None:
+                request = _request(self._http, call, None)
+            else:  # measures the file
+                request = await asyncio.to_thread(_request, self._http, call, content)
                 request.stream = _InThread(request.stream)
             response = await self._http.send(request, stream=True)
             async with aclosing(response):
@@ -197,10 +208,11 @@ class AsyncGroqClient(_Base):
         with _errors_of(call):
             response = await self._http.send(_request(self._http, call, None), stream=True)
             async with aclosing(response):
-                if not response.is_success:
+                if not response.is_success or answers.is_page(response):
                     answers.read(call, response, await _whole_async(call, response), self.settings)
                 async for chunk in response.aiter_bytes(CHUNK):
                     await asyncio.to_thread(resume.write, chunk)
+                resume.end(call)
 
 
 async def _whole_async(call: Call[Any], response: httpx.Response) -> bytes:

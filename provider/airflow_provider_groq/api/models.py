@@ -47,29 +47,37 @@ def _error_list(value: Any) -> Any:
     return value or []
 
 
-def _empty_if_none(value: Any) -> Any:
-    return {} if value is None else value
+def _text(value: Any) -> Any:
+    return value if value is None or isinstance(value, str) else str(value)
+
+
+def _if_null(default: Any) -> BeforeValidator:
+    return BeforeValidator(lambda value: default if value is None else value)
 
 
 Id = Annotated[str | None, BeforeValidator(_none_if_empty)]
 Time = int | None
+Reason = Annotated[str | None, BeforeValidator(_text)]
+"""Text, as which some gateways send a number."""
+Count = Annotated[int, _if_null(0)]
+Label = Annotated[str, _if_null("")]
 
 
 class BatchError(Model):
     """Why Groq rejected an input file, or one line of it."""
 
-    code: str | None = None
-    message: str | None = None
-    param: str | None = None
+    code: Reason = None
+    message: Reason = None
+    param: Reason = None
     line: int | None = None
 
 
 class RequestCounts(Model):
     """How many requests a batch has, and how many of them have succeeded and failed."""
 
-    total: int = 0
-    completed: int = 0
-    failed: int = 0
+    total: Count = 0
+    completed: Count = 0
+    failed: Count = 0
 
 
 class Batch(Model):
@@ -79,14 +87,14 @@ class Batch(Model):
     status: str = Field(min_length=1)
     """One of `BatchStatus`, or whatever else the server says."""
     created_at: int
-    endpoint: str = ""
+    endpoint: Label = ""
     input_file_id: Id = None
     completion_window: str | None = None
     output_file_id: Id = None
     error_file_id: Id = None
     errors: Annotated[tuple[BatchError, ...], BeforeValidator(_error_list)] = ()
-    metadata: Annotated[dict[str, str], BeforeValidator(_empty_if_none)] = Field(default_factory=dict)
-    request_counts: Annotated[RequestCounts, BeforeValidator(_empty_if_none)] = RequestCounts()
+    metadata: Annotated[dict[str, str], _if_null({})] = Field(default_factory=dict)
+    request_counts: Annotated[RequestCounts, _if_null({})] = RequestCounts()
     in_progress_at: Time = None
     finalizing_at: Time = None
     completed_at: Time = None
@@ -106,10 +114,10 @@ class File(Model):
     """A file at Groq: an uploaded input (purpose ``batch``) or a result (``batch_output``)."""
 
     id: str = Field(min_length=1)
-    bytes: int = 0
-    created_at: int = 0
-    filename: str = ""
-    purpose: str = ""
+    bytes: Count = 0
+    created_at: Count = 0
+    filename: Label = ""
+    purpose: Label = ""
 
 
 class DeletedFile(Model):
@@ -131,10 +139,10 @@ T = TypeVar("T", bound=Model)
 class Page(Model, Generic[T]):
     """One page of a listing."""
 
-    data: tuple[T, ...]
+    data: Annotated[tuple[T, ...], _if_null(())]
     next_cursor: Annotated[str | None, BeforeValidator(_none_if_empty)] = Field(
         default=None, validation_alias=AliasPath("paging", "next_cursor")
     )
     """Where the next page begins; None on the last one."""
-    has_more: bool = False
+    has_more: Annotated[bool, _if_null(default=False)] = False
     """Said instead by gateways that page as OpenAI does, by the last id."""

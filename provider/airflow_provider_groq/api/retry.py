@@ -68,7 +68,7 @@ def read_retry_after(value: str | None) -> float | None:
     except ValueError:
         try:
             at = parsedate_to_datetime(value)
-        except ValueError:
+        except (ValueError, OverflowError):
             return None
         seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - time.time()
     return max(0.0, seconds) if seconds == seconds else None  # noqa: PLR0124 - "nan" is a number to float()

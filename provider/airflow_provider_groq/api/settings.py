@@ -12,6 +12,9 @@ from airflow_provider_groq.exceptions import GroqConnectionError
 BASE_URL = "https://api.groq.com"
 API_PATH = "/openai/v1"
 
+LONGEST_TIMEOUT = 86_400
+"""A day; the operating system takes no number of seconds beyond its clock's."""
+
 MAX_FILE_BYTES = 100_000_000
 """The largest input file. Groq's batch guide says 200 MB, its API reference 100 MB; the smaller holds."""
 
@@ -42,8 +45,10 @@ class Settings:
     def __post_init__(self) -> None:
         self._check_key()
         self._check_url()
-        if not self.timeout > 0:
-            raise GroqConnectionError(f"timeout must be a number of seconds above 0, but is {self.timeout!r}.")
+        if not 0 < self.timeout <= LONGEST_TIMEOUT:
+            raise GroqConnectionError(
+                f"timeout must be a number of seconds above 0 and up to {LONGEST_TIMEOUT:,}, but is {self.timeout!r}."
+            )
         if self.max_retries < 0:
             raise GroqConnectionError(f"max_retries must be 0 or more, but is {self.max_retries!r}.")
         if self.max_file_bytes <= 0:
@@ -87,12 +92,12 @@ class Settings:
             _ = url.port
         except ValueError as error:
             raise GroqConnectionError(f"The base URL (host) {self.base_url!r} is not a URL: {error}.") from None
-        if url.scheme not in {"http", "https"} or not host:
+        if url.scheme not in {"http", "https"} or not host or " " in self.base_url or not self.base_url.isprintable():
             raise GroqConnectionError(
-                f"The base URL (host) {self.base_url!r} must begin with https:// and name a host, "
-                f"for example {BASE_URL}."
+                f"The base URL (host) {self.base_url!r} must begin with https:// and name a host, without white "
+                f"space, for example {BASE_URL}."
             )
-        if url.username or url.password or url.query or url.fragment:
+        if url.username or url.password or "?" in self.base_url or "#" in self.base_url:
             raise GroqConnectionError(
                 "The base URL (host) must hold no user, password, query or fragment; the key is the "
                 "connection's password."

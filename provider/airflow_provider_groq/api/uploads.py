@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import io
 import os
-import shutil
 import tempfile
+import weakref
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 from airflow_provider_groq.api.calls import Upload
 from airflow_provider_groq.exceptions import GroqInputError
 
 DEFAULT_NAME = "requests.jsonl"
+CHUNK = 1 << 18
 
 
 def upload(source: str | PathLike[str] | BinaryIO, *, filename: str | None = None, max_bytes: int) -> Upload:
@@ -33,18 +35,35 @@ def upload(source: str | PathLike[str] | BinaryIO, *, filename: str | None = Non
         if not path.is_file():
             raise GroqInputError(f"{path} is {'a folder' if path.is_dir() else 'missing'}: there is no file to upload.")
         _check_size(path.stat().st_size, str(path), max_bytes)
-        return Upload(filename or path.name, lambda: path.open("rb"))
-    file = source if source.seekable() else _spooled(source)
-    size = file.seek(0, os.SEEK_END)
-    name = filename or DEFAULT_NAME
-    _check_size(size, name, max_bytes)
+        return Upload(_sendable(filename or path.name), lambda: path.open("rb"))
+    if not hasattr(source, "read") or isinstance(source, io.TextIOBase):
+        raise GroqInputError(
+            f"Only a path, or a file open for reading bytes, can be uploaded, but this is {type(source).__name__}."
+        )
+    file = source if source.seekable() else _spooled(source, max_bytes)
 
     @contextmanager
     def rewound() -> Iterator[BinaryIO]:
         file.seek(0)
-        yield file
+        yield cast("BinaryIO", _Stream(file))
 
+    if file is not source:
+        weakref.finalize(rewound, file.close)
+    name = _sendable(filename or DEFAULT_NAME)
+    _check_size(file.seek(0, os.SEEK_END), name, max_bytes)
     return Upload(name, rewound)
+
+
+class _Stream:
+    """A file without its descriptor, behind which a compressed one has another size than what is read from it."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self.read, self.seek, self.tell = file.read, file.seek, file.tell
+
+
+def _sendable(name: str) -> str:
+    """The name without what UTF-8 cannot say: names on a disk are bytes."""
+    return name.encode(errors="replace").decode()
 
 
 def _check_size(size: int, name: str, max_bytes: int) -> None:
@@ -57,8 +76,9 @@ def _check_size(size: int, name: str, max_bytes: int) -> None:
         )
 
 
-def _spooled(source: BinaryIO) -> BinaryIO:
-    """A copy of a stream that cannot be sent twice."""
+def _spooled(source: BinaryIO, max_bytes: int) -> BinaryIO:
+    """A copy of a stream that cannot be sent twice; of one that is too large, no more than shows that."""
     file = tempfile.TemporaryFile()  # noqa: SIM115 - lives as long as the upload
-    shutil.copyfileobj(source, file)
+    while file.tell() <= max_bytes and (chunk := source.read(CHUNK)):
+        file.write(chunk)
     return file

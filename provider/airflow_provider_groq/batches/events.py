@@ -39,12 +39,9 @@ class BatchEvent(BaseModel):
     ends: tuple[WaitEnd, ...]
 
     def payload(self) -> dict[str, Any]:
-        """The event as plain JSON, kept small: only what a batch has, and its first `MAX_ERRORS` errors."""
-        return {
-            "ends": [
-                end.model_dump(mode="json", exclude_defaults=True) | _batch_payload(end.batch) for end in self.ends
-            ]
-        }
+        """The event as plain JSON, kept small: only what differs from the defaults, and few errors."""
+        ends = [end.model_copy(update={"batch": end.batch and with_few_errors(end.batch)}) for end in self.ends]
+        return BatchEvent(ends=tuple(ends)).model_dump(mode="json", exclude_defaults=True)
 
     @classmethod
     def read(cls, payload: dict[str, Any]) -> Self:
@@ -52,13 +49,6 @@ class BatchEvent(BaseModel):
         return cls.model_validate(payload)
 
 
-def batch_payload(batch: Batch) -> dict[str, Any]:
-    """A batch as plain JSON, for an event or XCom: what it has, and its first `MAX_ERRORS` errors."""
-    payload = batch.model_dump(mode="json", exclude_defaults=True)
-    if len(batch.errors) > MAX_ERRORS:
-        payload["errors"] = payload["errors"][:MAX_ERRORS]
-    return payload
-
-
-def _batch_payload(batch: Batch | None) -> dict[str, Any]:
-    return {"batch": batch_payload(batch)} if batch else {}
+def with_few_errors(batch: Batch) -> Batch:
+    """The batch with no more than its first `MAX_ERRORS` errors."""
+    return batch.model_copy(update={"errors": batch.errors[:MAX_ERRORS]})

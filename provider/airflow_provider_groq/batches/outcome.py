@@ -72,7 +72,7 @@ def _rejected(batch: Batch) -> str:
     )
     more = len(batch.errors) - SHOWN_ERRORS
     return (
-        f"Groq rejected the input file {batch.input_file_id} of batch {batch.id}: "
+        f"Groq rejected the input file {f'{batch.input_file_id} ' if batch.input_file_id else ''}of batch {batch.id}: "
         f"{shown or 'no reason given'}{f'; and {more:,} more' if more > 0 else ''}. "
         "Nothing ran and nothing is charged. Mend the input and run the task again."
     )
@@ -100,6 +100,8 @@ def _failures(batch: Batch) -> str:
         what = f"{counts.failed:,} of its {counts.total:,} requests failed"
     else:
         what = "requests in it failed"
+    if not batch.error_file_id:
+        return f"Batch {batch.id} completed, but {what}. There is no file that says why."
     return (
         f"Batch {batch.id} completed, but {what}. Each one's reason is in file {batch.error_file_id}: "
         "GroqDownloadBatchResultsOperator lands it as errors.jsonl."
@@ -108,9 +110,12 @@ def _failures(batch: Batch) -> str:
 
 def _finished(batch: Batch) -> str:
     counts = batch.request_counts
-    if not batch.output_file_id:
+    if not batch.output_file_id and not counts.completed:
         return "No request had succeeded."
-    return (
-        f"{counts.completed:,} of {counts.total:,} requests had succeeded and are charged; their answers are in "
-        f"file {batch.output_file_id}, which GroqDownloadBatchResultsOperator lands."
+    some = f"{counts.completed:,} of {counts.total:,}" if counts.completed else "Some"
+    where = (
+        f"; their answers are in file {batch.output_file_id}, which GroqDownloadBatchResultsOperator lands"
+        if batch.output_file_id
+        else ", but there is no file of their answers"
     )
+    return f"{some} requests had succeeded and are charged{where}."

@@ -23,7 +23,11 @@ PAUSE_SHARE = 0.25
 NOT_FOUND_GRACE = 30.0
 """Seconds for which a batch may be not found: a new one is not everywhere at once."""
 
-LONGEST_BACKOFF = 60.0
+FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
+"""Seconds until the next look after one that failed; twice as many each time."""
+
+LATE_BY = 1.0
+"""Up to so many seconds more than a server's ``Retry-After``, so that not all come at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,8 +154,8 @@ class Poller:
     def _error_pause(self, error: GroqError) -> float:
         retry_after: float | None = getattr(error, "retry_after", None)
         if retry_after is not None:
-            return retry_after + _jittered(1.0)
-        return _jittered(min(LONGEST_BACKOFF, 2.0 ** min(self._errors - 1, 10)))
+            return min(retry_after, LONGEST_BACKOFF) + _jittered(1.0)
+        return _jittered(min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(self._errors - 1, 10)))
 
     def _until_deadline(self, pause: float, now: float) -> float:
         return max(0.0, min(pause, self.end_time - now))

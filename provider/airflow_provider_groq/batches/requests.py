@@ -72,6 +72,8 @@ def check_options(*, endpoint: str, completion_window: str, metadata: Mapping[st
             raise GroqInputError(
                 f"metadata[{key!r}] is {_shown(value)}, but keys and values must be text: write them as strings."
             )
+        if not _is_utf8(key + value):
+            raise GroqInputError(f"metadata[{key!r}] is {_shown(value)}, which is no valid Unicode.")
 
 
 def encode(requests: Iterable[Mapping[str, Any]], *, endpoint: str) -> Iterator[bytes]:
@@ -121,8 +123,9 @@ def copy_checked(lines: Iterable[bytes], target: BinaryIO, *, max_bytes: int, ma
     blank = 0
     for number, raw in enumerate(lines, 1):
         line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
-        summary.bytes += len(line)
-        if summary.bytes > max_bytes:
+        if line.strip() and not line.endswith(b"\n"):
+            line += b"\n"
+        if summary.bytes + len(line) > max_bytes:
             raise GroqInputError(
                 f"The input is larger than {max_bytes:,} bytes, which is reached in line {number:,}. Split it "
                 "into several batches (max_file_bytes in the connection's extra is this limit).",
@@ -137,7 +140,8 @@ def copy_checked(lines: Iterable[bytes], target: BinaryIO, *, max_bytes: int, ma
             raise _line_error(number, f"is over the limit of {max_lines:,} requests: split the input")
         summary.models[_check(number, line, seen)] += 1
         summary.lines += 1
-        target.write(line if line.endswith(b"\n") else line + b"\n")
+        summary.bytes += len(line)
+        target.write(line)
     if not summary.lines:
         raise GroqInputError("The input holds no requests.")
     return summary
@@ -193,6 +197,14 @@ def _dumps(value: Any) -> bytes:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:  # a lone surrogate can stand in JSON only as an escape
         return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
 
 
 def _shown(value: Any) -> str:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, TypeAlias, cast
 from airflow_provider_groq.api.models import Batch, BatchStatus
 
 Path: TypeAlias = Any
-"""``pathlib.Path``, ``UPath`` or ``ObjectStoragePath``: alike, but of no common type."""
+"""``UPath`` or ``ObjectStoragePath``: alike, but of no common type."""
 
 MAX_LINE_BYTES = 64 << 20
 """A longer line is counted as unreadable, and not kept in memory."""
@@ -100,7 +100,12 @@ def kind(row: Mapping[str, Any]) -> str:
     It succeeded only with status 200 and a body: a line with a status of 4xx can have no ``error``.
     """
     response = row.get("response")
-    if isinstance(response, dict) and response.get("status_code") == OK and body_of(row) and not row.get("error"):
+    if (
+        isinstance(response, dict)
+        and response.get("status_code") == OK
+        and response.get("body")
+        and not row.get("error")
+    ):
         return "succeeded"
     error = row.get("error")
     code = str(error.get("code")) if isinstance(error, dict) else ""

@@ -58,10 +58,16 @@ class Files:
         file_id, path = self.new_path()
         with path.open("wb") as file:
             shutil.copyfileobj(content, file, COPY_BYTES)
-        return self.add(StoredFile(file_id, account, filename, "batch", self._clock.now(), path))
+        return self._add(StoredFile(file_id, account, filename, "batch", self._clock.now(), path))
 
-    def add(self, file: StoredFile) -> StoredFile:
-        """Take in a file that is on disk already."""
+    def add_results(self, file: StoredFile) -> StoredFile | None:
+        """Take in a file that a batch has written, unless nothing was written to it."""
+        if file.path.stat().st_size:
+            return self._add(file)
+        file.path.unlink()
+        return None
+
+    def _add(self, file: StoredFile) -> StoredFile:
         self._files[file.id] = file
         return file
 

@@ -11,10 +11,11 @@ from types import TracebackType
 from typing import IO, Any, Self
 from urllib.parse import quote, urlsplit
 
+from airflow_provider_groq.emulator.settings import DEFAULT_SECONDS, READY
+
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 10.0
 CONTROL_TIMEOUT = 60.0
-READY = "Groq emulator on "
 HTTP_OK = 200
 
 
@@ -56,7 +57,7 @@ class GroqEmulator:
         EmulatorError: The process did not start.
     """
 
-    def __init__(self, *, seconds: float = 20.0, api_key: str | None = None) -> None:
+    def __init__(self, *, seconds: float = DEFAULT_SECONDS, api_key: str | None = None) -> None:
         command = [sys.executable, "-m", "airflow_provider_groq.emulator", "--port", "0"]
         command += ["--seconds", str(seconds), "--parent", str(os.getpid())]
         if api_key is not None:

@@ -150,7 +150,7 @@ async def list_batches(request: Request) -> Response:
 
 def _page(state: State, account: str, after: str | None, size: int) -> tuple[list[Batch], bool]:
     """Return the batches that follow one in the listing, and whether there are more."""
-    listed = list(state.newest_batches(account))
+    listed = state.newest_batches(account)
     places = {batch.id: place for place, batch in enumerate(listed)}
     if after is not None and after not in places:
         raise ApiError(400, "The cursor is not valid", param="cursor")

@@ -18,7 +18,7 @@ from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from airflow_provider_groq.emulator.control import CONTROL
 from airflow_provider_groq.emulator.routes import API
-from airflow_provider_groq.emulator.settings import Settings
+from airflow_provider_groq.emulator.settings import READY, Settings
 from airflow_provider_groq.emulator.state import State
 from airflow_provider_groq.emulator.traffic import Traffic
 from airflow_provider_groq.emulator.wire import (
@@ -29,8 +29,6 @@ from airflow_provider_groq.emulator.wire import (
     http_error_response,
 )
 
-READY = "Groq emulator on "
-"""What the line begins with that says the emulator is ready; its address follows."""
 KEEP_ALIVE = 75
 """How long an idle connection is kept (s): longer than by clients, or which side ends it is a race."""
 MAX_HEADER_BYTES = 1 << 20
@@ -106,20 +104,7 @@ def serve(host: str, port: int, settings: Settings, api_key: str | None = None, 
     url = f"http://{f'[{host}]' if ':' in host else host}:{listener.getsockname()[1]}"
     with tempfile.TemporaryDirectory(prefix="groq-emulator-", ignore_cleanup_errors=True) as folder:
         state = State(Path(folder), settings, api_key)
-        config = uvicorn.Config(
-            build_app(state),
-            http=DroppableProtocol,
-            ws="none",
-            loop="asyncio",
-            lifespan="off",
-            log_level="error",
-            access_log=False,
-            server_header=False,
-            timeout_keep_alive=KEEP_ALIVE,
-            h11_max_incomplete_event_size=MAX_HEADER_BYTES,
-            timeout_graceful_shutdown=GRACE,
-        )
-        server = Server(config, url, state.stopping, parent)
+        server = Server(_config(state), url, state.stopping, parent)
 
         def stop(_signal: int, _frame: FrameType | None) -> None:
             server.should_exit = True
@@ -129,6 +114,22 @@ def serve(host: str, port: int, settings: Settings, api_key: str | None = None, 
             signal.signal(number, stop)
         server.run(sockets=[listener])
     return 0
+
+
+def _config(state: State) -> uvicorn.Config:
+    return uvicorn.Config(
+        build_app(state),
+        http=DroppableProtocol,
+        ws="none",
+        loop="asyncio",
+        lifespan="off",
+        log_level="error",
+        access_log=False,
+        server_header=False,
+        timeout_keep_alive=KEEP_ALIVE,
+        h11_max_incomplete_event_size=MAX_HEADER_BYTES,
+        timeout_graceful_shutdown=GRACE,
+    )
 
 
 def _listen(host: str, port: int) -> socket.socket:

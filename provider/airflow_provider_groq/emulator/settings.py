@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
+READY = "Groq emulator on "
+"""What the line begins with that says the emulator is ready; its address follows."""
+
 DEFAULT_SECONDS = 20.0
 DEFAULT_CANCELLING_SECONDS = 2.0
 DEFAULT_PAGE_SIZE = 20

@@ -20,8 +20,8 @@ from airflow_provider_groq.emulator.timeline import (
     WITH_RESULTS,
     Cancel,
     Forced,
-    expiring_plan,
     plan,
+    unfinished_plan,
 )
 from airflow_provider_groq.emulator.validation import scan
 
@@ -39,6 +39,7 @@ class State:
 
     def __init__(self, folder: Path, settings: Settings, api_key: str | None = None) -> None:
         self._folder = folder
+        self._folders: list[Path] = []
         self._initial_settings = settings
         self.api_key = api_key
         self.stopping = asyncio.Event()
@@ -48,11 +49,13 @@ class State:
 
     def reset(self) -> None:
         """Begin anew, as if just started."""
-        for old in self._folder.iterdir():
+        # The files of the last test stay for one more: a request that it left behind may be reading them.
+        for old in self._folders[:-1]:
             shutil.rmtree(old, ignore_errors=True)
+        self._folders = [*self._folders[-1:], Path(tempfile.mkdtemp(dir=self._folder))]
         self.settings = self._initial_settings
         self.clock.offset = 0.0
-        self.files = Files(Path(tempfile.mkdtemp(dir=self._folder)), self.clock)
+        self.files = Files(self._folders[-1], self.clock)
         self.batches: dict[str, Batch] = {}
         self.faults = Faults()
         self.log.clear()
@@ -89,11 +92,11 @@ class State:
             scripted_failure=settings.outcome == "failed",
         )
         if settings.outcome == "expired":
-            batch.plan = expiring_plan(now, settings.seconds, settings.processed_share)
+            batch.plan = unfinished_plan(now, settings.seconds, settings.seconds, settings.processed_share)
         elif settings.outcome == "cancelled":
-            work = batch.plan.finalizing_at - batch.plan.in_progress_at
-            at = batch.plan.in_progress_at + work * settings.processed_share
-            batch.cancel = Cancel(at, settings.cancelling_seconds)
+            takes = min(settings.cancelling_seconds, settings.seconds / 2)
+            batch.plan = unfinished_plan(now, window[1], settings.seconds - takes, settings.processed_share)
+            batch.cancel = Cancel(batch.plan.working_until, takes)
         self.batches[batch.id] = batch
         return batch
 
@@ -129,7 +132,8 @@ class State:
         status, processed = batch.ending(then)
         if batch.scan is None:
             raise RuntimeError(f"{batch.id} was to have results before its input was checked")
-        (output_id, output), (errors_id, errors) = self.files.new_path(), self.files.new_path()
+        files = self.files  # those of the batch, should there be a reset meanwhile
+        (output_id, output), (errors_id, errors) = files.new_path(), files.new_path()
         job = Job(
             batch.id,
             batch.input_file.path,
@@ -144,20 +148,13 @@ class State:
         batch.results = Results(
             status,
             processed,
-            self._keep(
+            files.add_results(
                 StoredFile(output_id, batch.account, f"{batch.id}_output.jsonl", "batch_output", ended_at, output)
             ),
-            self._keep(
+            files.add_results(
                 StoredFile(errors_id, batch.account, f"{batch.id}_error.jsonl", "batch_output", ended_at, errors)
             ),
         )
-
-    def _keep(self, file: StoredFile) -> StoredFile | None:
-        """Take in a results file unless nothing was written to it."""
-        if file.path.stat().st_size:
-            return self.files.add(file)
-        file.path.unlink()
-        return None
 
     async def cancel(self, batch: Batch) -> str:
         """Begin to cancel a batch unless that is done or too late; return its status before."""

@@ -20,42 +20,38 @@ LONGEST_STEP = 60.0
 
 @dataclass(frozen=True)
 class Plan:
-    """The times (Unix seconds) at which a batch left to itself changes."""
+    """The times (Unix seconds) at which a batch left to itself changes.
+
+    Its work goes on evenly until `working_until`, when `reach` of it is done, from 0 to 1. One that is
+    never to complete stops there.
+    """
 
     created_at: float
     in_progress_at: float
+    working_until: float
     finalizing_at: float
     completed_at: float
     expires_at: float
+    reach: float = 1.0
 
     def share(self, now: float) -> float:
         """Return how much of the work is done, from 0 to 1."""
-        if now >= self.finalizing_at:
-            return 1.0
-        if now <= self.in_progress_at or math.isinf(self.finalizing_at):
-            return 0.0
-        return (now - self.in_progress_at) / (self.finalizing_at - self.in_progress_at)
+        if now >= self.working_until:
+            return self.reach
+        return self.reach * max(now - self.in_progress_at, 0.0) / (self.working_until - self.in_progress_at)
 
 
 def plan(created_at: float, window: float, seconds: float) -> Plan:
     """Return the plan of a batch that takes `seconds` and may take `window` (s)."""
     step = min(seconds * STEP_SHARE, LONGEST_STEP)
-    return Plan(
-        created_at=created_at,
-        in_progress_at=created_at + step,
-        finalizing_at=created_at + seconds - step,
-        completed_at=created_at + seconds,
-        expires_at=created_at + window,
-    )
+    done = created_at + seconds - step
+    return Plan(created_at, created_at + step, done, done, created_at + seconds, created_at + window)
 
 
-def expiring_plan(created_at: float, seconds: float, share: float) -> Plan:
-    """Return the plan of a batch that expires after `seconds` with `share` of its work done."""
+def unfinished_plan(created_at: float, window: float, seconds: float, reach: float) -> Plan:
+    """Return the plan of a batch that after `seconds` gets no further than `reach`."""
     start = created_at + min(seconds * STEP_SHARE, LONGEST_STEP)
-    expires_at = created_at + seconds
-    # Never quite done, even at a share of 1: it is to expire.
-    end = math.inf if share == 0 else max(start + (expires_at - start) / share, math.nextafter(expires_at, math.inf))
-    return Plan(created_at, start, end, end, expires_at)
+    return Plan(created_at, start, created_at + seconds, math.inf, math.inf, created_at + window, reach)
 
 
 @dataclass(frozen=True)

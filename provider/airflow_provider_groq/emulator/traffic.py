@@ -56,9 +56,11 @@ class _Exchange:
         fault = self._fault
         transport: asyncio.Transport = scope["state"]["transport"]
         if fault.drop == "before":
+            await self._wait()
             await _abort(transport, receive)
         elif fault.drop == "after":
             await self._app(scope, receive, _discard)
+            await self._wait()
             await _abort(transport, receive)
         elif fault.drop == "middle":
             half = _Half(send)

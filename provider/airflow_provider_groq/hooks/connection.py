@@ -41,10 +41,8 @@ def settings_of(conn_id: str, connection: Connection, extra: Mapping[str, Any]) 
         )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        name = ".".join(map(str, first["loc"]))
-        raise GroqConnectionError(
-            f"Connection {conn_id!r}: {name} in extra is {first['input']!r}: {first['msg']}."
-        ) from None
+        what = ".".join((*map(str, first["loc"]), "in extra")) if first["loc"] else "extra"
+        raise GroqConnectionError(f"Connection {conn_id!r}: {what} is {first['input']!r}: {first['msg']}.") from None
     except GroqConnectionError as error:
         raise GroqConnectionError(f"Connection {conn_id!r}: {error}") from None
 
@@ -52,9 +50,10 @@ def settings_of(conn_id: str, connection: Connection, extra: Mapping[str, Any]) 
 def _base_url(connection: Connection) -> str:
     """The host as the form takes it, or as Airflow splits a connection URI."""
     host = (connection.host or "").strip()
-    if not host or "://" in host:
+    if host and "://" not in host and connection.schema in {"http", "https"}:
+        host = f"{connection.schema}://{host}"
+    scheme, separator, rest = host.partition("://")
+    name, slash, path = rest.partition("/")
+    if not separator or not connection.port or name.rpartition(":")[2].isdigit():
         return host
-    scheme = connection.schema if connection.schema in {"http", "https"} else None
-    if scheme is None:
-        return host
-    return f"{scheme}://{host}{f':{connection.port}' if connection.port else ''}"
+    return f"{scheme}://{name}:{connection.port}{slash}{path}"

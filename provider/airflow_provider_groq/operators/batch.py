@@ -25,7 +25,7 @@ from airflow_provider_groq.operators.base import BatchOperator, cancel_after_tim
 from airflow_provider_groq.operators.inline import InlineRequests
 from airflow_provider_groq.operators.killing import Guard
 from airflow_provider_groq.operators.landing import land
-from airflow_provider_groq.operators.sources import open_source
+from airflow_provider_groq.operators.storage import open_source
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath

@@ -11,11 +11,12 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.results import Tally, account, landing
 from airflow_provider_groq.hooks.groq import GroqHook
+from airflow_provider_groq.operators.storage import storage_path
 
 
 def land(hook: GroqHook, batch: Batch, output_path: str | ObjectStoragePath) -> dict[str, Any]:
     """Download both files of a batch into a folder, and return the manifest."""
-    folder = ObjectStoragePath(output_path)
+    folder = storage_path("output_path", output_path)
     files = {
         "output": (folder / "output.jsonl", batch.output_file_id),
         "errors": (folder / "errors.jsonl", batch.error_file_id),

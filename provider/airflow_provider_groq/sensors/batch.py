@@ -18,7 +18,7 @@ from airflow.providers.common.compat.sdk import (
 
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.client import GroqClient
-from airflow_provider_groq.batches.events import BatchEvent, WaitEnd, batch_payload
+from airflow_provider_groq.batches.events import BatchEvent, WaitEnd, with_few_errors
 from airflow_provider_groq.batches.outcome import problem, remark
 from airflow_provider_groq.batches.polling import Poller
 from airflow_provider_groq.exceptions import GroqBatchTimeoutError
@@ -167,5 +167,5 @@ class GroqBatchSensor(BaseSensorOperator):
         for batch in batches:
             if said := remark(batch):
                 self.log.warning(said)
-        payloads = [batch_payload(batch) for batch in batches]
+        payloads = [with_few_errors(batch).model_dump(mode="json") for batch in batches]
         return payloads[0] if isinstance(self.batch_id, str) else payloads

@@ -1,4 +1,4 @@
-"""Where an input file is read from."""
+"""Local paths and object storage: where files are read from and landed."""
 
 from __future__ import annotations
 
@@ -18,6 +18,20 @@ class Source(NamedTuple):
     name: str
 
 
+def storage_path(argument: str, path: Any) -> ObjectStoragePath:
+    """A local path, or the URI of an object storage, as a path.
+
+    Raises:
+        GroqInputError: Airflow has no filesystem for it.
+    """
+    try:
+        storage = ObjectStoragePath(path)
+        _ = storage.fs
+    except (TypeError, ValueError, ImportError) as error:
+        raise GroqInputError(f"{argument} {path}: {error}.") from error
+    return storage
+
+
 @contextmanager
 def open_source(path: Any, *, max_bytes: int) -> Iterator[Source]:
     """Open a JSONL file.
@@ -29,7 +43,7 @@ def open_source(path: Any, *, max_bytes: int) -> Iterator[Source]:
     Raises:
         GroqInputError: It is missing, no file, empty or too large.
     """
-    source = ObjectStoragePath(path)
+    source = storage_path("input_path", path)
     if source.is_dir():
         raise GroqInputError(f"input_path {path} is a folder, but must be a JSONL file.")
     try:

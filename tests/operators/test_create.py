@@ -1,0 +1,277 @@
+"""The create operator against the emulator: what it sends, what it waits for, what it refuses."""
+
+import json
+import time
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath, TaskDeferred
+
+from airflow_provider_groq.emulator import GroqEmulator
+from airflow_provider_groq.exceptions import GroqBatchTimeoutError, GroqInputError
+from airflow_provider_groq.links.batch import GroqBatchLink
+
+LINE = {
+    "custom_id": "one",
+    "method": "POST",
+    "url": "/v1/chat/completions",
+    "body": {"model": "llama-3.1-8b-instant", "messages": [{"role": "user", "content": "Hello"}]},
+}
+
+
+def lines(*changes):
+    """A file of one line for each dict of changes to a good line."""
+    return "".join(json.dumps(LINE | {"custom_id": f"row-{n}"} | change) + "\n" for n, change in enumerate(changes, 1))
+
+
+def test_returns_the_batch_id_when_the_batch_is_done(create, context, groq_emulator):
+    groq_emulator.set(seconds=0.2)
+    batch_id = create().execute(context)
+    (batch,) = groq_emulator.batches()
+    assert batch["id"] == batch_id
+    assert batch["status"] == "completed"
+
+
+def test_batch_id_and_link_are_in_xcom_before_the_wait(create, context, ti, groq_emulator):
+    groq_emulator.set(seconds=1000)
+    with pytest.raises(GroqBatchTimeoutError):
+        create(timeout=0.2).execute(context)
+    (batch,) = groq_emulator.batches()
+    assert ti.pushed["batch_id"] == batch["id"]
+    assert batch["id"] in ti.pushed[GroqBatchLink().xcom_key]
+
+
+def test_pushes_nothing_where_xcom_is_not_wanted(create, context, ti):
+    create(do_xcom_push=False, wait_for_completion=False).execute(context)
+    assert ti.pushed == {}
+
+
+def test_does_not_wait_where_told_so(create, context, groq_emulator):
+    groq_emulator.set(seconds=1000)
+    batch_id = create(wait_for_completion=False).execute(context)
+    assert [b["id"] for b in groq_emulator.batches()] == [batch_id]
+    assert not groq_emulator.requests("GET")
+
+
+def test_sends_what_was_asked_for(create, context, groq_emulator):
+    create(completion_window="7d", metadata={"team": "data"}, wait_for_completion=False).execute(context)
+    (batch,) = groq_emulator.batches()
+    assert batch["endpoint"] == "/v1/chat/completions"
+    assert batch["metadata"] == {"team": "data"}
+    assert batch["expires_at"] - batch["created_at"] == 7 * 24 * 3600
+
+
+def test_uploads_a_file_as_it_is(create, context, groq_emulator, tmp_path):
+    path = tmp_path / "my requests.jsonl"
+    path.write_text(lines({}, {"body": {"model": "m", "messages": [], "note": "{{ x }} \u202eشمس\ud83c\udf1e"}}))
+    create(input_path=str(path), wait_for_completion=False).execute(context)
+    (file,) = groq_emulator.files()
+    assert file["filename"] == "my requests.jsonl"
+    assert groq_emulator.file_content(file["id"]) == path.read_bytes()
+
+
+def test_reads_object_storage(create, context, groq_emulator, memory_storage):
+    path = f"{memory_storage}/requests.jsonl"
+    with ObjectStoragePath(path).open("wb") as file:
+        file.write(lines({}).encode())
+    create(input_path=path, wait_for_completion=False).execute(context)
+    (file,) = groq_emulator.files()
+    assert groq_emulator.file_content(file["id"]) == lines({}).encode()
+
+
+def test_takes_a_file_that_is_at_groq_already(create, context, groq_emulator, make_batch):
+    make_batch()
+    (file,) = groq_emulator.files()
+    create(input_file_id=file["id"], wait_for_completion=False).execute(context)
+    assert len(groq_emulator.files()) == 1
+    assert len(groq_emulator.batches()) == 2
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({"requests": [LINE], "input_path": "x"}, "input_path and requests were"),
+        ({"requests": None}, "none was"),
+        ({"input_path": ""}, "none was"),
+    ],
+)
+def test_takes_exactly_one_input(create, given, said):
+    with pytest.raises(GroqInputError, match=said):
+        create(**given)
+
+
+def test_an_input_that_renders_to_nothing_is_refused(create, context, groq_emulator):
+    operator = create(input_path="{{ nothing }}")
+    operator.input_path = ""
+    with pytest.raises(AirflowFailException, match="none was"):
+        operator.execute(context)
+    assert not groq_emulator.requests()
+
+
+BAD_FILES = {
+    "empty": ("", "is empty"),
+    "only blank lines": ("\n\n", "holds no requests"),
+    "not JSON": (lines({}) + "{oops\n", r"Line 2: is not JSON .*oops"),
+    "no object": ("[1]\n", "Line 1: must be a JSON object"),
+    "missing custom_id": ('{"method": "POST"}\n', "Line 1: custom_id is missing"),
+    "repeated custom_id": (lines({}, {"custom_id": "row-1"}), "Line 2: custom_id 'row-1' was already used in line 1"),
+    "wrong method": (lines({"method": "GET"}), "Line 1: method is 'GET', but must be 'POST'"),
+    "wrong url": (lines({}, {"url": "/v1/embeddings"}), "Line 2: url is '/v1/embeddings', but must be one of"),
+    "no model": (lines({"body": {}}), "Line 1: body.model is None"),
+    "streamed": (lines({"body": {"model": "m", "stream": True}}), "Line 1: body.stream is True"),
+}
+
+
+@pytest.mark.parametrize(("content", "said"), BAD_FILES.values(), ids=BAD_FILES)
+def test_a_bad_file_is_refused_with_nothing_sent(create, context, groq_emulator, tmp_path, content, said):
+    path = tmp_path / "requests.jsonl"
+    path.write_text(content)
+    with pytest.raises(AirflowFailException, match=said):
+        create(input_path=str(path)).execute(context)
+    assert not groq_emulator.requests()
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"input_path": "no/such.jsonl"}, "no/such.jsonl is missing"),
+        ({"input_path": "."}, "is a folder"),
+        ({"input_path": "nowhere://bucket/a.jsonl"}, "input_path nowhere://bucket/a.jsonl: Unsupported filesystem"),
+        ({"endpoint": "/v1/embeddings"}, "endpoint is '/v1/embeddings', but must be one of"),
+        ({"completion_window": "12h"}, "completion_window is '12h', but must be from '24h' to '7d'"),
+        ({"completion_window": "8d"}, "completion_window is '8d'"),
+        ({"completion_window": "1 day"}, "completion_window is '1 day'"),
+        ({"metadata": {"rows": 3}}, r"metadata\['rows'\] is 3, but keys and values must be text"),
+        ({"metadata": ["a"]}, "metadata must be a dict"),
+        ({"requests": "hello"}, "requests must be a list"),
+        ({"requests": ["hello"]}, "Line 1: a request must be a JSON object"),
+        ({"requests": [{"body": {"model": "m"}}]}, "Line 1: custom_id is missing"),
+        ({"requests": [{"custom_id": "a", "body": {"model": {1, 2}}}]}, "Line 1: cannot be written as JSON"),
+        ({"requests": []}, "holds no requests"),
+    ],
+)
+def test_bad_options_are_refused_with_nothing_sent(create, context, groq_emulator, options, said):
+    with pytest.raises(AirflowFailException, match=said):
+        create(**options).execute(context)
+    assert not groq_emulator.requests()
+
+
+def test_a_file_over_the_limit_is_refused_with_nothing_sent(create, context, groq_emulator, monkeypatch, tmp_path):
+    connection = json.loads(groq_emulator.connection_json) | {"extra": {"max_file_bytes": 1000}}
+    monkeypatch.setenv("AIRFLOW_CONN_GROQ_DEFAULT", json.dumps(connection))
+    path = tmp_path / "requests.jsonl"
+    path.write_text(lines(*[{}] * 20))
+    with pytest.raises(AirflowFailException, match="at most 1,000 are accepted"):
+        create(input_path=str(path)).execute(context)
+    with pytest.raises(AirflowFailException, match="larger than 1,000 bytes, which is reached in line"):
+        create(requests=[LINE | {"custom_id": str(n)} for n in range(20)]).execute(context)
+    assert not groq_emulator.requests()
+
+
+@pytest.mark.parametrize(
+    ("change", "said"),
+    [
+        ({"password": ""}, "Connection 'groq_default': There is no API key"),
+        ({"host": "ftp://api.groq.com"}, "must begin with https://"),
+        ({"host": "api.groq.com"}, "must begin with https://"),
+        ({"host": "http://api.groq.com"}, "plain HTTP to another machine"),
+    ],
+)
+def test_a_bad_connection_fails_for_good(create, context, groq_emulator, monkeypatch, change, said):
+    monkeypatch.setenv("AIRFLOW_CONN_GROQ_DEFAULT", json.dumps(json.loads(groq_emulator.connection_json) | change))
+    with pytest.raises(AirflowFailException, match=said):
+        create().execute(context)
+    assert not groq_emulator.requests()
+
+
+def test_a_wrong_key_fails_for_good_and_is_not_shown(create, context, monkeypatch):
+    with GroqEmulator(api_key="gsk_right") as emulator:
+        connection = json.loads(emulator.connection_json) | {"password": "gsk_wrong"}
+        monkeypatch.setenv("AIRFLOW_CONN_GROQ_DEFAULT", json.dumps(connection))
+        with pytest.raises(AirflowFailException, match="401 invalid_api_key: .* Check the API key") as failed:
+            create().execute(context)
+    assert "gsk_wrong" not in str(failed.value)
+
+
+def test_a_plan_without_batches_fails_for_good(create, context, groq_emulator):
+    groq_emulator.set(plan_has_batch=False)
+    with pytest.raises(AirflowFailException, match="403 not_available_for_plan: .*plan includes the Batch API"):
+        create().execute(context)
+
+
+def test_a_lost_answer_is_not_sent_again(create, context, groq_emulator):
+    groq_emulator.fault("/batches", method="POST", drop="after", times=None)
+    with pytest.raises(AirflowFailException, match="GroqLostAnswerError: The answer to POST /batches was lost"):
+        create().execute(context)
+    assert len(groq_emulator.batches()) == 1
+
+
+@pytest.mark.usefixtures("quick_retries")
+@pytest.mark.parametrize("status", [429, 503])
+def test_a_refused_creation_is_sent_again(create, context, groq_emulator, status):
+    groq_emulator.fault("/batches", method="POST", status=status, times=2)
+    create(wait_for_completion=False).execute(context)
+    assert len(groq_emulator.batches()) == 1
+    assert len(groq_emulator.requests("POST", "/batches")) == 3
+
+
+@pytest.mark.parametrize("cancel_on_timeout", [True, False])
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_the_deadline_cancels_only_if_asked(create, context, groq_emulator, deferrable, cancel_on_timeout):
+    groq_emulator.set(seconds=1000)
+    operator = create(timeout=0.3, cancel_on_timeout=cancel_on_timeout, deferrable=deferrable)
+    said = "It was cancelled" if cancel_on_timeout else "It goes on at Groq"
+    with pytest.raises(GroqBatchTimeoutError, match=f"had not ended by .*{said}"):
+        run(operator, context)
+    (batch,) = groq_emulator.batches()
+    assert (batch["status"] in {"cancelling", "cancelled"}) == cancel_on_timeout
+
+
+def run(operator, context):
+    """Execute as Airflow does, deferral and all."""
+    import asyncio
+
+    try:
+        return operator.execute(context)
+    except TaskDeferred as deferred:
+
+        async def first_event():
+            async for event in deferred.trigger.run():
+                return event.payload
+
+        event = json.loads(json.dumps(asyncio.run(first_event())))
+        return getattr(operator, deferred.method_name)(context, event)
+
+
+def test_default_deadline_is_the_completion_window_and_an_hour(create, context, groq_emulator):
+    groq_emulator.set(seconds=1000)
+    operator = create(completion_window="2d", deferrable=True)
+    with pytest.raises(TaskDeferred) as deferred:
+        operator.execute(context)
+    assert deferred.value.timeout is None
+    left = deferred.value.trigger.end_time - time.time()
+    assert left == pytest.approx(2 * 24 * 3600 + 3600, abs=10)
+
+
+def test_what_passes_is_ridden_out(create, context, groq_emulator):
+    groq_emulator.set(seconds=0.2)
+    for fault in ({"status": 500}, {"drop": "before"}, {"status": 429, "headers": {"Retry-After": "0"}}):
+        groq_emulator.fault("/batches/*", method="GET", **fault)
+    groq_emulator.fault("/batches/*", method="GET", status=404, json={"error": {"message": "no", "type": "x"}})
+    groq_emulator.fault("/batches/*", method="GET", status=200, body="<html>", content_type="text/html")
+    assert create().execute(context) == groq_emulator.batches()[0]["id"]
+
+
+def test_a_key_revoked_while_waiting_ends_the_wait(create, context, groq_emulator):
+    groq_emulator.set(seconds=1000)
+    groq_emulator.fault("/batches/*", method="GET", status=401, times=None)
+    with pytest.raises(AirflowFailException, match="GroqBatchUnknownError: .*401"):
+        create().execute(context)
+
+
+def test_groqs_line_errors_are_in_the_exception(create, context, groq_emulator):
+    groq_emulator.set(max_lines=2, seconds=0.2)
+    rows = [LINE | {"custom_id": str(number)} for number in range(3)]
+    with pytest.raises(AirflowFailException, match="Groq rejected the input file file_.*: .*") as failed:
+        create(requests=rows).execute(context)
+    (batch,) = groq_emulator.batches()
+    assert batch["errors"]["data"][0]["message"] in str(failed.value)

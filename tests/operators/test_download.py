@@ -1,0 +1,143 @@
+"""The download operator against the emulator: what it lands, and that it lands all or nothing."""
+
+import json
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
+
+from airflow_provider_groq.exceptions import GroqBatchNotEndedError, GroqTransportError
+from airflow_provider_groq.operators.batch import GroqDownloadBatchResultsOperator
+
+GOOD, BAD = "llama-3.1-8b-instant", "no-such-model"
+
+
+@pytest.fixture
+def download(context, groq_emulator):
+    def run(batch_id, output_path):
+        operator = GroqDownloadBatchResultsOperator(task_id="create", batch_id=batch_id, output_path=str(output_path))
+        return operator.execute(context)
+
+    return run
+
+
+def rows(path):
+    return {json.loads(line)["custom_id"] for line in path.read_text().splitlines()}
+
+
+def names(folder):
+    return sorted(path.name for path in folder.iterdir())
+
+
+def test_lands_both_files_and_accounts_for_every_request(download, groq_emulator, make_batch, tmp_path):
+    batch_id = make_batch(GOOD, BAD, GOOD)
+    groq_emulator.advance(100)
+    manifest = download(batch_id, tmp_path / "new" / "folder")
+    folder = tmp_path / "new" / "folder"
+    assert rows(folder / "output.jsonl") == {"row-1", "row-3"}
+    assert rows(folder / "errors.jsonl") == {"row-2"}
+    assert manifest["output"] == {
+        "path": str(folder / "output.jsonl"),
+        "bytes": (folder / "output.jsonl").stat().st_size,
+    }
+    assert manifest["requests"] == {
+        "total": 3,
+        "succeeded": 2,
+        "failed": 1,
+        "expired": 0,
+        "cancelled": 0,
+        "missing": 0,
+    }
+    assert manifest["tokens"][GOOD]["total_tokens"] > 0
+    assert json.loads(json.dumps(manifest)) == manifest
+
+
+def test_lands_what_groq_sent_byte_for_byte(download, groq_emulator, make_batch, tmp_path):
+    batch_id = make_batch(GOOD)
+    groq_emulator.advance(100)
+    download(batch_id, tmp_path)
+    (output,) = [file for file in groq_emulator.files() if file["purpose"] == "batch_output"]
+    assert (tmp_path / "output.jsonl").read_bytes() == groq_emulator.file_content(output["id"])
+
+
+@pytest.mark.parametrize("outcome", ["expired", "cancelled"])
+def test_lands_what_was_done_of_a_batch_that_was_cut_short(download, groq_emulator, make_batch, tmp_path, outcome):
+    groq_emulator.set(outcome=outcome)
+    batch_id = make_batch(*[GOOD] * 10)
+    groq_emulator.advance(8 * 24 * 3600)
+    counts = download(batch_id, tmp_path)["requests"]
+    assert counts["succeeded"] == 5
+    assert counts[outcome] == 5
+    assert counts["total"] == 10
+
+
+def test_lands_on_object_storage(download, groq_emulator, make_batch, memory_storage):
+    batch_id = make_batch(GOOD)
+    groq_emulator.advance(100)
+    manifest = download(batch_id, f"{memory_storage}/results")
+    assert manifest["output"]["path"] == f"{memory_storage}/results/output.jsonl"
+    landed = ObjectStoragePath(f"{memory_storage}/results")
+    assert [path.name for path in landed.iterdir()] == ["output.jsonl"]
+
+
+def test_a_second_landing_gives_the_same_and_leaves_nothing_of_the_first(download, groq_emulator, make_batch, tmp_path):
+    first, second = make_batch(GOOD, BAD), make_batch(GOOD)
+    groq_emulator.advance(100)
+    download(first, tmp_path)
+    before = (tmp_path / "output.jsonl").read_bytes()
+    download(first, tmp_path)
+    assert (tmp_path / "output.jsonl").read_bytes() == before
+    download(second, tmp_path)
+    assert names(tmp_path) == ["output.jsonl"]
+
+
+@pytest.mark.usefixtures("quick_retries")
+def test_a_download_that_is_cut_is_taken_up_again(download, groq_emulator, make_batch, tmp_path):
+    batch_id = make_batch(*[GOOD] * 50)
+    groq_emulator.advance(100)
+    groq_emulator.fault("/files/*/content", drop="middle", times=2)
+    assert download(batch_id, tmp_path)["requests"]["succeeded"] == 50
+    assert len(rows(tmp_path / "output.jsonl")) == 50
+
+
+@pytest.mark.usefixtures("quick_retries")
+def test_a_download_that_is_always_cut_lands_nothing(download, groq_emulator, make_batch, tmp_path):
+    batch_id = make_batch(*[GOOD] * 50)
+    groq_emulator.advance(100)
+    (tmp_path / "output.jsonl").write_text("from before\n")
+    groq_emulator.fault("/files/*/content", drop="middle", times=None)
+    with pytest.raises(GroqTransportError, match="got no whole answer"):
+        download(batch_id, tmp_path)
+    assert names(tmp_path) == ["output.jsonl"]
+    assert (tmp_path / "output.jsonl").read_text() == "from before\n"
+    groq_emulator.clear_faults()
+    download(batch_id, tmp_path)
+    assert len(rows(tmp_path / "output.jsonl")) == 50
+
+
+def test_a_batch_under_way_is_left_for_a_retry(download, make_batch, tmp_path):
+    with pytest.raises(GroqBatchNotEndedError, match="wait for it first"):
+        download(make_batch(), tmp_path)
+    assert not names(tmp_path)
+
+
+def test_a_rejected_batch_has_nothing_to_land(download, groq_emulator, make_batch, tmp_path):
+    batch_id = make_batch()
+    groq_emulator.force_status(batch_id, "failed")
+    with pytest.raises(AirflowFailException, match="GroqBatchFailedError"):
+        download(batch_id, tmp_path)
+
+
+def test_an_output_path_without_a_filesystem_fails_for_good(download, groq_emulator, make_batch):
+    batch_id = make_batch()
+    groq_emulator.advance(100)
+    with pytest.raises(AirflowFailException, match="output_path nowhere://x: Unsupported filesystem"):
+        download(batch_id, "nowhere://x")
+
+
+def test_files_that_are_gone_fail_for_good(download, groq_emulator, make_batch, tmp_path):
+    batch_id = make_batch()
+    groq_emulator.advance(100)
+    groq_emulator.fault("/files/*/content", status=404, times=None)
+    with pytest.raises(AirflowFailException, match="GET /files/.*/content was answered with 404"):
+        download(batch_id, tmp_path)
+    assert not names(tmp_path)

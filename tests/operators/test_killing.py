@@ -1,0 +1,115 @@
+"""What a killed create task does about its batch."""
+
+import sys
+import time
+from threading import Timer
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowTaskTimeout
+
+from airflow_provider_groq.operators.killing import TaskStoppedError
+
+
+@pytest.fixture
+def kill_while_waiting(create, context, groq_emulator):
+    """Runs a create operator on a long batch, and kills it while it waits."""
+
+    def kill(**options):
+        groq_emulator.set(seconds=1000)
+        operator = create(**options)
+        timer = Timer(0.5, operator.on_kill)
+        timer.start()
+        with pytest.raises(TaskStoppedError, match="told to stop while batch batch_.* was under way"):
+            operator.execute(context)
+        timer.join()
+        (batch,) = groq_emulator.batches()
+        return batch["status"]
+
+    return kill
+
+
+@pytest.mark.parametrize("state", ["failed", "success", "skipped"])
+def test_a_users_mark_cancels_the_batch(kill_while_waiting, ti, state):
+    ti.state = state
+    assert kill_while_waiting() in {"cancelling", "cancelled"}
+
+
+@pytest.mark.parametrize("state", [None, "running", "restarting", "scheduled", "queued", "deferred", "up_for_retry"])
+def test_in_any_other_state_the_batch_goes_on(kill_while_waiting, ti, state):
+    """An eviction, a clear, a scheduler's reset: the next try may want it."""
+    ti.state = state
+    assert kill_while_waiting() in {"validating", "in_progress"}
+
+
+def test_nothing_is_cancelled_where_that_is_not_wanted(kill_while_waiting, ti):
+    ti.state = "failed"
+    assert kill_while_waiting(cancel_on_kill=False) in {"validating", "in_progress"}
+
+
+def test_an_airflow_that_does_not_answer_holds_nobody_up(kill_while_waiting, ti, monkeypatch):
+    monkeypatch.setattr("airflow_provider_groq.operators.killing.STATE_SECONDS", 0.2)
+    ti.state, ti.answers_after = "failed", 3.0
+    start = time.monotonic()
+    assert kill_while_waiting() in {"validating", "in_progress"}
+    assert time.monotonic() - start < 2.5
+
+
+@pytest.mark.parametrize("cancel_on_timeout", [True, False])
+def test_execution_timeout_cancels_if_timeouts_do(
+    kill_while_waiting, create, context, groq_emulator, cancel_on_timeout
+):
+    groq_emulator.set(seconds=1000)
+    operator = create(cancel_on_timeout=cancel_on_timeout)
+    with pytest.raises(AirflowTaskTimeout):
+        execute_with_timeout(operator, context)
+    (batch,) = groq_emulator.batches()
+    assert (batch["status"] in {"cancelling", "cancelled"}) == cancel_on_timeout
+
+
+def execute_with_timeout(operator, context):
+    """As Airflow's task runner does it."""
+    from airflow.sdk.execution_time.timeout import timeout
+
+    try:
+        with timeout(1):
+            operator.execute(context)
+    except AirflowTaskTimeout:
+        assert sys.exc_info()[0] is AirflowTaskTimeout
+        operator.on_kill()
+        raise
+
+
+def test_a_task_killed_while_uploading_creates_no_batch(create, context, groq_emulator):
+    groq_emulator.fault("/files", method="POST", delay=1.0)
+    operator = create()
+    timer = Timer(0.5, operator.on_kill)
+    timer.start()
+    with pytest.raises(TaskStoppedError, match="no batch had been created"):
+        operator.execute(context)
+    timer.join()
+    assert not groq_emulator.batches()
+
+
+def test_a_task_killed_while_creating_cancels_what_it_created(create, context, ti, groq_emulator):
+    groq_emulator.set(seconds=1000)
+    groq_emulator.fault("/batches", method="POST", delay=1.0)
+    ti.state = "failed"
+    operator = create(wait_for_completion=False)
+    timer = Timer(0.6, operator.on_kill)
+    timer.start()
+    with pytest.raises(TaskStoppedError):
+        operator.execute(context)
+    timer.join()
+    (batch,) = groq_emulator.batches()
+    assert batch["status"] in {"cancelling", "cancelled"}
+
+
+def test_a_task_that_has_not_begun_can_be_killed(create):
+    create().on_kill()
+
+
+def test_a_batch_that_cannot_be_cancelled_is_said_to_go_on(kill_while_waiting, ti, groq_emulator, caplog):
+    ti.state = "failed"
+    groq_emulator.fault("/batches/*/cancel", method="POST", status=400, times=None)
+    assert kill_while_waiting() in {"validating", "in_progress"}
+    assert "could not be cancelled, and goes on at Groq" in caplog.text

@@ -1,0 +1,157 @@
+"""The sensor against the emulator, in each of its modes."""
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from airflow.providers.common.compat.sdk import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    TaskDeferred,
+)
+
+from airflow_provider_groq.sensors.batch import GroqBatchSensor
+
+
+class TaskInstance:
+    def __init__(self):
+        self.pushed = {}
+        self.first_reschedule = None
+
+    def xcom_push(self, key, value):
+        self.pushed[key] = value
+
+    def get_first_reschedule_date(self, context):
+        return self.first_reschedule
+
+
+@pytest.fixture
+def ti():
+    return TaskInstance()
+
+
+@pytest.fixture
+def context(ti):
+    return {"ti": ti, "task_instance": ti}
+
+
+@pytest.fixture
+def sensor(groq_emulator, quick):
+    def make(batch_id, **options):
+        return GroqBatchSensor(**{"task_id": "wait", "batch_id": batch_id, "poll_interval": 0.05} | options)
+
+    return make
+
+
+def test_gives_the_batch_when_it_has_ended(sensor, context, groq_emulator, make_batch):
+    groq_emulator.set(seconds=0.3)
+    batch_id = make_batch()
+    batch = sensor(batch_id).execute(context)
+    assert (batch["id"], batch["status"]) == (batch_id, "completed")
+    assert batch["request_counts"] == {"total": 1, "completed": 1, "failed": 0}
+    assert json.loads(json.dumps(batch)) == batch
+
+
+def test_gives_several_batches_in_the_order_asked_for(sensor, context, groq_emulator, make_batch):
+    groq_emulator.set(seconds=0.3)
+    ids = [make_batch() for _ in range(3)][::-1]
+    assert [batch["id"] for batch in sensor(ids).execute(context)] == ids
+
+
+def test_looks_no_more_at_what_has_ended(sensor, context, groq_emulator, make_batch):
+    done, going = make_batch(), make_batch()
+    groq_emulator.force_status(done, "completed")
+    operator = sensor([done, going])
+    for _ in range(3):
+        assert not operator.poke(context).is_done
+    assert len(groq_emulator.requests("GET", f"/batches/{done}")) == 1
+    assert len(groq_emulator.requests("GET", f"/batches/{going}")) == 3
+
+
+@pytest.mark.parametrize("mode", ["poke", "reschedule"])
+def test_a_look_that_fails_is_no_reason_to_fail(sensor, context, groq_emulator, make_batch, mode):
+    batch_id = make_batch()
+    operator = sensor(batch_id, mode=mode)
+    for fault in ({"status": 500}, {"drop": "before"}, {"status": 404}):
+        groq_emulator.fault("/batches/*", method="GET", **fault)
+        assert not operator.poke(context).is_done
+
+
+@pytest.mark.parametrize("mode", ["poke", "reschedule"])
+def test_a_batch_that_nobody_knows_fails_when_the_grace_is_over(sensor, context, ti, mode, monkeypatch):
+    operator = sensor("batch_of_nobody", mode=mode)
+    assert not operator.poke(context).is_done
+    monkeypatch.setattr("airflow_provider_groq.batches.polling.NOT_FOUND_GRACE", 0.0)
+    ti.first_reschedule = datetime.now(UTC)
+    with pytest.raises(AirflowFailException, match="GroqBatchUnknownError: .*404"):
+        sensor("batch_of_nobody", mode=mode).poke(context) if mode == "reschedule" else operator.poke(context)
+
+
+def test_reschedule_mode_counts_its_timeout_from_the_first_look(sensor, context, ti, make_batch):
+    ti.first_reschedule = datetime.now(UTC) - timedelta(seconds=100)
+    with pytest.raises(AirflowSensorTimeout, match="had not ended by"):
+        sensor(make_batch(), mode="reschedule", timeout=60).poke(context)
+
+
+@pytest.mark.parametrize("soft_fail", [False, True])
+def test_a_timeout_in_poke_mode(sensor, context, make_batch, soft_fail):
+    expected = AirflowSkipException if soft_fail else AirflowSensorTimeout
+    with pytest.raises(expected):
+        sensor(make_batch(), timeout=0.2, soft_fail=soft_fail).execute(context)
+
+
+@pytest.mark.parametrize("soft_fail", [False, True])
+def test_a_bad_connection_fails_before_deferring_too(sensor, context, make_batch, monkeypatch, soft_fail):
+    batch_id = make_batch()
+    monkeypatch.setenv("AIRFLOW_CONN_GROQ_DEFAULT", '{"conn_type": "groq", "host": "https://api.groq.com"}')
+    expected = AirflowSkipException if soft_fail else AirflowFailException
+    with pytest.raises(expected, match=None if soft_fail else "There is no API key"):
+        sensor(batch_id, deferrable=True, soft_fail=soft_fail).execute(context)
+
+
+def test_defers_with_its_deadline(sensor, context, groq_emulator, make_batch):
+    batch_id = make_batch()
+    with pytest.raises(TaskDeferred) as deferred:
+        sensor(batch_id, deferrable=True, timeout=500, poll_interval=30).execute(context)
+    trigger = deferred.value.trigger
+    assert (trigger.batch_ids, trigger.poll_interval) == ([batch_id], 30)
+    assert trigger.end_time == pytest.approx(time.time() + 500, abs=5)
+    assert deferred.value.timeout is None
+
+
+def test_does_not_defer_for_what_has_ended(sensor, context, groq_emulator, make_batch):
+    batch_id = make_batch()
+    groq_emulator.advance(100)
+    assert sensor(batch_id, deferrable=True).execute(context)["id"] == batch_id
+
+
+def test_says_of_each_batch_what_is_wrong(sensor, context, groq_emulator, make_batch):
+    good, bad, worse = make_batch(), make_batch(), make_batch()
+    for batch_id, status in ((good, "completed"), (bad, "cancelled"), (worse, "failed")):
+        groq_emulator.force_status(batch_id, status)
+    with pytest.raises(AirflowFailException, match=f"{bad} was cancelled.*of batch {worse}") as failed:
+        sensor([good, bad, worse]).execute(context)
+    assert good not in str(failed.value)
+
+
+def test_can_insist_on_every_request(sensor, context, groq_emulator, make_batch):
+    batch_id = make_batch("llama-3.1-8b-instant", "no-such-model")
+    groq_emulator.advance(100)
+    assert sensor(batch_id).execute(context)["request_counts"]["failed"] == 1
+    with pytest.raises(AirflowFailException, match="1 of its 2 requests failed"):
+        sensor(batch_id, fail_on_partial_error=True).execute(context)
+
+
+@pytest.mark.parametrize("batch_id", ["", [], None, [""], [3]])
+def test_what_is_no_id_is_refused_with_nothing_sent(sensor, context, groq_emulator, batch_id):
+    with pytest.raises(AirflowFailException, match="batch_id must be the id of a batch, or a list of ids"):
+        sensor(batch_id).execute(context)
+    assert not groq_emulator.requests()
+
+
+def test_poke_interval_serves_where_poll_interval_is_not_given():
+    assert GroqBatchSensor(task_id="wait", batch_id="b", poke_interval=timedelta(seconds=7)).poke_interval == 7
+    assert GroqBatchSensor(task_id="wait", batch_id="b", poke_interval=7, poll_interval=9).poke_interval == 9
+    assert GroqBatchSensor(task_id="wait", batch_id="b").poke_interval == 60

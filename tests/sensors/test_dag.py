@@ -1,0 +1,24 @@
+"""The sensor in real Dag runs: what Airflow makes of a timeout and of soft_fail."""
+
+import pytest
+
+
+@pytest.mark.parametrize("way", ["poke", "reschedule", "deferred"])
+@pytest.mark.parametrize(("soft_fail", "state"), [(False, "failed"), (True, "skipped")])
+def test_a_timeout_fails_or_skips_the_task(run_dag, make_batch, way, soft_fail, state):
+    batch_id = make_batch()
+    ran = run_dag(f"time_out_{way}_{'soft' if soft_fail else 'hard'}", batch_id=batch_id)
+    assert ran.task("sense").state == state
+    if not soft_fail:
+        assert "AirflowSensorTimeout" in ran.log
+        assert f"Batch {batch_id} had not ended by" in ran.log
+
+
+@pytest.mark.parametrize("way", ["poke", "reschedule", "deferred"])
+def test_the_batch_is_in_xcom(run_dag, groq_emulator, make_batch, way):
+    groq_emulator.set(seconds=0.3)
+    batch_id = make_batch()
+    ran = run_dag(f"sense_{way}", batch_id=batch_id)
+    (batch,) = ran.xcom("sense")
+    assert (batch["id"], batch["status"]) == (batch_id, "completed")
+    assert ran.xcom("sense", key="batch_id") == [batch_id]

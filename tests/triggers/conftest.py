@@ -1,0 +1,22 @@
+"""Every trigger test runs under a detector of blocking calls."""
+
+import pytest
+from blockbuster import blockbuster_ctx
+
+
+@pytest.fixture(autouse=True)
+def no_blocking_calls():
+    # Code of Airflow and of the tests may block; ours may not.
+    with blockbuster_ctx([f"airflow_provider_groq.{name}" for name in ("api", "batches", "hooks", "triggers")]):
+        yield
+
+
+@pytest.fixture
+def make_batches(make_batch):
+    """Makes batches without holding up the event loop."""
+    import asyncio
+
+    async def make(number):
+        return [await asyncio.to_thread(make_batch) for _ in range(number)]
+
+    return make

@@ -1,0 +1,121 @@
+"""The trigger against the emulator."""
+
+import asyncio
+import json
+import time
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
+from blockbuster import BlockingError
+
+from airflow_provider_groq.api.uploads import upload
+from airflow_provider_groq.batches.events import BatchEvent
+from airflow_provider_groq.triggers import batch as triggers
+from airflow_provider_groq.triggers.batch import GroqBatchTrigger
+
+
+@pytest.fixture
+def trigger(groq_emulator, quick):
+    def make(*batch_ids, seconds=30, poll_interval=0.05):
+        return GroqBatchTrigger(list(batch_ids), poll_interval=poll_interval, end_time=time.time() + seconds)
+
+    return make
+
+
+async def event_of(trigger):
+    """The ends in the trigger's only event, as they come through Airflow's database."""
+    (event,) = [event async for event in trigger.run()]
+    return BatchEvent.read(json.loads(json.dumps(event.payload))).ends
+
+
+def test_is_made_again_from_what_it_serializes():
+    trigger = GroqBatchTrigger(["a", "b"], "other", 5, end_time=100.0)
+    path, kwargs = trigger.serialize()
+    assert path == "airflow_provider_groq.triggers.batch.GroqBatchTrigger"
+    assert json.loads(json.dumps(kwargs)) == kwargs
+    assert GroqBatchTrigger(**kwargs).serialize() == (path, kwargs)
+
+
+async def test_gives_one_event_when_all_batches_have_ended(trigger, groq_emulator, make_batches):
+    groq_emulator.set(seconds=0.3)
+    ids = await make_batches(3)
+    ends = await event_of(trigger(*ids))
+    assert [end.batch_id for end in ends] == ids
+    assert {(end.reason, end.batch.status) for end in ends} == {("terminal", "completed")}
+
+
+async def test_says_so_when_the_deadline_passes(trigger, make_batches):
+    (batch_id,) = await make_batches(1)
+    (end,) = await event_of(trigger(batch_id, seconds=0.2))
+    assert end.reason == "timeout"
+    assert f"Batch {batch_id} had not ended by" in end.message
+
+
+async def test_a_deadline_that_passed_while_nobody_looked_still_gets_one_look(trigger, groq_emulator, make_batches):
+    (batch_id,) = await make_batches(1)
+    groq_emulator.advance(100)
+    (end,) = await event_of(trigger(batch_id, seconds=-50))
+    assert end.reason == "terminal"
+
+
+async def test_one_refused_batch_does_not_disturb_the_others(trigger, groq_emulator, make_batches):
+    groq_emulator.set(seconds=0.3)
+    good, bad = await make_batches(2)
+    groq_emulator.fault(f"/batches/{bad}", method="GET", status=403, times=None)
+    ends = await event_of(trigger(good, bad))
+    assert [end.reason for end in ends] == ["terminal", "unknown"]
+    assert "403" in ends[1].message
+
+
+@pytest.mark.parametrize(
+    "connection", ['{"conn_type": "groq", "host": "https://api.groq.com"}', '{"conn_type": "groq", "password": "a b"}']
+)
+async def test_a_connection_that_cannot_be_used_is_an_event_and_no_crash(trigger, monkeypatch, connection):
+    monkeypatch.setenv("AIRFLOW_CONN_GROQ_DEFAULT", connection)
+    (end,) = await event_of(trigger("batch_x"))
+    assert end.reason == "unknown"
+    assert "groq_default" in end.message
+
+
+async def test_a_missing_connection_is_an_event_and_no_crash(trigger, monkeypatch):
+    monkeypatch.delenv("AIRFLOW_CONN_GROQ_DEFAULT")
+
+    async def missing(*_):
+        raise AirflowNotFoundException("The conn_id `groq_default` isn't defined")
+
+    # What a triggerer's supervisor answers.
+    monkeypatch.setattr("airflow_provider_groq.hooks.groq.get_async_connection", missing)
+    monkeypatch.setattr("airflow_provider_groq.hooks.groq.GroqHook.get_connection", lambda *_: asyncio.run(missing()))
+    (end,) = await event_of(trigger("batch_x"))
+    assert (end.reason, end.message) == ("unknown", "The conn_id `groq_default` isn't defined")
+
+
+async def test_never_fires_early(trigger, groq_emulator, make_batches, monkeypatch):
+    """Airflow may fail a task whose trigger fires within some seconds of its deferral."""
+    monkeypatch.setattr(triggers, "EARLIEST_EVENT", 1.0)
+    (batch_id,) = await make_batches(1)
+    groq_emulator.advance(100)
+    start = time.monotonic()
+    await event_of(trigger(batch_id))
+    assert time.monotonic() - start >= 1.0
+
+
+def test_the_earliest_event_is_ten_seconds_after_the_start():
+    assert triggers.EARLIEST_EVENT == 10.0
+
+
+async def test_a_cancelled_wait_changes_nothing_at_groq(trigger, groq_emulator, make_batches):
+    """A triggerer that restarts cancels the waits of all its triggers."""
+    (batch_id,) = await make_batches(1)
+    wait = asyncio.create_task(event_of(trigger(batch_id)))
+    await asyncio.sleep(0.2)
+    wait.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await wait
+    assert {request.method for request in await asyncio.to_thread(groq_emulator.requests)} == {"GET", "POST"}
+    assert not await asyncio.to_thread(groq_emulator.requests, "POST", f"/batches/{batch_id}/cancel")
+
+
+async def test_the_detector_of_blocking_calls_works():
+    with pytest.raises(BlockingError):
+        upload("requests.jsonl", max_bytes=1)
