@@ -1,6 +1,7 @@
 """What all tests share: an Airflow of their own, and Groq's emulator."""
 
 import atexit
+import json
 import os
 import shutil
 import subprocess
@@ -15,9 +16,12 @@ HOME = tempfile.mkdtemp(prefix="airflow-")
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
 
 
-def local_bundle(name, path):
-    return f"""{{"name": "{name}", "classpath": "airflow.dag_processing.bundles.local.LocalDagBundle",
-        "kwargs": {{"path": "{path}"}}}}"""
+def bundles(*folders):
+    """Airflow's setting that names folders of Dags."""
+    local = "airflow.dag_processing.bundles.local.LocalDagBundle"
+    return json.dumps(
+        [{"name": f"our_{path.name}", "classpath": local, "kwargs": {"path": str(path)}} for path in folders]
+    )
 
 
 # Airflow reads its environment when it is first imported.
@@ -27,9 +31,7 @@ os.environ |= {
     "AIRFLOW_HOME": HOME,
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
-    "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": (
-        f"[{local_bundle('tests', TESTS / 'dags')}, {local_bundle('examples', TESTS.parent / 'example_dags')}]"
-    ),
+    "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": bundles(TESTS / "dags", TESTS.parent / "example_dags"),
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     "NO_COLOR": "1",
 }
@@ -111,8 +113,6 @@ def run_dag(airflow_database, groq_emulator, quick, capfd):
 @pytest.fixture
 def make_batch(groq_emulator):
     """Makes a batch, as somebody else would."""
-    import json
-
     from airflow_provider_groq.hooks.groq import GroqHook
 
     def make(*models):

@@ -46,7 +46,8 @@ class TestCommands:
     def test_providers_links(self):
         assert "airflow_provider_groq.links.batch.GroqBatchLink" in str(listed("providers", "links"))
 
-    def test_connections_test(self, groq_emulator):
+    @pytest.mark.usefixtures("groq_emulator")
+    def test_connections_test(self):
         done = airflow("connections", "test", "groq_default")
         assert "Connection success" in done.stdout, done.stdout + done.stderr
 
@@ -86,3 +87,16 @@ def test_metadata_imports_nothing_heavy():
     code = "import sys, airflow_provider_groq.provider_info; print(*{m.partition('.')[0] for m in sys.modules})"
     loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
     assert not {"airflow", "httpx", "pydantic", "starlette", "tenacity"} & set(loaded)
+
+
+def test_operators_import_no_third_party_module_that_airflow_has_not():
+    """A Dag's file is parsed over and over."""
+    code = """
+import sys, airflow.sdk
+from airflow.sdk import DAG
+before = set(sys.modules)
+import airflow_provider_groq.operators.batch, airflow_provider_groq.sensors.batch
+known = {*sys.stdlib_module_names, "airflow", "airflow_provider_groq"}
+print(*(m for m in set(sys.modules) - before if m.partition(".")[0] not in known))
+"""
+    assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""

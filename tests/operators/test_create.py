@@ -1,5 +1,6 @@
 """The create operator against the emulator: what it sends, what it waits for, what it refuses."""
 
+import asyncio
 import json
 import time
 
@@ -226,20 +227,18 @@ def test_the_deadline_cancels_only_if_asked(create, context, groq_emulator, defe
     assert (batch["status"] in {"cancelling", "cancelled"}) == cancel_on_timeout
 
 
+async def payload(trigger):
+    """What Airflow hands over of the trigger's only event."""
+    (event,) = [event async for event in trigger.run()]
+    return json.loads(json.dumps(event.payload))
+
+
 def run(operator, context):
     """Execute as Airflow does, deferral and all."""
-    import asyncio
-
     try:
         return operator.execute(context)
     except TaskDeferred as deferred:
-
-        async def first_event():
-            async for event in deferred.trigger.run():
-                return event.payload
-
-        event = json.loads(json.dumps(asyncio.run(first_event())))
-        return getattr(operator, deferred.method_name)(context, event)
+        return getattr(operator, deferred.method_name)(context, asyncio.run(payload(deferred.trigger)))
 
 
 def test_default_deadline_is_the_completion_window_and_an_hour(create, context, groq_emulator):

@@ -23,7 +23,7 @@ class TaskInstance:
     def xcom_push(self, key, value):
         self.pushed[key] = value
 
-    def get_first_reschedule_date(self, context):
+    def get_first_reschedule_date(self, _):
         return self.first_reschedule
 
 

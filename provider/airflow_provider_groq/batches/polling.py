@@ -154,7 +154,7 @@ class Poller:
     def _error_pause(self, error: GroqError) -> float:
         retry_after: float | None = getattr(error, "retry_after", None)
         if retry_after is not None:
-            return min(retry_after, LONGEST_BACKOFF) + _jittered(1.0)
+            return min(retry_after, LONGEST_BACKOFF) + _jittered(LATE_BY)
         return _jittered(min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(self._errors - 1, 10)))
 
     def _until_deadline(self, pause: float, now: float) -> float:

@@ -12,7 +12,7 @@ from typing import Any, BinaryIO, TypeAlias, cast
 from airflow_provider_groq.api.models import Batch, BatchStatus
 
 Path: TypeAlias = Any
-"""``UPath`` or ``ObjectStoragePath``: alike, but of no common type."""
+"""``ObjectStoragePath``: what is Airflow's is not imported here."""
 
 MAX_LINE_BYTES = 64 << 20
 """A longer line is counted as unreadable, and not kept in memory."""

@@ -124,9 +124,9 @@ class GroqHook(BaseHook):
         Returns:
             Those that Groq knows, by id, in the order asked for.
         """
-        batch_ids = list(batch_ids)
-        found = {batch.id: batch for call in calls.get_batches(batch_ids) for batch in self.get_conn().send(call).data}
-        return {batch_id: found[batch_id] for batch_id in batch_ids if batch_id in found}
+        requests = calls.get_batches(batch_ids)
+        found = {batch.id: batch for call in requests for batch in self.get_conn().send(call).data}
+        return {batch_id: found[batch_id] for call in requests for _, batch_id in call.params if batch_id in found}
 
     def list_batches(self) -> Iterator[Batch]:
         """Give the account's batches, newest first; a request a page, made as they are consumed."""

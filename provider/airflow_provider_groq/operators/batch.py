@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from tempfile import TemporaryFile
-from typing import TYPE_CHECKING, Any, BinaryIO, ClassVar, cast
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context
 
@@ -25,7 +24,7 @@ from airflow_provider_groq.operators.base import BatchOperator, cancel_after_tim
 from airflow_provider_groq.operators.inline import InlineRequests
 from airflow_provider_groq.operators.killing import Guard
 from airflow_provider_groq.operators.landing import land
-from airflow_provider_groq.operators.storage import open_source
+from airflow_provider_groq.operators.uploading import upload_input
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -134,7 +133,12 @@ class GroqCreateBatchOperator(BatchOperator):
             )
 
     def _create(self, context: Context, hook: GroqHook, guard: Guard) -> Batch:
-        input_file_id = self.input_file_id or self._upload(hook)
+        input_file_id = self.input_file_id or upload_input(
+            hook,
+            self.input_path if self.requests is None else self.requests,
+            endpoint=self.endpoint,
+            name=f"{self.task_id}.jsonl",
+        )
         guard.check()
         batch = hook.create_batch(
             input_file_id,
@@ -145,23 +149,6 @@ class GroqCreateBatchOperator(BatchOperator):
         self._say(context, batch, "Created")
         guard.watch(batch.id)
         return batch
-
-    def _upload(self, hook: GroqHook) -> str:
-        """Check the requests while copying them, and upload the copy."""
-        max_bytes = hook.get_conn().settings.max_file_bytes
-        with TemporaryFile() as file:
-            if self.requests is not None:
-                lines = batch_requests.encode(self.requests.rows(), endpoint=self.endpoint)
-                summary = batch_requests.copy_checked(lines, cast("BinaryIO", file), max_bytes=max_bytes)
-                name = f"{self.task_id}.jsonl"
-            else:
-                with open_source(self.input_path, max_bytes=max_bytes) as source:
-                    lines = batch_requests.read_lines(source.file, max_bytes=max_bytes)
-                    summary = batch_requests.copy_checked(lines, cast("BinaryIO", file), max_bytes=max_bytes)
-                    name = source.name
-            uploaded = hook.upload_file(cast("BinaryIO", file), filename=name)
-        self.log.info("Uploaded %s as file %s.", summary, uploaded.id)
-        return uploaded.id
 
     def _end_time(self) -> float:
         if self.timeout is not None:

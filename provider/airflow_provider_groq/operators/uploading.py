@@ -1,0 +1,81 @@
+"""How requests get from a Dag or a file to Groq: checked, and streamed."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from contextlib import contextmanager
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, NamedTuple, cast
+
+from airflow_provider_groq.batches import requests as batch_requests
+from airflow_provider_groq.exceptions import GroqInputError
+from airflow_provider_groq.hooks.groq import GroqHook
+from airflow_provider_groq.operators.inline import InlineRequests
+from airflow_provider_groq.operators.storage import storage_path
+
+log = logging.getLogger(__name__)
+
+
+def upload_input(hook: GroqHook, source: Any, *, endpoint: str, name: str) -> str:
+    """Check requests while copying them, upload the copy, and return the file's id.
+
+    Args:
+        hook: Where to.
+        source: `InlineRequests`, or the path of a JSONL file.
+        endpoint: The ``url`` of inline requests that have none.
+        name: The file's name at Groq for inline requests.
+
+    Raises:
+        GroqInputError: A request is wrong; nothing was sent.
+    """
+    max_bytes = hook.get_conn().settings.max_file_bytes
+    with TemporaryFile() as temporary:
+        copy = cast("BinaryIO", temporary)
+        if isinstance(source, InlineRequests):
+            lines = batch_requests.encode(source.rows(), endpoint=endpoint)
+            summary = batch_requests.copy_checked(lines, copy, max_bytes=max_bytes)
+        else:
+            with open_source(source, max_bytes=max_bytes) as (file, name):  # noqa: PLR1704 - a file has its own
+                lines = batch_requests.read_lines(file, max_bytes=max_bytes)
+                summary = batch_requests.copy_checked(lines, copy, max_bytes=max_bytes)
+        uploaded = hook.upload_file(copy, filename=name)
+    log.info("Uploaded %s as file %s.", summary, uploaded.id)
+    return uploaded.id
+
+
+class Source(NamedTuple):
+    """An open input file and its name."""
+
+    file: BinaryIO
+    name: str
+
+
+@contextmanager
+def open_source(path: Any, *, max_bytes: int) -> Iterator[Source]:
+    """Open a JSONL file.
+
+    Args:
+        path: A local path, or the URI of an object storage.
+        max_bytes: The largest file to accept.
+
+    Raises:
+        GroqInputError: It is missing, no file, empty or too large.
+    """
+    source = storage_path("input_path", path)
+    if source.is_dir():
+        raise GroqInputError(f"input_path {path} is a folder, but must be a JSONL file.")
+    try:
+        size = source.stat().st_size
+        file = source.open("rb")
+    except FileNotFoundError:
+        raise GroqInputError(f"input_path {path} is missing.") from None
+    with file:
+        if size > max_bytes:
+            raise GroqInputError(
+                f"input_path {path} has {size:,} bytes, but at most {max_bytes:,} are accepted. Split it into "
+                "several batches (max_file_bytes in the connection's extra is this limit)."
+            )
+        if not size:
+            raise GroqInputError(f"input_path {path} is empty: it holds no requests.")
+        yield Source(file, source.name)

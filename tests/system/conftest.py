@@ -1,0 +1,40 @@
+"""The whole of Airflow in its own processes, on a database of its own."""
+
+import os
+from pathlib import Path
+
+import pytest
+from system.rest import KEY, Airflow
+
+from airflow_provider_groq.demo.home import Home, Standalone
+from airflow_provider_groq.emulator import GroqEmulator
+
+TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="module")
+def emulator():
+    with GroqEmulator(seconds=25, api_key=KEY) as emulator:
+        yield emulator
+
+
+@pytest.fixture(scope="module")
+def airflow(emulator, tmp_path_factory):
+    """Scheduler, triggerer, API server and Dag processor on a database of their own.
+
+    When the tests have run, the key is in no file of theirs: no log, rendered field, trigger's row, XCom or exception.
+    """
+    folder = tmp_path_factory.mktemp("standalone")
+    home = Home(folder / "airflow", emulator.connection_json)
+    home.migrate()
+    settings = {
+        "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"],
+    }
+    with (folder / "standalone.log").open("wb") as log, Standalone(home, log, **settings) as standalone:
+        airflow = Airflow(standalone)
+        yield airflow
+        airflow.close()
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert {".log", ".db"} <= {path.suffix for path in files}
+    assert [path for path in files if KEY.encode() in path.read_bytes()] == []

@@ -1,0 +1,71 @@
+"""Airflow's REST API, as tests use it."""
+
+import time
+
+import httpx
+
+KEY = "gsk_a_key_that_nobody_must_see_0123456789"
+TERMINAL = {"success", "failed", "skipped", "upstream_failed", "removed"}
+
+
+class Airflow:
+    """Airflow's REST API, as an admin."""
+
+    def __init__(self, standalone):
+        self.home = standalone.home.path
+        user, password = standalone.login()
+        login = httpx.post(f"{standalone.url}/auth/token", json={"username": user, "password": password})
+        token = login.raise_for_status().json()["access_token"]
+        self._http = httpx.Client(
+            base_url=f"{standalone.url}/api/v2", headers={"Authorization": f"Bearer {token}"}, timeout=60
+        )
+
+    def close(self):
+        self._http.close()
+
+    def call(self, method, path, **body):
+        answer = self._http.request(method, path, json=body or None)
+        assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
+        return answer.json()
+
+    def trigger(self, dag_id, **conf):
+        """Start a run once the Dag has been parsed, and return the path of the run."""
+        await_that(lambda: self._http.get(f"dags/{dag_id}").is_success, f"{dag_id} is parsed")
+        run = self.call("POST", f"dags/{dag_id}/dagRuns", logical_date=None, conf=conf)
+        return f"dags/{dag_id}/dagRuns/{run['dag_run_id']}"
+
+    def task(self, run, task_id):
+        return self.call("GET", f"{run}/taskInstances/{task_id}")
+
+    def await_state(self, run, task_id, *states, seconds=120):
+        """Wait until the task is in one of the states; it must not end in another."""
+
+        def there():
+            state = self.task(run, task_id)["state"]
+            assert state in states or state not in TERMINAL, f"{task_id} is {state}:\n{self.log(run, task_id)}"
+            return state if state in states else None
+
+        return await_that(there, f"{task_id} is {' or '.join(states)}", seconds)
+
+    def log(self, run, task_id, try_number=1):
+        answer = self.call("GET", f"{run}/taskInstances/{task_id}/logs/{try_number}?full_content=true")
+        return "\n".join(map(str, answer["content"]))
+
+    def link(self, run, task_id, name):
+        return self.call("GET", f"{run}/taskInstances/{task_id}/links")["extra_links"][name]
+
+    def xcom(self, run, task_id, key):
+        answer = self._http.get(f"{run}/taskInstances/{task_id}/xcomEntries/{key}")
+        return answer.json()["value"] if answer.is_success else None
+
+    def mark(self, run, task_id, state):
+        self.call("PATCH", f"{run}/taskInstances/{task_id}", new_state=state)
+
+
+def await_that(holds, what, seconds=120):
+    """Wait until something holds, and return it."""
+    deadline = time.monotonic() + seconds
+    while not (result := holds()):
+        assert time.monotonic() < deadline, f"{seconds} s passed before this held: {what}"
+        time.sleep(0.3)
+    return result

@@ -1,0 +1,48 @@
+"""The main job on the whole of Airflow: trigger, deferral, success, logs, link, and a user's kill."""
+
+import pytest
+from system.rest import await_that
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
+
+
+def status(emulator, batch_id):
+    (batch,) = [batch for batch in emulator.batches() if batch["id"] == batch_id]
+    return batch["status"]
+
+
+def test_the_demo_dag_defers_and_lands_its_answers(airflow, emulator, tmp_path):
+    run = airflow.trigger("groq_download_results", output_path=str(tmp_path))
+    airflow.await_state(run, "create", "deferred")
+    batch_id = airflow.xcom(run, "create", "batch_id")
+    assert status(emulator, batch_id) == "in_progress"
+    assert batch_id in airflow.link(run, "create", "Groq Console")
+
+    airflow.await_state(run, "create", "success")
+    airflow.await_state(run, "download", "success")
+
+    log = airflow.log(run, "create")
+    assert f"Created batch {batch_id}, to be seen at https://console.groq.com/batches" in log
+    assert f"Batch {batch_id}: in_progress" in log
+    assert f"Batch {batch_id}: completed" in log
+    assert "Landed the results of batch" in airflow.log(run, "download")
+    assert list(tmp_path.glob("*/output.jsonl"))
+    assert airflow.xcom(run, "create", "return_value") == batch_id
+
+
+@pytest.mark.parametrize("state", ["failed", "success"])
+def test_a_user_who_marks_a_waiting_task_cancels_its_batch(airflow, emulator, state):
+    run = airflow.trigger("create_slowly")
+    batch_id = await_that(lambda: airflow.xcom(run, "create", "batch_id"), "the batch id is in XCom")
+    assert airflow.task(run, "create")["state"] == "running"
+    airflow.mark(run, "create", state)
+    await_that(lambda: status(emulator, batch_id) in {"cancelling", "cancelled"}, "the batch is cancelled", 60)
+    assert airflow.task(run, "create")["state"] == state
+
+
+def test_a_batch_of_a_running_task_can_be_cancelled_by_another_task(airflow, emulator):
+    """The batch id is in XCom from the moment it exists."""
+    run = airflow.trigger("cancel_beside")
+    airflow.await_state(run, "cancel", "success")
+    airflow.await_state(run, "create", "failed")
+    assert "GroqBatchCancelledError" in airflow.log(run, "create")
