@@ -6,6 +6,8 @@ from blockbuster import blockbuster_ctx
 
 @pytest.fixture(autouse=True)
 def no_blocking_calls():
+    import airflow.sdk.execution_time.cache  # noqa: F401 - Airflow imports it at its first look-up, which blocks
+
     # Code of Airflow and of the tests may block; ours may not.
     with blockbuster_ctx([f"airflow_provider_groq.{name}" for name in ("api", "batches", "hooks", "triggers")]):
         yield

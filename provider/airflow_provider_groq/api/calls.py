@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from typing import Any, BinaryIO, Generic, TypeVar
 from urllib.parse import quote
 
+from pydantic import BaseModel, ConfigDict, ValidationError
+
 from airflow_provider_groq.api.models import Batch, DeletedFile, File, LanguageModel, Page
-from airflow_provider_groq.exceptions import GroqInputError
+from airflow_provider_groq.exceptions import GroqInputError, GroqResponseError
 
 T = TypeVar("T")
 
@@ -116,6 +118,24 @@ def get_batches(batch_ids: Iterable[str]) -> list[Call[Page[Batch]]]:
     ]
 
 
+def look_at_batches(batch_ids: Sequence[str]) -> Call[dict[str, Any]]:
+    """Ask for up to `MAX_IDS` batches, each to be read with `read_look` when it is needed.
+
+    Two hundred models at once are work for the garbage collector, which then holds up the event loop.
+    """
+    return Call("GET", "/batches", _looks, params=tuple(("id", batch_id) for batch_id in batch_ids))
+
+
+def read_look(batch_id: str, item: Any) -> Batch | GroqResponseError:
+    """One batch of the answer to `look_at_batches`; an error of its own if it cannot be read."""
+    try:
+        return Batch.model_validate(item)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        where = ".".join(map(str, first["loc"]))
+        return GroqResponseError(f"Groq's answer about batch {batch_id} cannot be read ({where}: {first['msg']}).")
+
+
 def list_batches(cursor: str | None = None, *, after: str | None = None) -> Call[Page[Batch]]:
     """Ask for one page of the account's batches, newest first.
 
@@ -139,6 +159,24 @@ def list_models() -> Call[Page[LanguageModel]]:
 
 def _batches(body: bytes) -> Page[Batch]:
     return Page[Batch].model_validate_json(body)
+
+
+def _looks(body: bytes) -> dict[str, Any]:
+    """The items of a list by their ids, the first of each."""
+    looks: dict[str, Any] = {}
+    for item in _Items.model_validate_json(body).data:
+        batch_id = item.get("id") if isinstance(item, dict) else None
+        if isinstance(batch_id, str):
+            looks.setdefault(batch_id, item)
+    return looks
+
+
+class _Items(BaseModel):
+    """A list whose items are read one by one."""
+
+    model_config = ConfigDict(defer_build=True)
+
+    data: list[Any]
 
 
 def _files(body: bytes) -> Page[File]:

@@ -22,6 +22,9 @@ from airflow_provider_groq.exceptions import GroqConnectionError, GroqError
 T = TypeVar("T")
 
 CHUNK = 1 << 18
+KEEPALIVE = 120.0
+"""Seconds for which an idle connection is kept for coroutines: longer than the pauses between polls, each
+of which would else begin with a TLS handshake."""
 
 
 class _Base:
@@ -167,7 +170,7 @@ class AsyncGroqClient(_Base):
 
     def __init__(self, settings: Settings) -> None:
         super().__init__(settings)
-        self._http = httpx.AsyncClient(**self._options)
+        self._http = httpx.AsyncClient(**self._options, limits=httpx.Limits(keepalive_expiry=KEEPALIVE))
 
     async def send(self, call: Call[T], *, max_retries: int | None = None) -> T:
         """Send the call and return its answer, as `GroqClient.send` does."""

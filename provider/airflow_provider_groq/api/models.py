@@ -79,6 +79,11 @@ class RequestCounts(Model):
     completed: Count = 0
     failed: Count = 0
 
+    @property
+    def done(self) -> int:
+        """How many have an answer or an error."""
+        return self.completed + self.failed
+
 
 class Batch(Model):
     """A batch. Times are Unix seconds."""

@@ -22,8 +22,8 @@ def describe(batch: Batch) -> str:
     counts = batch.request_counts
     line = f"Batch {batch.id}: {batch.status}"
     if counts.total:
-        done = counts.completed + counts.failed
-        line += f", {done:,} of {counts.total:,} requests done ({done / counts.total:.0%}), {counts.failed:,} failed"
+        share = counts.done / counts.total
+        line += f", {counts.done:,} of {counts.total:,} requests done ({share:.0%}), {counts.failed:,} failed"
     return f"{line}."
 
 

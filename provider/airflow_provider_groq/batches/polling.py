@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import random
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -15,10 +15,10 @@ from airflow_provider_groq.batches.outcome import describe
 from airflow_provider_groq.exceptions import GroqError, GroqNotFoundError
 
 FIRST_PAUSE = 2.0
-"""Seconds between the first looks."""
+"""The shortest pause between two looks, in seconds."""
 
-PAUSE_SHARE = 0.25
-"""Later pauses are this share of the time waited so far, so that a look comes late by that share at most."""
+PAUSE_SHARE = 0.5
+"""A pause is this share of the time waited so far: no look comes later than that share of a batch's own time."""
 
 NOT_FOUND_GRACE = 30.0
 """Seconds for which a batch may be not found: a new one is not everywhere at once."""
@@ -28,6 +28,8 @@ FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
 
 LATE_BY = 1.0
 """Up to so many seconds more than a server's ``Retry-After``, so that not all come at once."""
+
+KNOWN = frozenset(BatchStatus)
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +60,21 @@ class Poller:
         not_found_since: Since when earlier looks, of which nothing is known, may have found no batch.
     """
 
+    # There may be ten thousand in one process.
+    __slots__ = (
+        "_errors",
+        "_last_error",
+        "_not_found_since",
+        "_pace_from",
+        "_said",
+        "_said_at",
+        "_started",
+        "_status",
+        "batch_id",
+        "end_time",
+        "poll_interval",
+    )
+
     def __init__(
         self,
         batch_id: str,
@@ -71,11 +88,18 @@ class Poller:
         self.poll_interval = poll_interval
         self.end_time = end_time
         self._started = now
-        self._batch: Batch | None = None
+        self._status = ""
         self._said = ""
+        self._said_at = float("-inf")
+        self._pace_from: tuple[float, int] | None = None
         self._errors = 0
         self._not_found_since = not_found_since
-        self._last_error: GroqError | None = None
+        self._last_error = ""
+
+    @property
+    def errors(self) -> int:
+        """How many looks have failed in a row."""
+        return self._errors
 
     def look(self, get_batch: Callable[[], Batch]) -> Step:
         """Look, and say what follows."""
@@ -85,38 +109,23 @@ class Poller:
             return self.on_error(error, time.time())
         return self.on_batch(batch, time.time())
 
-    async def look_async(self, get_batch: Callable[[], Awaitable[Batch]]) -> Step:
-        """Look, and say what follows."""
-        try:
-            batch = await get_batch()
-        except GroqError as error:
-            return self.on_error(error, time.time())
-        return self.on_batch(batch, time.time())
-
     def on_batch(self, batch: Batch, now: float) -> Step:
         """The batch was seen."""
-        self._batch = batch
         self._errors = 0
-        self._not_found_since = self._last_error = None
-        news = describe(batch)
+        self._last_error = ""
+        self._not_found_since = None
         if batch.terminal:
-            return Step(end=WaitEnd(batch_id=self.batch_id, reason="terminal", batch=batch), news=news)
+            end = WaitEnd(batch_id=self.batch_id, reason="terminal", batch=batch)
+            return Step(end=end, news=describe(batch))
+        news, level = self._news(batch, now)
+        self._status = batch.status
         if now >= self.end_time:
-            return self._timeout(news)
-        changed, self._said = news != self._said, news
-        known = batch.status in set(BatchStatus)
-        if not known:
-            news += " This status is not known here; waiting goes on until the deadline."
-        return Step(
-            pause=self._until_deadline(self._regular_pause(now), now),
-            news=news if changed else "",
-            level=logging.INFO if known else logging.WARNING,
-        )
+            return self._timeout()
+        return Step(pause=self._until_deadline(self._regular_pause(now), now), news=news, level=level)
 
     def on_error(self, error: GroqError, now: float) -> Step:
         """The look failed."""
         self._errors += 1
-        self._last_error = error
         if isinstance(error, GroqNotFoundError):
             if self._not_found_since is None:
                 self._not_found_since = now
@@ -126,44 +135,74 @@ class Poller:
             lasting = not error.retryable
         if lasting:
             return Step(
-                end=WaitEnd(batch_id=self.batch_id, reason="unknown", batch=self._batch, message=str(error)),
+                end=WaitEnd(batch_id=self.batch_id, reason="unknown", message=str(error)),
                 news=f"Batch {self.batch_id} can no longer be asked for: {error}",
                 level=logging.ERROR,
             )
+        new, self._last_error = str(error) != self._last_error, str(error)
         if now >= self.end_time:
-            return self._timeout("")
+            return self._timeout()
         pause = self._until_deadline(self._error_pause(error), now)
-        return Step(
-            pause=pause,
-            news=f"Batch {self.batch_id} could not be asked for, trying again in {pause:.0f} s: {error}",
-            level=logging.WARNING,
-        )
+        news = f"Batch {self.batch_id} could not be asked for; going on trying until the deadline: {error}"
+        return Step(pause=pause, news=news if new else "", level=logging.WARNING)
 
-    def _timeout(self, news: str) -> Step:
-        seen = f"it was {self._batch.status} when last seen" if self._batch else "it was never seen"
+    def timeout(self) -> WaitEnd:
+        """How the wait ends when its deadline has passed."""
+        seen = f"it was {self._status} when last seen" if self._status else "it was never seen"
         message = f"Batch {self.batch_id} had not ended by {_clock(self.end_time)}, when the wait for it did: {seen}."
         if self._last_error:
-            message += f" The last {self._errors} looks failed: {self._last_error}"
-        end = WaitEnd(batch_id=self.batch_id, reason="timeout", batch=self._batch, message=message)
-        return Step(end=end, news=news)
+            message += f" The last looks ({self._errors}) failed: {self._last_error}"
+        return WaitEnd(batch_id=self.batch_id, reason="timeout", message=message)
+
+    def _timeout(self) -> Step:
+        end = self.timeout()
+        return Step(end=end, news=end.message, level=logging.ERROR)
+
+    def _news(self, batch: Batch, now: float) -> tuple[str, int]:
+        """What there is to say: a new status at once, new counts no more than once an interval."""
+        line = describe(batch)
+        new_status = batch.status != self._status
+        if line == self._said or not (new_status or now - self._said_at >= self.poll_interval):
+            return "", logging.INFO
+        self._said, self._said_at = line, now
+        if batch.status not in KNOWN:
+            return f"{line} This status is not known here; waiting goes on until the deadline.", logging.WARNING
+        return line.removesuffix(".") + self._pace(batch, now) + ".", logging.INFO
+
+    def _pace(self, batch: Batch, now: float) -> str:
+        """How fast requests are done, and when that would end, since they were first seen to be worked on."""
+        counts = batch.request_counts
+        if batch.status != BatchStatus.IN_PROGRESS:
+            return ""
+        if self._pace_from is None:
+            self._pace_from = (now, counts.done)
+        since, done = self._pace_from
+        if counts.done <= done or now <= since:
+            return ""
+        per_second = (counts.done - done) / (now - since)
+        left = (counts.total - counts.done) / per_second
+        return f", {per_second * 60:,.0f} a minute, about {_duration(left)} left" if left > 0 else ""
 
     def _regular_pause(self, now: float) -> float:
-        waited = now - self._started
-        return _jittered(min(self.poll_interval, max(FIRST_PAUSE, waited * PAUSE_SHARE)))
+        return min(self.poll_interval, max(FIRST_PAUSE, (now - self._started) * PAUSE_SHARE))
 
     def _error_pause(self, error: GroqError) -> float:
         retry_after: float | None = getattr(error, "retry_after", None)
         if retry_after is not None:
-            return min(retry_after, LONGEST_BACKOFF) + _jittered(LATE_BY)
-        return _jittered(min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(self._errors - 1, 10)))
+            return min(retry_after, LONGEST_BACKOFF) + random.uniform(0.0, LATE_BY)  # noqa: S311 - jitter, no secret
+        longest = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(self._errors - 1, 10))
+        return random.uniform(longest / 2, longest)  # noqa: S311 - jitter, no secret
 
     def _until_deadline(self, pause: float, now: float) -> float:
         return max(0.0, min(pause, self.end_time - now))
 
 
-def _jittered(seconds: float) -> float:
-    return seconds * random.uniform(0.9, 1.0)  # noqa: S311 - jitter, no secret
-
-
 def _clock(unix_time: float) -> str:
     return datetime.fromtimestamp(unix_time, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def _duration(seconds: float) -> str:
+    for unit, size in (("days", 86_400.0), ("h", 3_600.0), ("min", 60.0)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.0f} {unit}"
+    return f"{seconds:,.0f} s"

@@ -41,7 +41,7 @@ def settings_of(conn_id: str, connection: Connection, extra: Mapping[str, Any]) 
         )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]
-        what = ".".join((*map(str, first["loc"]), "in extra")) if first["loc"] else "extra"
+        what = f"{'.'.join(map(str, first['loc']))} in extra" if first["loc"] else "extra"
         raise GroqConnectionError(f"Connection {conn_id!r}: {what} is {first['input']!r}: {first['msg']}.") from None
     except GroqConnectionError as error:
         raise GroqConnectionError(f"Connection {conn_id!r}: {error}") from None

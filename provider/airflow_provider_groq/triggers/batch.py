@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import random
 import time
 from collections.abc import AsyncIterator, Sequence
+from contextlib import aclosing
 from typing import Any
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_groq.api import calls
-from airflow_provider_groq.api.client import AsyncGroqClient
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd
+from airflow_provider_groq.batches.poll_loop import PollLoop
 from airflow_provider_groq.batches.polling import Poller
-from airflow_provider_groq.exceptions import GroqError
 from airflow_provider_groq.hooks.groq import GroqHook
+from airflow_provider_groq.triggers.shared import shared
 
 EARLIEST_EVENT = 10.0
 """Seconds from the start of `run()` to its event. Airflow may fail a task whose trigger fires while
@@ -25,7 +25,8 @@ the worker that deferred it has not yet taken note (``[workers] min_heartbeat_in
 class GroqBatchTrigger(BaseTrigger):
     """Waits until all of its batches have ended, and says in one event how.
 
-    It only looks: nothing is downloaded, cancelled or changed here.
+    It only looks: nothing is downloaded, cancelled or changed here. All triggers of a process that
+    have the same connection share one client and one poll loop.
 
     Args:
         batch_ids: The batches.
@@ -63,25 +64,28 @@ class GroqBatchTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Give one event, whose payload `BatchEvent.read` reads."""
         not_before = time.monotonic() + EARLIEST_EVENT
-        event = BatchEvent(ends=await self._ends())
+        async with shared(self.groq_conn_id) as ours:
+            event = BatchEvent(ends=await self._ends(ours.loop))
         await asyncio.sleep(not_before - time.monotonic())
         yield TriggerEvent(event.payload())
 
-    async def _ends(self) -> tuple[WaitEnd, ...]:
-        try:
-            client = await GroqHook(self.groq_conn_id).get_async_conn()
-        except (GroqError, AirflowNotFoundException) as error:
-            return tuple(WaitEnd(batch_id=id_, reason="unknown", message=str(error)) for id_ in self.batch_ids)
-        async with client, asyncio.TaskGroup() as group:
-            waits = [group.create_task(self._wait(client, batch_id)) for batch_id in self.batch_ids]
+    async def _ends(self, loop: PollLoop) -> tuple[WaitEnd, ...]:
+        if len(self.batch_ids) == 1:
+            return (await self._wait(loop, self.batch_ids[0]),)
+        async with asyncio.TaskGroup() as group:
+            waits = [group.create_task(self._wait(loop, batch_id)) for batch_id in self.batch_ids]
         return tuple(wait.result() for wait in waits)
 
-    async def _wait(self, client: AsyncGroqClient, batch_id: str) -> WaitEnd:
+    async def _wait(self, loop: PollLoop, batch_id: str) -> WaitEnd:
         poller = Poller(batch_id, poll_interval=self.poll_interval, end_time=self.end_time, now=time.time())
-        while True:
-            step = await poller.look_async(lambda: client.send(calls.get_batch(batch_id), max_retries=0))
-            if step.news:
-                self.log.log(step.level, step.news)
-            if step.end:
-                return step.end
-            await asyncio.sleep(step.pause)
+        # The task looked just before it deferred, and no event may come before `EARLIEST_EVENT`.
+        first_pause = EARLIEST_EVENT * random.uniform(0.7, 0.9)  # noqa: S311 - jitter, no secret
+        end = None
+        async with aclosing(loop.steps(poller, first_pause=first_pause)) as steps:
+            async for step in steps:
+                if step.news:
+                    self.log.log(step.level, step.news)
+                end = step.end
+        if end is None:
+            raise RuntimeError(f"the wait for batch {batch_id} ended without an end")
+        return end

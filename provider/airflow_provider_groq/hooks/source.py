@@ -1,0 +1,94 @@
+"""`ConnectionSource`: batches, asked for from a coroutine with the key of an Airflow connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeVar
+
+from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+from airflow_provider_groq.api import calls
+from airflow_provider_groq.api.calls import Call
+from airflow_provider_groq.api.client import AsyncGroqClient
+from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.exceptions import GroqAuthenticationError, GroqConnectionError, GroqResponseError
+from airflow_provider_groq.hooks.groq import GroqHook
+
+T = TypeVar("T")
+
+
+class ConnectionSource:
+    """Asks Groq through one client.
+
+    The connection is looked up at the first question, and once more when Groq refuses the key: it may
+    have been replaced.
+
+    Args:
+        groq_conn_id: The connection.
+    """
+
+    def __init__(self, groq_conn_id: str) -> None:
+        self._hook = GroqHook(groq_conn_id)
+        self._client: AsyncGroqClient | None = None
+        self._retired: list[AsyncGroqClient] = []
+        self._lock = asyncio.Lock()
+
+    async def look_at(self, batch_ids: Sequence[str]) -> Mapping[str, Any]:
+        """Ask for many batches in one request; the answers are for `read`."""
+        return await self._send(calls.look_at_batches(batch_ids))
+
+    def read(self, batch_id: str, look: Any) -> Batch | GroqResponseError:
+        """Read one of the answers."""
+        return calls.read_look(batch_id, look)
+
+    async def get(self, batch_id: str) -> Batch:
+        """Ask for one."""
+        return await self._send(calls.get_batch(batch_id))
+
+    async def cancel(self, batch_id: str) -> Batch:
+        """Ask for one to be cancelled."""
+        return await self._send(calls.cancel_batch(batch_id), max_retries=1)
+
+    async def close(self) -> None:
+        """Close the client's connections."""
+        clients = [*self._retired, *([self._client] if self._client else [])]
+        self._retired, self._client = [], None
+        for client in clients:
+            await client.close()
+
+    async def _send(self, call: Call[T], *, max_retries: int = 0) -> T:
+        client = await self._connected()
+        try:
+            return await client.send(call, max_retries=max_retries)
+        except GroqAuthenticationError:
+            other = await self._renewed(client)
+            if other is client:
+                raise
+            return await other.send(call, max_retries=max_retries)
+
+    async def _connected(self) -> AsyncGroqClient:
+        async with self._lock:
+            if self._client is None:
+                self._client = await self._new_client()
+            return self._client
+
+    async def _renewed(self, refused: AsyncGroqClient) -> AsyncGroqClient:
+        """The client to use now; the same one if the connection has not changed."""
+        async with self._lock:
+            if self._client is None or self._client is not refused:
+                return self._client or refused
+            client = await self._new_client()
+            if client.settings == refused.settings:
+                await client.close()
+                return refused
+            # Other questions may still be under way through the old one.
+            self._retired.append(refused)
+            self._client = client
+            return client
+
+    async def _new_client(self) -> AsyncGroqClient:
+        try:
+            return await self._hook.get_async_conn()
+        except AirflowNotFoundException as error:
+            raise GroqConnectionError(str(error)) from error

@@ -1,0 +1,106 @@
+"""Answers: whatever comes back is a value of the call's type or one of this package's errors."""
+
+import io
+import json
+
+import httpx
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from airflow_provider_groq.api import answers, calls
+from airflow_provider_groq.api.models import Model
+from airflow_provider_groq.api.settings import Settings
+from airflow_provider_groq.exceptions import GroqAPIError, GroqError, GroqResponseError
+
+KEY = "gsk_secret"
+CALLS = [
+    calls.get_batch("b"),
+    calls.list_batches(),
+    calls.get_file("f"),
+    calls.list_files(),
+    calls.delete_file("f"),
+    calls.list_models(),
+]
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=8,
+)
+BATCH_FIELDS = ["errors", "request_counts", "metadata", "output_file_id", "expires_at", "endpoint", "paging", "data"]
+BATCHES = st.dictionaries(st.sampled_from(BATCH_FIELDS), JSON).map(
+    lambda fields: {"id": "b", "status": "failed", "created_at": 1} | fields
+)
+ERRORS = JSON | st.dictionaries(st.sampled_from(["error", "message", "detail"]), JSON | st.just({"message": KEY}))
+HEADERS = st.fixed_dictionaries(
+    {}, optional={name: st.text() for name in ("retry-after", "content-type", "location", "content-encoding")}
+)
+
+
+def read(call, body, status=200, headers=None):
+    encoded = {name: value.encode() for name, value in (headers or {}).items()}
+    response = httpx.Response(status, headers=encoded)
+    return answers.read(call, response, body, Settings(KEY))
+
+
+@given(st.sampled_from(CALLS), JSON | BATCHES | BATCHES.map(lambda batch: {"data": [batch]}))
+def test_any_json_is_a_model_or_refused(call, value):
+    try:
+        answer = read(call, json.dumps(value).encode())
+    except GroqResponseError as error:
+        assert "the body is not Groq's" in str(error)  # noqa: PT017 - either is right
+    else:
+        assert isinstance(answer, Model)
+
+
+@given(st.sampled_from(CALLS), st.binary())
+def test_any_bytes_are_a_model_or_refused(call, body):
+    try:
+        answer = read(call, body)
+    except GroqResponseError:
+        return
+    assert isinstance(answer, Model)
+
+
+@given(st.sampled_from(CALLS), st.integers(300, 599), ERRORS.map(json.dumps).map(str.encode) | st.binary(), HEADERS)
+def test_any_error_is_one_of_ours_and_does_not_show_the_key(call, status, body, headers):
+    with pytest.raises((GroqAPIError, GroqResponseError)) as caught:
+        read(call, body, status, headers)
+    assert KEY not in str(caught.value)
+    assert str(call) in str(caught.value)
+
+
+@pytest.mark.parametrize("before", [0, 30, 70, 75])
+def test_the_key_is_struck_out_of_the_beginning_of_a_page_that_is_shown(before):
+    with pytest.raises(GroqResponseError) as caught:
+        read(calls.list_models(), b"<" * before + KEY.encode())
+    assert "gsk" not in str(caught.value)
+
+
+def test_a_long_message_of_a_server_is_cut():
+    body = json.dumps({"error": {"message": "x" * 100_000, "type": "t"}}).encode()
+    with pytest.raises(GroqAPIError) as caught:
+        read(calls.list_models(), body, 400)
+    assert 2000 < len(str(caught.value)) < 2100
+
+
+@given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=4), st.integers(1, 7))
+def test_content_that_breaks_off_any_number_of_times_is_written_once(content, breaks, step):
+    sink = io.BytesIO()
+    resume = answers.Resume(sink)
+    for reached in (*breaks, len(content)):
+        resume.rewind()
+        for start in range(0, min(reached, len(content)), step):
+            resume.write(content[start : min(start + step, reached)])
+    resume.end(calls.file_content("f"))
+    assert sink.getvalue() == content
+    assert resume.written == len(content)
+
+
+def test_content_that_ends_before_what_is_there_already_is_refused():
+    resume = answers.Resume(io.BytesIO())
+    resume.write(b"12345")
+    resume.rewind()
+    resume.write(b"123")
+    with pytest.raises(GroqError, match="with 3 bytes, after it had been with 5 or more"):
+        resume.end(calls.file_content("f"))

@@ -1,0 +1,83 @@
+"""Both clients: a batch is never created twice."""
+
+import pytest
+
+from airflow_provider_groq.api import calls
+from airflow_provider_groq.exceptions import GroqAPIError, GroqLostAnswerError
+
+
+@pytest.fixture
+def create(client, file_id):
+    """Sends `POST /batches`."""
+
+    def create(**settings):
+        call = calls.create_batch(file_id, endpoint="/v1/chat/completions", completion_window="24h")
+        return client(**settings).send(call)
+
+    return create
+
+
+@pytest.mark.parametrize(
+    ("fault", "batches"),
+    [
+        ({"drop": "before"}, 0),
+        ({"drop": "after"}, 1),
+        ({"status": 500}, 0),
+        ({"status": 500, "takes_effect": True}, 1),
+        ({"status": 502, "takes_effect": True, "body": "Bad Gateway"}, 1),
+        ({"status": 504, "takes_effect": True}, 1),
+        ({"status": 529}, 0),
+        ({"takes_effect": True, "body": "<html>", "content_type": "text/html"}, 1),
+        ({"takes_effect": True, "body": '{"id": "batc'}, 1),
+        ({"status": 302, "body": "", "headers": {"Location": "http://127.0.0.1/"}}, 0),
+    ],
+    ids=str,
+)
+def test_nothing_is_sent_again_that_may_have_created_a_batch(groq_emulator, create, fault, batches):
+    groq_emulator.fault("/batches", method="POST", times=None, **fault)
+    with pytest.raises(GroqLostAnswerError, match="POST /batches was lost .* Look for a new batch on") as caught:
+        create()
+    assert not caught.value.retryable
+    assert len(groq_emulator.requests("POST", "/batches")) == 1
+    assert len(groq_emulator.batches()) == batches
+
+
+def test_an_answer_that_comes_too_late_is_lost_too(groq_emulator, create):
+    groq_emulator.fault("/batches", method="POST", delay=3)
+    with pytest.raises(GroqLostAnswerError, match="ReadTimeout"):
+        create(timeout=0.1)
+    assert len(groq_emulator.requests("POST", "/batches")) == 1
+
+
+@pytest.mark.parametrize("status", [408, 409, 429, 503])
+def test_a_refusal_is_followed_by_another_attempt(groq_emulator, create, status):
+    groq_emulator.fault("/batches", method="POST", status=status, times=2)
+    batch = create()
+    assert len(groq_emulator.requests("POST", "/batches")) == 3
+    assert [stored["id"] for stored in groq_emulator.batches()] == [batch.id]
+
+
+def test_a_doubt_after_a_refusal_ends_the_attempts(groq_emulator, create):
+    groq_emulator.fault("/batches", method="POST", status=503)
+    groq_emulator.fault("/batches", method="POST", drop="after")
+    with pytest.raises(GroqLostAnswerError):
+        create()
+    assert len(groq_emulator.requests("POST", "/batches")) == 2
+    assert len(groq_emulator.batches()) == 1
+
+
+@pytest.mark.parametrize("status", [400, 401, 403, 404, 413, 422])
+def test_an_error_that_stays_is_not_doubted(groq_emulator, create, status):
+    groq_emulator.fault("/batches", method="POST", status=status)
+    with pytest.raises(GroqAPIError) as caught:
+        create()
+    assert caught.value.status_code == status
+    assert len(groq_emulator.requests("POST", "/batches")) == 1
+
+
+@pytest.mark.parametrize("drop", ["before", "after"])
+def test_what_costs_nothing_is_sent_again(groq_emulator, create, client, drop):
+    batch = create()
+    groq_emulator.fault(f"/batches/{batch.id}/cancel", drop=drop, times=2)
+    assert client().send(calls.cancel_batch(batch.id)).status == "cancelling"
+    assert len(groq_emulator.requests("POST", f"/batches/{batch.id}/cancel")) == 3

@@ -1,0 +1,158 @@
+"""Settings: what a client may be told, and what is refused before it sends anything."""
+
+import pytest
+
+from airflow_provider_groq.api.client import GroqClient
+from airflow_provider_groq.api.settings import Settings
+from airflow_provider_groq.exceptions import GroqConnectionError
+
+KEY = "gsk_secret"
+
+
+@pytest.mark.parametrize(
+    ("base_url", "api_url"),
+    [
+        ("https://api.groq.com", "https://api.groq.com/openai/v1"),
+        ("https://api.groq.com/", "https://api.groq.com/openai/v1"),
+        ("https://api.groq.com/openai/v1", "https://api.groq.com/openai/v1"),
+        ("https://api.groq.com/openai/v1/", "https://api.groq.com/openai/v1"),
+        ("https://gateway.example/v1", "https://gateway.example/v1"),
+        ("https://gateway.example/groq", "https://gateway.example/groq/openai/v1"),
+        ("https://gateway.example:8443", "https://gateway.example:8443/openai/v1"),
+        ("HTTPS://gateway.example", "HTTPS://gateway.example/openai/v1"),
+        ("https://[::1]:8443", "https://[::1]:8443/openai/v1"),
+        ("https://bücher.example", "https://bücher.example/openai/v1"),
+    ],
+)
+def test_a_base_url_may_have_many_forms(base_url, api_url):
+    settings = Settings(KEY, base_url=base_url)
+    assert settings.api_url == api_url
+    with GroqClient(settings):
+        pass
+
+
+def test_the_base_url_is_groqs_unless_said():
+    assert Settings(KEY).api_url == "https://api.groq.com/openai/v1"
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "",
+        "api.groq.com",
+        "api.groq.com:443",
+        "//api.groq.com",
+        "https://",
+        "https:///openai/v1",
+        "https:api.groq.com",
+        "ftp://api.groq.com",
+        "localhost:8080",
+        "https://api groq.com",
+        " https://api.groq.com",
+        "https://api.groq\n.com",
+        "https://api.groq.com\x00",
+        "https://\ud800.com",
+    ],
+)
+def test_a_base_url_needs_scheme_and_host(base_url):
+    with pytest.raises(GroqConnectionError, match=r"must begin with https:// and name a host, .* https://api\.groq"):
+        Settings(KEY, base_url=base_url)
+
+
+@pytest.mark.parametrize("base_url", ["https://[::1", "https://api.groq.com:port", "https://api.groq.com:99999"])
+def test_a_base_url_that_cannot_be_taken_apart_is_refused(base_url):
+    with pytest.raises(GroqConnectionError, match="is not a URL"):
+        Settings(KEY, base_url=base_url)
+
+
+def test_a_host_that_no_server_can_have_is_refused_by_the_client():
+    settings = Settings(KEY, base_url="https://\u2488com")
+    with pytest.raises(GroqConnectionError, match="is not a URL"):
+        GroqClient(settings)
+
+
+@pytest.mark.parametrize(
+    "base_url",
+    [
+        "https://gsk_secret@api.groq.com",
+        "https://user:gsk_secret@api.groq.com",
+        "https://api.groq.com?key=gsk_secret",
+        "https://api.groq.com#gsk_secret",
+        "https://api.groq.com?",
+        "https://api.groq.com#",
+    ],
+)
+def test_a_base_url_that_may_hold_a_secret_is_refused_and_not_shown(base_url):
+    with pytest.raises(GroqConnectionError, match="must hold no user, password, query or fragment") as caught:
+        Settings(KEY, base_url=base_url)
+    assert "gsk_secret" not in str(caught.value)
+
+
+LOOPBACK = ["http://localhost:1", "http://LOCALHOST", "http://127.0.0.1:80", "http://127.9.9.9", "http://[::1]:8080"]
+ELSEWHERE = [
+    "http://api.groq.com",
+    "http://10.0.0.1",
+    "http://0.0.0.0:8000",
+    "http://localhost.example",
+    "http://127.0.0.1.example",
+    "http://[fe80::1]",
+]
+
+
+@pytest.mark.parametrize("base_url", LOOPBACK)
+def test_plain_http_to_this_machine_is_good(base_url):
+    assert Settings(KEY, base_url=base_url).base_url == base_url
+
+
+@pytest.mark.parametrize("base_url", ELSEWHERE)
+def test_plain_http_to_another_machine_must_be_allowed(base_url):
+    with pytest.raises(GroqConnectionError, match='plain HTTP to another machine.*"allow_http": true'):
+        Settings(KEY, base_url=base_url)
+    assert Settings(KEY, base_url=base_url, allow_http=True).base_url == base_url
+
+
+@pytest.mark.parametrize(
+    "key", ["gsk_se cret", "gsk_secret\n", "\tgsk_secret", "gsk_secret\x00", "gsk_sécret", "x\u200b"]
+)
+def test_a_key_with_what_no_key_has_is_refused_and_not_shown(key):
+    with pytest.raises(GroqConnectionError, match="holds white space or characters that no key has") as caught:
+        Settings(key)
+    assert key.strip() not in str(caught.value)
+    assert repr(key)[1:-1] not in repr(caught.value)
+
+
+def test_no_key():
+    with pytest.raises(GroqConnectionError, match="There is no API key"):
+        Settings("")
+
+
+def test_the_key_is_not_shown():
+    settings = Settings(KEY)
+    assert KEY not in repr(settings)
+    assert KEY not in str(settings)
+    assert settings.headers["Authorization"] == f"Bearer {KEY}"
+    assert settings.without_key(f"a {KEY} b {KEY}") == "a *** b ***"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("timeout", 0),
+        ("timeout", -1.5),
+        ("timeout", float("nan")),
+        ("timeout", float("inf")),
+        ("timeout", 86_401),
+        ("max_retries", -1),
+        ("max_file_bytes", 0),
+        ("max_file_bytes", -5),
+    ],
+)
+def test_tuning_that_makes_no_sense_is_refused_by_name_and_value(name, value):
+    with pytest.raises(GroqConnectionError, match=f"^{name} must be .*, but is {value!r}"):
+        Settings(KEY, **{name: value})
+
+
+def test_a_hurried_client_has_less_patience_never_more():
+    settings = Settings(KEY, timeout=10, max_retries=2)
+    assert (settings.hurried(1).timeout, settings.hurried(1).max_retries) == (1, 2)
+    assert settings.hurried(30).timeout == 10

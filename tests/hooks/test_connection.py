@@ -1,0 +1,169 @@
+"""How connections are read, from every place that Airflow keeps them and in every form."""
+
+import pytest
+
+from airflow_provider_groq.api.settings import BASE_URL, MAX_FILE_BYTES
+from airflow_provider_groq.exceptions import GroqConnectionError
+
+KEY = "gsk_secret_key"
+
+
+def settings(conn_id="groq_default"):
+    from airflow_provider_groq.hooks.groq import GroqHook
+
+    return GroqHook(conn_id).settings()
+
+
+@pytest.mark.parametrize(
+    ("uri", "base_url"),
+    [
+        (f"groq://:{KEY}@", BASE_URL),
+        (f"groq://:{KEY}@/", BASE_URL),
+        (f"groq://:{KEY}@?timeout=5", BASE_URL),
+        (f"groq://:{KEY}@localhost:8080/http", "http://localhost:8080"),
+        (f"groq://:{KEY}@gateway.example/https", "https://gateway.example"),
+        (f"groq://:{KEY}@http%3A%2F%2Flocalhost%3A8080", "http://localhost:8080"),
+        (f"groq://:{KEY}@http%3A%2F%2Flocalhost:8080", "http://localhost:8080"),
+        (f"groq://:{KEY}@https%3A%2F%2Fgateway.example%2Fgroq", "https://gateway.example/groq"),
+        (f"groq://http://:{KEY}@localhost:8080", "http://localhost:8080"),
+        (f"groq://https://:{KEY}@gateway.example:8443", "https://gateway.example:8443"),
+    ],
+)
+def test_a_connection_may_be_a_uri(connect, uri, base_url):
+    connect(uri)
+    assert (settings().api_key, settings().base_url) == (KEY, base_url)
+
+
+def test_a_uri_carries_tuning_as_text(connect):
+    connect(f"groq://:{KEY}@?timeout=2.5&max_retries=0&max_file_bytes=1000&allow_http=true")
+    found = settings()
+    assert (found.timeout, found.max_retries, found.max_file_bytes, found.allow_http) == (2.5, 0, 1000, True)
+
+
+def test_a_key_in_a_uri_may_be_quoted(connect):
+    connect("groq://:gsk%2Fa%3Ab@")
+    assert settings().api_key == "gsk/a:b"
+
+
+@pytest.mark.parametrize(
+    ("fields", "base_url"),
+    [
+        ({}, BASE_URL),
+        ({"host": ""}, BASE_URL),
+        ({"host": None}, BASE_URL),
+        ({"host": "  https://gateway.example \n"}, "https://gateway.example"),
+        ({"host": "https://gateway.example/v1/"}, "https://gateway.example/v1/"),
+        ({"host": "http://localhost", "port": 9000}, "http://localhost:9000"),
+        ({"host": "http://localhost:9000", "port": 9000}, "http://localhost:9000"),
+        ({"host": "http://[::1]", "port": 9000}, "http://[::1]:9000"),
+        ({"host": "http://localhost/groq", "port": 9000}, "http://localhost:9000/groq"),
+        ({"host": "localhost", "port": 9000, "schema": "http"}, "http://localhost:9000"),
+        ({"host": "gateway.example", "schema": "https"}, "https://gateway.example"),
+        ({"host": "https://gateway.example", "schema": "http", "login": "me"}, "https://gateway.example"),
+    ],
+)
+def test_the_base_url_as_the_form_takes_it(connect, fields, base_url):
+    connect(**fields)
+    assert settings().base_url == base_url
+
+
+@pytest.mark.parametrize(
+    "extra", [{}, "", None, {"timeout": None, "max_retries": None}, {"unknown": 1, "nested": {"a": [1]}}]
+)
+def test_tuning_that_is_left_out_is_as_usual_and_what_is_unknown_is_nothing(connect, extra):
+    connect(extra=extra)
+    found = settings()
+    assert (found.timeout, found.max_retries, found.max_file_bytes) == (60.0, 5, MAX_FILE_BYTES)
+    assert not found.allow_http
+
+
+def test_a_key_pasted_with_an_end_of_line_is_good(connect):
+    connect(password=f" {KEY}\n")
+    assert settings().api_key == KEY
+
+
+def test_plain_http_elsewhere_if_allowed(connect):
+    connect(host="http://gateway.example", extra={"allow_http": True})
+    assert settings().base_url == "http://gateway.example"
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"password": None}, "There is no API key: put Groq's key into the connection's password."),
+        ({"password": " \n"}, "There is no API key"),
+        ({"password": "gsk_secret key"}, "The API key (the connection's password) holds white space"),
+        ({"host": "api.groq.com"}, "The base URL (host) 'api.groq.com' must begin with https:// and name a host"),
+        ({"host": "localhost", "port": 9000}, "The base URL (host) 'localhost' must begin with https://"),
+        ({"host": "http://api.groq.com"}, "'http://api.groq.com' would send the key over plain HTTP to another"),
+        ({"host": "https://user:gsk_secret_key@x.example"}, "The base URL (host) must hold no user, password"),
+        ({"extra": {"timeout": "soon"}}, "timeout in extra is 'soon': Input should be a valid number"),
+        ({"extra": {"timeout": ""}}, "timeout in extra is '': Input should be a valid number"),
+        ({"extra": {"timeout": [5]}}, "timeout in extra is [5]: Input should be a valid number"),
+        ({"extra": {"timeout": 0}}, "timeout must be a number of seconds above 0 and up to 86,400, but is 0.0."),
+        (
+            {"extra": {"timeout": float("inf")}},
+            "timeout must be a number of seconds above 0 and up to 86,400, but is i",
+        ),
+        ({"extra": {"max_retries": 1.5}}, "max_retries in extra is 1.5: Input should be a valid integer"),
+        ({"extra": {"max_retries": -1}}, "max_retries must be 0 or more, but is -1."),
+        ({"extra": {"max_file_bytes": 0}}, "max_file_bytes must be above 0, but is 0."),
+        ({"extra": {"allow_http": "maybe"}}, "allow_http in extra is 'maybe': Input should be a valid boolean"),
+        ({"extra": "[1, 2]"}, "extra is [1, 2]: Input should be a valid dictionary"),
+    ],
+)
+def test_a_connection_that_cannot_be_used_is_named_and_its_key_not_shown(connect, fields, message):
+    connect(**fields)
+    with pytest.raises(GroqConnectionError) as caught:
+        settings()
+    assert str(caught.value).startswith("Connection 'groq_default': ")
+    assert message in str(caught.value)
+    assert "gsk_secret" not in str(caught.value)
+    assert not caught.value.retryable
+
+
+def test_a_uri_without_a_scheme_for_http_says_what_is_missing(connect):
+    connect(f"groq://:{KEY}@localhost:8080")
+    with pytest.raises(GroqConnectionError, match="'localhost' must begin with https://"):
+        settings()
+
+
+@pytest.fixture
+def no_connection(monkeypatch):
+    monkeypatch.delenv("AIRFLOW_CONN_GROQ_DEFAULT", raising=False)
+
+
+def test_a_connection_that_does_not_exist_is_airflows_matter(no_connection):
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+    with pytest.raises(AirflowNotFoundException, match="groq_default"):
+        settings()
+    with pytest.raises(AirflowNotFoundException, match="nowhere"):
+        settings("nowhere")
+
+
+def test_another_connection_may_be_named(connect, monkeypatch):
+    connect()
+    monkeypatch.setenv("AIRFLOW_CONN_TEAM_B", "groq://:gsk_team_b@")
+    assert settings("team_b").api_key == "gsk_team_b"
+    assert settings().api_key == KEY
+
+
+async def test_a_coroutine_reads_the_same_connection(connect):
+    from airflow_provider_groq.hooks.groq import GroqHook
+
+    connect(f"groq://:{KEY}@localhost:8080/http?timeout=5")
+    async with await GroqHook().get_async_conn() as client:
+        assert client.settings == settings()
+
+
+async def test_a_coroutine_hears_of_the_same_problems(connect, no_connection):
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+    from airflow_provider_groq.hooks.groq import GroqHook
+
+    with pytest.raises(AirflowNotFoundException, match="groq_default"):
+        await GroqHook().get_async_conn()
+    connect(host="api.groq.com")
+    with pytest.raises(GroqConnectionError, match="Connection 'groq_default': .* must begin with https://"):
+        await GroqHook().get_async_conn()

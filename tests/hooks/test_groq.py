@@ -1,0 +1,232 @@
+"""The hook: every method against the emulator."""
+
+import io
+import re
+import socket
+from contextlib import closing
+
+import pytest
+
+from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.exceptions import (
+    GroqAuthenticationError,
+    GroqInputError,
+    GroqLostAnswerError,
+    GroqNotFoundError,
+    GroqPermissionError,
+)
+
+
+def test_a_file_goes_up_is_described_listed_downloaded_and_deleted(hook, line, tmp_path):
+    path = tmp_path / "input.jsonl"
+    path.write_bytes(line)
+    file = hook.upload_file(path)
+    assert (file.filename, file.bytes, file.purpose) == ("input.jsonl", len(line), "batch")
+    assert hook.get_file(file.id) == file
+    named = hook.upload_file(io.BytesIO(line), filename="other.jsonl")
+    assert [listed.id for listed in hook.list_files()] == [named.id, file.id]
+    sink = io.BytesIO()
+    assert hook.download_file(file.id, sink) == len(line)
+    assert sink.getvalue() == line
+    assert hook.delete_file(file.id).deleted
+    with pytest.raises(GroqNotFoundError, match=f"No such File object: {file.id}"):
+        hook.get_file(file.id)
+
+
+def test_the_limit_for_files_is_the_connections(groq_emulator, hook, connect):
+    connect(host=groq_emulator.url, extra={"max_file_bytes": 10})
+    with pytest.raises(GroqInputError, match="has 11 bytes, but at most 10 are accepted"):
+        hook.upload_file(io.BytesIO(b"x" * 11))
+    assert groq_emulator.requests() == []
+
+
+def test_a_batch_is_created_asked_for_and_cancelled(groq_emulator, hook, line):
+    file = hook.upload_file(io.BytesIO(line))
+    made = hook.create_batch(file.id, completion_window="7d", metadata={"team": "a"})
+    assert (made.input_file_id, made.endpoint) == (file.id, "/v1/chat/completions")
+    assert (made.completion_window, made.metadata, made.status) == ("7d", {"team": "a"}, "validating")
+    assert hook.get_batch(made.id) == made
+    assert hook.cancel_batch(made.id).status == "cancelling"
+    groq_emulator.advance(60)
+    assert hook.get_batch(made.id).status == "cancelled"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"endpoint": "/v1/embeddings"}, "endpoint is '/v1/embeddings'"),
+        ({"completion_window": "12h"}, "completion_window is '12h'"),
+        ({"completion_window": "1 day"}, "completion_window is '1 day'"),
+        ({"metadata": {"n": 5}}, r"metadata\['n'\] is 5"),
+        ({"metadata": {"a": "\ud800"}}, r"metadata\['a'\] is '\\ud800'"),
+    ],
+)
+def test_what_groq_would_not_take_is_not_sent(groq_emulator, hook, options, message):
+    with pytest.raises(GroqInputError, match=message):
+        hook.create_batch("file_1", **options)
+    assert groq_emulator.requests() == []
+
+
+def test_a_batch_whose_creation_is_in_doubt_is_not_created_again(groq_emulator, hook, line):
+    file = hook.upload_file(io.BytesIO(line))
+    groq_emulator.fault("/batches", method="POST", drop="after")
+    with pytest.raises(GroqLostAnswerError):
+        hook.create_batch(file.id)
+    assert len(groq_emulator.batches()) == 1
+
+
+def test_a_batch_of_nobody_and_of_another_account(groq_emulator, hook, new_batch, connect):
+    with pytest.raises(GroqNotFoundError, match="No batch found with id 'batch_nope'.*key is of the account"):
+        hook.get_batch("batch_nope")
+    made = new_batch()
+    groq_emulator.set(foreign_status=403)
+    hook.close()
+    connect(host=groq_emulator.url, password="gsk_other")
+    with pytest.raises(GroqPermissionError, match="403.*of the same account"):
+        hook.get_batch(made)
+
+
+def test_many_batches_come_by_id_in_the_order_asked_for(groq_emulator, hook, new_batch):
+    made = [new_batch() for _ in range(3)]
+    asked = [made[1], "batch_nope", made[2], made[0], made[1]]
+    found = hook.get_batches(iter(asked))
+    assert list(found) == [made[1], made[2], made[0]]
+    assert all(isinstance(batch, Batch) and batch.id == batch_id for batch_id, batch in found.items())
+    assert len(groq_emulator.requests("GET", "/batches")) == 1
+
+
+def test_201_batches_take_two_requests(groq_emulator, hook, new_batch):
+    made = new_batch()
+    asked = [*(f"batch_{number}" for number in range(200)), made]
+    assert list(hook.get_batches(asked)) == [made]
+    assert len(groq_emulator.requests("GET", "/batches")) == 2
+
+
+def test_no_batches_take_no_request(groq_emulator, hook):
+    assert hook.get_batches([]) == {}
+    assert groq_emulator.requests() == []
+
+
+def test_one_id_is_no_list_of_them(hook):
+    with pytest.raises(GroqInputError, match="must be a list of ids, but is 'batch_1'"):
+        hook.get_batches("batch_1")
+
+
+@pytest.mark.parametrize("gateway", [False, True], ids=["groq", "gateway"])
+def test_the_listing_goes_over_all_pages_newest_first(groq_emulator, hook, new_batch, gateway):
+    """A gateway ignores `cursor` and pages by `after`."""
+    groq_emulator.set(page_size=2, ignore_ids=gateway)
+    made = [new_batch() for _ in range(5)]
+    groq_emulator.clear_requests()
+    assert [batch.id for batch in hook.list_batches()] == made[::-1]
+    assert len(groq_emulator.requests()) == 3
+
+
+def test_pages_are_asked_for_as_they_are_needed(groq_emulator, hook, new_batch):
+    groq_emulator.set(page_size=2)
+    for _ in range(3):
+        new_batch()
+    groq_emulator.clear_requests()
+    listed = hook.list_batches()
+    assert groq_emulator.requests() == []
+    next(listed)
+    next(listed)
+    assert len(groq_emulator.requests()) == 1
+    assert len(list(listed)) == 1
+    assert len(groq_emulator.requests()) == 2
+
+
+@pytest.mark.parametrize(
+    "more", [{"paging": {"next_cursor": "again"}}, {"has_more": True}, {"has_more": True, "x": None}]
+)
+def test_a_listing_ends_though_the_server_sends_the_same_page_for_ever(groq_emulator, hook, more):
+    data = [{"id": f"batch_{number}", "status": "completed", "created_at": 1} for number in range(2)]
+    groq_emulator.fault("/batches", json={"object": "list", "data": data, **more}, times=None)
+    assert [batch.id for batch in hook.list_batches()] == ["batch_0", "batch_1"]
+    assert len(groq_emulator.requests()) == 2
+
+
+@pytest.mark.parametrize(
+    "page", [{"data": []}, {"data": None}, {"data": [], "paging": None}, {"data": [], "has_more": True}]
+)
+def test_an_account_without_batches(groq_emulator, hook, page):
+    groq_emulator.fault("/batches", json=page, times=None)
+    assert list(hook.list_batches()) == []
+    assert len(groq_emulator.requests()) == 1
+
+
+def test_the_models_are_listed(hook):
+    assert "llama-3.1-8b-instant" in [model.id for model in hook.list_models()]
+
+
+def test_a_good_connection_is_told_to_work(groq_emulator, hook):
+    good, message = hook.test_connection()
+    assert good
+    assert re.fullmatch(r"Groq knows the key and offers \d+ models\.", message)
+    (request,) = groq_emulator.requests()
+    assert (request.method, request.path) == ("GET", "/openai/v1/models")
+
+
+def test_a_plan_without_batches_still_passes_the_free_test(groq_emulator, hook):
+    groq_emulator.set(plan_has_batch=False)
+    assert hook.test_connection()[0]
+
+
+def test_a_bad_key_is_told_in_words(groq_emulator, hook, connect):
+    connect(host=groq_emulator.url)
+    groq_emulator.fault("/models", status=401, json={"error": {"message": "Bad key gsk_secret_key", "type": "t"}})
+    good, message = hook.test_connection()
+    assert not good
+    assert message == ("GET /models was answered with 401: Bad key *** Check the API key (password) of the connection.")
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [
+        ({"password": ""}, "Connection 'groq_default': There is no API key"),
+        ({"host": "api.groq.com"}, "Connection 'groq_default': The base URL (host) 'api.groq.com' must begin"),
+    ],
+)
+def test_an_unusable_connection_is_told_in_words(hook, connect, fields, message):
+    connect(**fields)
+    good, told = hook.test_connection()
+    assert not good
+    assert told.startswith(message)
+
+
+def test_no_server_is_told_in_words(hook, connect):
+    with closing(socket.create_server(("127.0.0.1", 0))) as listener:
+        port = listener.getsockname()[1]
+    connect(host=f"http://127.0.0.1:{port}")
+    good, message = hook.test_connection()
+    assert not good
+    assert message.startswith("GET /models could not be sent: ConnectError")
+
+
+def test_a_page_instead_of_groq_is_told_in_words(groq_emulator, hook):
+    groq_emulator.fault("/models", body="<html>Hello</html>", content_type="text/html", times=None)
+    good, message = hook.test_connection()
+    assert not good
+    assert "Is a proxy in between" in message
+
+
+def test_the_client_is_kept_until_the_hook_is_closed(hook):
+    client = hook.get_conn()
+    assert hook.get_conn() is client
+    hook.close()
+    hook.close()
+    assert hook.get_conn() is not client
+
+
+def test_the_key_is_wrong_for_every_method(groq_emulator, hook):
+    groq_emulator.fault(status=401, times=None)
+    for method in (lambda: hook.get_batch("b"), hook.list_files, lambda: list(hook.list_batches()), hook.list_models):
+        with pytest.raises(GroqAuthenticationError, match="Check the API key"):
+            method()
+
+
+async def test_a_client_for_coroutines(groq_emulator, hook):
+    from airflow_provider_groq.api import calls
+
+    async with await hook.get_async_conn() as client:
+        assert (await client.send(calls.list_models())).data

@@ -1,0 +1,145 @@
+"""Waiting in the worker: `wait_for_batch`, with the emulator's clock moved instead of waiting."""
+
+import time
+
+import pytest
+
+from airflow_provider_groq.exceptions import GroqConnectionError
+
+
+class Clock:
+    """Sleeps by moving the emulator's clock, and this process's time with it."""
+
+    def __init__(self, emulator, monkeypatch):
+        self._emulator = emulator
+        self._ahead = 0.0
+        self.slept = []
+        real = time.time
+        self.now = lambda: real() + self._ahead
+        for module in ("airflow_provider_groq.batches.polling", "airflow_provider_groq.hooks.groq"):
+            monkeypatch.setattr(f"{module}.time.time", self.now)
+
+    def sleep(self, seconds):
+        self.slept.append(seconds)
+        self._ahead += seconds
+        self._emulator.advance(seconds)
+
+
+@pytest.fixture
+def clock(groq_emulator, monkeypatch):
+    return Clock(groq_emulator, monkeypatch)
+
+
+@pytest.fixture
+def wait(hook, clock):
+    def wait(batch_id, patience=3600.0, **more):
+        return hook.wait_for_batch(batch_id, end_time=clock.now() + patience, sleep=clock.sleep, **more)
+
+    return wait
+
+
+@pytest.mark.parametrize("outcome", ["completed", "failed", "expired", "cancelled"])
+def test_a_wait_ends_when_the_batch_does(groq_emulator, wait, clock, new_batch, outcome):
+    groq_emulator.set(outcome=outcome, seconds=600)
+    end = wait(new_batch())
+    assert (end.reason, end.batch.status) == ("terminal", outcome)
+    assert 3 < len(clock.slept) < 40
+    assert max(clock.slept) <= 60
+
+
+def test_a_batch_that_has_ended_takes_one_look(groq_emulator, wait, clock, new_batch):
+    batch_id = new_batch()
+    groq_emulator.advance(60)
+    assert wait(batch_id).batch.status == "completed"
+    assert clock.slept == []
+
+
+def test_the_interval_bounds_the_pauses(groq_emulator, wait, clock, new_batch):
+    groq_emulator.set(seconds=600)
+    wait(new_batch(), poll_interval=10)
+    assert 9 <= max(clock.slept) <= 10
+
+
+def test_a_wait_ends_at_its_deadline(groq_emulator, wait, clock, new_batch):
+    groq_emulator.set(seconds=7200)
+    batch_id = new_batch()
+    end = wait(batch_id, patience=100)
+    assert end.reason == "timeout"
+    assert sum(clock.slept) == pytest.approx(100, abs=5)
+    assert end.message.startswith(f"Batch {batch_id} had not ended by ")
+    assert end.message.endswith("it was in_progress when last seen.")
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 500},
+        {"status": 429, "headers": {"Retry-After": "5"}},
+        {"drop": "before"},
+        {"drop": "after"},
+        {"status": 404},
+        {"body": "<html>", "content_type": "text/html"},
+        {"merge": {"status": "paused"}},
+    ],
+    ids=str,
+)
+def test_what_passes_is_ridden_out(groq_emulator, wait, clock, new_batch, fault):
+    batch_id = new_batch()
+    groq_emulator.fault("/batches/*", times=3, **fault)
+    assert wait(batch_id).batch.status == "completed"
+    assert sum(request.fault is not None for request in groq_emulator.requests("GET", "/batches/")) == 3
+
+
+@pytest.mark.parametrize(
+    ("status", "told"), [(401, "Check the API key"), (403, "plan includes"), (400, "answered with")]
+)
+def test_what_will_not_pass_ends_the_wait_at_once(groq_emulator, wait, clock, new_batch, status, told):
+    batch_id = new_batch()
+    groq_emulator.fault("/batches/*", status=status, times=None)
+    end = wait(batch_id)
+    assert end.reason == "unknown"
+    assert told in end.message
+    assert clock.slept == []
+
+
+def test_a_batch_that_stays_unknown_is_given_up_after_half_a_minute(wait, clock):
+    end = wait("batch_nope")
+    assert end.reason == "unknown"
+    assert "No batch found with id 'batch_nope'" in end.message
+    assert 29 < sum(clock.slept) < 60
+
+
+def test_each_look_is_one_request(groq_emulator, wait, clock, new_batch):
+    """The pauses between looks are the poller's, not those of the client's retries."""
+    batch_id = new_batch()
+    groq_emulator.fault("/batches/*", status=503, times=4)
+    wait(batch_id)
+    assert len(groq_emulator.requests("GET", "/batches/")) == len(clock.slept) + 1
+
+
+def test_what_the_sleep_raises_ends_the_wait(hook, groq_emulator, new_batch):
+    class KilledError(Exception):
+        pass
+
+    def killed(_):
+        raise KilledError
+
+    with pytest.raises(KilledError):
+        hook.wait_for_batch(new_batch(), end_time=time.time() + 60, sleep=killed)
+
+
+def test_a_wait_on_an_unusable_connection_does_not_begin(hook, connect):
+    connect(password="")
+    with pytest.raises(GroqConnectionError):
+        hook.wait_for_batch("batch_1", end_time=time.time() + 60)
+
+
+def test_progress_is_logged_when_there_is_some(groq_emulator, wait, new_batch, mocker, hook):
+    log = mocker.patch.object(hook.log, "log")
+    batch_id = new_batch()
+    groq_emulator.set(seconds=20)
+    wait(batch_id)
+    told = [call.args[1] for call in log.call_args_list]
+    assert len(told) == len(set(told)) >= 3
+    assert told[0] == f"Batch {batch_id}: validating."
+    assert told[-1] == f"Batch {batch_id}: completed, 1 of 1 requests done (100%), 0 failed."
