@@ -1,6 +1,6 @@
 """Some waits of one package on one event loop, watched from inside their process.
 
-    python run.py PACKAGE WAITS PORT INTERVAL WARM_UP WATCHED
+python run.py PACKAGE WAITS PORT INTERVAL WARM_UP WATCHED
 """
 
 import asyncio
