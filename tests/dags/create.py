@@ -15,10 +15,9 @@ for way in ("worker", "deferred"):
     with DAG(f"create_{way}", schedule=None, default_args={"retries": 0}):
         GroqCreateBatchOperator(task_id="create", requests=[REQUEST], deferrable=way == "deferred", poll_interval=0.1)
 
-with DAG("create_slowly", schedule=None, default_args={"retries": 0}):
-    GroqCreateBatchOperator(
-        task_id="create", requests=[REQUEST], deferrable=False, poll_interval=1, completion_window="7d"
-    )
+for way in ("", "_deferred"):
+    with DAG(f"create_slowly{way}", schedule=None, default_args={"retries": 0}):
+        GroqCreateBatchOperator(task_id="create", requests=[REQUEST], deferrable=bool(way), poll_interval=5)
 
 with DAG("cancel_beside", schedule=None, default_args={"retries": 0}):
     GroqCreateBatchOperator(task_id="create", requests=[REQUEST], deferrable=False, poll_interval=1)

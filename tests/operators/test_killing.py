@@ -47,7 +47,7 @@ def test_nothing_is_cancelled_where_that_is_not_wanted(kill_while_waiting, ti):
 
 
 def test_an_airflow_that_does_not_answer_holds_nobody_up(kill_while_waiting, ti, monkeypatch):
-    monkeypatch.setattr("airflow_provider_groq.operators.killing.STATE_SECONDS", 0.2)
+    monkeypatch.setattr("airflow_provider_groq.hooks.states.SECONDS", 0.2)
     ti.state, ti.answers_after = "failed", 3.0
     start = time.monotonic()
     assert kill_while_waiting() in {"validating", "in_progress"}

@@ -14,7 +14,7 @@ TESTS = Path(__file__).parents[1]
 
 @pytest.fixture(scope="module")
 def emulator():
-    with GroqEmulator(seconds=25, api_key=KEY) as emulator:
+    with GroqEmulator(seconds=40, api_key=KEY) as emulator:
         yield emulator
 
 

@@ -58,6 +58,18 @@ class Airflow:
         answer = self._http.get(f"{run}/taskInstances/{task_id}/xcomEntries/{key}")
         return answer.json()["value"] if answer.is_success else None
 
+    def clear(self, run, task_id):
+        _, dag_id, _, run_id = run.split("/")
+        self.call(
+            "POST",
+            f"dags/{dag_id}/clearTaskInstances",
+            dry_run=False,
+            dag_run_id=run_id,
+            task_ids=[task_id],
+            only_failed=False,
+            only_running=False,
+        )
+
     def mark(self, run, task_id, state):
         self.call("PATCH", f"{run}/taskInstances/{task_id}", new_state=state)
 

@@ -3,7 +3,7 @@
 import pytest
 from system.rest import await_that
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 
 def status(emulator, batch_id):
@@ -46,3 +46,25 @@ def test_a_batch_of_a_running_task_can_be_cancelled_by_another_task(airflow, emu
     airflow.await_state(run, "cancel", "success")
     airflow.await_state(run, "create", "failed")
     assert "GroqBatchCancelledError" in airflow.log(run, "create")
+
+
+@pytest.mark.parametrize("state", ["failed", "success", "skipped"])
+def test_a_user_who_marks_a_deferred_task_cancels_its_batch(airflow, emulator, state):
+    run = airflow.trigger("create_slowly_deferred")
+    airflow.await_state(run, "create", "deferred")
+    batch_id = airflow.xcom(run, "create", "batch_id")
+    airflow.mark(run, "create", state)
+    await_that(lambda: status(emulator, batch_id) in {"cancelling", "cancelled"}, "the batch is cancelled", 60)
+    assert airflow.task(run, "create")["state"] == state
+
+
+def test_a_clear_of_a_deferred_task_cancels_nothing(airflow, emulator):
+    run = airflow.trigger("create_slowly_deferred")
+    airflow.await_state(run, "create", "deferred")
+    batch_id = airflow.xcom(run, "create", "batch_id")
+    airflow.clear(run, "create")
+    await_that(lambda: airflow.task(run, "create")["try_number"] == 2, "the next try begins")
+    airflow.await_state(run, "create", "deferred")
+    await_that(lambda: "Nobody marked the task" in airflow.log(run, "create"), "the old trigger was told", 60)
+    assert status(emulator, batch_id) == "in_progress"
+    airflow.mark(run, "create", "failed")

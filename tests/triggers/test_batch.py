@@ -29,7 +29,7 @@ async def event_of(trigger):
 
 
 def test_is_made_again_from_what_it_serializes():
-    trigger = GroqBatchTrigger(["a", "b"], "other", 5, end_time=100.0)
+    trigger = GroqBatchTrigger(["a", "b"], "other", 5, end_time=100.0, cancel_on_kill=True)
     path, kwargs = trigger.serialize()
     assert path == "airflow_provider_groq.triggers.batch.GroqBatchTrigger"
     assert json.loads(json.dumps(kwargs)) == kwargs

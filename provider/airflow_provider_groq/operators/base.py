@@ -37,6 +37,7 @@ class BatchOperator(BaseOperator):
     template_ext: Sequence[str] = ()
     operator_extra_links = (GroqBatchLink(),)
     ui_color = "#fbe3dc"
+    cancel_on_kill = False
 
     def __init__(
         self,
@@ -84,6 +85,7 @@ class BatchOperator(BaseOperator):
                     groq_conn_id=self.groq_conn_id,
                     poll_interval=self.poll_interval,
                     end_time=end_time,
+                    cancel_on_kill=self.cancel_on_kill,
                 ),
                 method_name="execute_complete",
             )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import logging
 import sys
-import threading
 import time
 from typing import Any
 
@@ -14,17 +13,12 @@ from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.client import GroqClient
 from airflow_provider_groq.api.settings import Settings
 from airflow_provider_groq.exceptions import GroqError
+from airflow_provider_groq.hooks import states
 
 log = logging.getLogger(__name__)
 
-USER_STATES = frozenset({"failed", "success", "skipped"})
-"""A running task is in one of these states only if somebody marked it."""
-
 KILL_TIMEOUT = 5.0
 """Seconds for each step of the cancelling: Airflow does not wait long."""
-
-STATE_SECONDS = 3.0
-"""How long the question for the task's state may take: the channel to Airflow can be busy."""
 
 SLICE = 1.0
 """A signal does not end a sleep, so sleeps are this short."""
@@ -110,31 +104,10 @@ class Guard:
             )
         if not self._cancel_on_kill:
             return False, "cancel_on_kill is False"
-        state = self._state()
-        if state in USER_STATES:
+        state = states.ask(self._ti)
+        if state in states.MARKED:
             return True, f"the task was marked {state}"
         return (
             False,
             f"nobody marked the task (its state is {state or 'not known'}), so its next try may want it",
         )
-
-    def _state(self) -> str | None:
-        """The task's state in Airflow; None if it has none or Airflow does not say in time."""
-        answer: list[str | None] = []
-        asking = threading.Thread(target=lambda: answer.append(self._ask_state()), daemon=True)
-        asking.start()
-        asking.join(STATE_SECONDS)
-        return answer[0] if answer else None
-
-    def _ask_state(self) -> str | None:
-        ti = self._ti
-        try:
-            states = ti.get_task_states(
-                dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
-            )
-        except Exception:
-            log.exception("Airflow did not say which state the task is in")
-            return None
-        for value in states.get(ti.run_id, {}).values():
-            return None if value is None else str(getattr(value, "value", value))
-        return None

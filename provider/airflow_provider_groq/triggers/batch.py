@@ -14,6 +14,8 @@ from airflow.triggers.base import BaseTrigger, TriggerEvent
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd
 from airflow_provider_groq.batches.poll_loop import PollLoop
 from airflow_provider_groq.batches.polling import Poller
+from airflow_provider_groq.exceptions import GroqError
+from airflow_provider_groq.hooks import states
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.triggers.shared import shared
 
@@ -21,18 +23,24 @@ EARLIEST_EVENT = 10.0
 """Seconds from the start of `run()` to its event. Airflow may fail a task whose trigger fires while
 the worker that deferred it has not yet taken note (``[workers] min_heartbeat_interval``, 5 s)."""
 
+_killing: set[asyncio.Task[None]] = set()
+"""What triggers still do when Airflow has given them up; the event loop itself would forget it."""
+
 
 class GroqBatchTrigger(BaseTrigger):
     """Waits until all of its batches have ended, and says in one event how.
 
-    It only looks: nothing is downloaded, cancelled or changed here. All triggers of a process that
-    have the same connection share one client and one poll loop.
+    It only looks: nothing is downloaded or changed here, and cancelled only when a user marks the
+    deferred task. All triggers of a process that have the same connection share one client and one
+    poll loop.
 
     Args:
         batch_ids: The batches.
         groq_conn_id: The connection.
         poll_interval: The longest pause between two looks at a batch, in seconds.
         end_time: When to give up, as Unix time; a restart of the triggerer does not move it.
+        cancel_on_kill: Whether the batches are cancelled when a user marks the deferred task. Works
+            from Airflow 3.3, which tells triggers.
     """
 
     def __init__(
@@ -42,12 +50,14 @@ class GroqBatchTrigger(BaseTrigger):
         poll_interval: float = 60.0,
         *,
         end_time: float,
+        cancel_on_kill: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.batch_ids = list(batch_ids)
         self.groq_conn_id = groq_conn_id
         self.poll_interval = poll_interval
         self.end_time = end_time
+        self.cancel_on_kill = cancel_on_kill
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class and the arguments that make this trigger again, in any triggerer."""
@@ -58,6 +68,7 @@ class GroqBatchTrigger(BaseTrigger):
                 "groq_conn_id": self.groq_conn_id,
                 "poll_interval": self.poll_interval,
                 "end_time": self.end_time,
+                "cancel_on_kill": self.cancel_on_kill,
             },
         )
 
@@ -68,6 +79,36 @@ class GroqBatchTrigger(BaseTrigger):
             event = BatchEvent(ends=await self._ends(ours.loop))
         await asyncio.sleep(not_before - time.monotonic())
         yield TriggerEvent(event.payload())
+
+    async def on_kill(self) -> None:
+        """Cancel the batches if a user marked the task; called by Airflow when the task was acted upon.
+
+        Airflow gives this a second and then cancels it, so the work is a task of its own.
+        """
+        if self.cancel_on_kill:
+            work = asyncio.create_task(self._cancel_if_marked())
+            _killing.add(work)
+            work.add_done_callback(_killing.discard)
+            await asyncio.shield(work)
+
+    async def _cancel_if_marked(self) -> None:
+        state = await states.ask_in_triggerer(self.task_instance)
+        if state not in states.MARKED:
+            # After a clear, the next try may have deferred already, and waits for these batches.
+            self.log.warning(
+                "Nobody marked the task (its state is %s): %s left as they are, and go on at Groq.",
+                state or "not known",
+                ", ".join(self.batch_ids),
+            )
+            return
+        async with shared(self.groq_conn_id) as ours:
+            for batch_id in self.batch_ids:
+                try:
+                    batch = await ours.source.cancel(batch_id)
+                except GroqError as error:
+                    self.log.error("Batch %s could not be cancelled, and goes on at Groq: %s", batch_id, error)  # noqa: TRY400
+                else:
+                    self.log.info("Batch %s is %s: the task was marked %s.", batch_id, batch.status, state)
 
     async def _ends(self, loop: PollLoop) -> tuple[WaitEnd, ...]:
         if len(self.batch_ids) == 1:

@@ -11,6 +11,7 @@ import resource
 import sys
 import time
 import urllib.request
+from pathlib import Path
 
 TICK = 0.005
 
@@ -48,8 +49,7 @@ def common_ai(batch_id, interval):
 
 
 def rss_mb():
-    with open("/proc/self/statm") as file:
-        return int(file.read().split()[1]) * resource.getpagesize() / 1e6
+    return int(Path("/proc/self/statm").read_text().split()[1]) * resource.getpagesize() / 1e6
 
 
 def cpu():

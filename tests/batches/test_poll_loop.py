@@ -1,0 +1,311 @@
+"""The shared poll loop, on a virtual clock: who is asked for, when, and what each wait gets."""
+
+import asyncio
+from contextlib import aclosing
+from types import SimpleNamespace
+
+import pytest
+from batches.virtual import Groq, VirtualLoop
+
+from airflow_provider_groq.batches import poll_loop
+from airflow_provider_groq.batches.poll_loop import PollLoop
+from airflow_provider_groq.batches.polling import Poller
+from airflow_provider_groq.exceptions import GroqAuthenticationError, GroqConnectionError, GroqPermissionError
+
+
+class World:
+    """A poll loop on a virtual clock, with its Groq."""
+
+    def __init__(self, monkeypatch):
+        self.loop = VirtualLoop()
+        monkeypatch.setattr(poll_loop, "time", SimpleNamespace(time=self.loop.wall))
+        self.groq = Groq(self.loop)
+
+    def run(self, scenario):
+        async def main():
+            self.polls = PollLoop(self.groq)
+            asyncio.create_task(self.polls.run())  # noqa: RUF006 - the event loop is this test's own
+            try:
+                return await scenario
+            finally:
+                left = asyncio.all_tasks() - {asyncio.current_task()}
+                for task in left:
+                    task.cancel()
+                await asyncio.gather(*left, return_exceptions=True)
+
+        try:
+            return self.loop.run_until_complete(main())
+        finally:
+            self.loop.run_until_complete(asyncio.sleep(0))
+            self.loop.close()
+            assert self.loop.complaints == []
+
+    def begin(self, batch_id, *, interval=20.0, timeout=86_400.0, first_pause=0.0):
+        """Begin a wait, and return the task of its end and when it came."""
+        self.groq.statuses.setdefault(batch_id, "in_progress")
+        return asyncio.create_task(self.wait(batch_id, interval, timeout, first_pause))
+
+    async def wait(self, batch_id, interval=20.0, timeout=86_400.0, first_pause=0.0):  # noqa: ASYNC109 - the wait's
+        now = self.loop.wall()
+        poller = Poller(batch_id, poll_interval=interval, end_time=now + timeout, now=now)
+        async with aclosing(self.polls.steps(poller, first_pause=first_pause)) as steps:
+            ends = [(step.end, self.loop.now) async for step in steps if step.end]
+        (end,) = ends
+        return end
+
+
+@pytest.fixture
+def world(monkeypatch):
+    return World(monkeypatch)
+
+
+def ids(number):
+    return [f"batch_{n:05}" for n in range(number)]
+
+
+def test_ten_thousand_waits_are_fifty_requests_an_interval(world):
+    async def scenario():
+        waits = [world.begin(batch_id) for batch_id in ids(10_000)]
+        await asyncio.sleep(100)
+        world.groq.requests.clear()
+        await asyncio.sleep(60)
+        asked = world.groq.requests.copy()
+        for batch_id in world.groq.statuses:
+            world.groq.statuses[batch_id] = "completed"
+        ended = world.loop.now
+        ends = await asyncio.gather(*waits)
+        assert max(when for _, when in ends) - ended <= 21.0
+        return asked, [end for end, _ in ends]
+
+    asked, ends = world.run(scenario())
+    assert len(asked) <= 1.1 * 3 * 50
+    assert all(len(batch_ids) == 200 for _, batch_ids in asked)
+    assert [end.batch_id for end in ends] == ids(10_000)
+    assert {(end.reason, end.batch.status) for end in ends} == {("terminal", "completed")}
+    assert world.groq.most_at_once <= poll_loop.REQUESTS_AT_ONCE
+
+
+def test_each_wait_keeps_its_own_interval_and_deadline(world):
+    async def scenario():
+        fast, slow = world.begin("fast", interval=5, timeout=300), world.begin("slow", interval=60, timeout=400)
+        world.begin("bystander", interval=60)
+        return await asyncio.gather(fast, slow)
+
+    (fast, fast_at), (slow, slow_at) = world.run(scenario())
+    assert (fast.reason, slow.reason) == ("timeout", "timeout")
+    assert (fast_at, slow_at) == (pytest.approx(300, abs=1), pytest.approx(400, abs=1))
+    looks = {
+        name: [at for at, asked in world.groq.requests if name in asked and 100 < at < 290] for name in ("fast", "slow")
+    }
+    assert len(looks["fast"]) == pytest.approx(190 / 5, rel=0.25)
+    assert len(looks["slow"]) == pytest.approx(190 / 60, abs=1.5)
+
+
+def test_two_waits_for_one_batch_ask_once_and_both_get_it(world):
+    async def scenario():
+        waits = [world.begin("same"), world.begin("same"), world.begin("other")]
+        await asyncio.sleep(3)
+        world.groq.statuses |= {"same": "completed", "other": "completed"}
+        return await asyncio.gather(*waits)
+
+    assert [end.batch_id for end, _ in world.run(scenario())] == ["same", "same", "other"]
+
+
+def test_what_an_answer_lacks_is_asked_for_alone(world):
+    async def scenario():
+        world.groq.fault = "missing"
+        waits = [world.begin(batch_id) for batch_id in ids(10)]
+        await asyncio.sleep(5)
+        world.groq.statuses = dict.fromkeys(world.groq.statuses, "completed")
+        return await asyncio.gather(*waits)
+
+    assert [end.batch_id for end, _ in world.run(scenario())] == ids(10)
+    singly = [asked for at, asked in world.groq.requests if at < 1 and len(asked) == 1]
+    assert {batch_id for (batch_id,) in singly} == set(ids(10)[1::2])
+
+
+def test_a_batch_that_nobody_knows_fails_alone_after_the_grace(world):
+    async def scenario():
+        good, bad = world.begin("good"), world.begin("bad")
+        del world.groq.statuses["bad"]
+        end, at = await bad
+        world.groq.statuses["good"] = "completed"
+        return end, at, (await good)[0]
+
+    bad, at, good = world.run(scenario())
+    assert (bad.reason, good.reason) == ("unknown", "terminal")
+    assert 30 <= at <= 95
+
+
+def test_one_answer_that_cannot_be_read_hurts_its_own_wait_only(world):
+    async def scenario():
+        world.groq.fault = "broken item"
+        waits = [world.begin(batch_id) for batch_id in ids(3)]
+        await asyncio.sleep(2)
+        world.groq.statuses = dict.fromkeys(world.groq.statuses, "completed")
+        await asyncio.wait(waits, timeout=10)
+        done = sum(wait.done() for wait in waits)
+        world.groq.fault = None
+        await asyncio.gather(*waits)
+        return done
+
+    assert world.run(scenario()) >= 2
+
+
+def test_a_server_that_ignores_the_ids_is_asked_one_by_one(world):
+    async def scenario():
+        world.groq.fault = "foreign"
+        waits = [world.begin(batch_id) for batch_id in ids(300)]
+        await asyncio.sleep(200)
+        world.groq.requests.clear()
+        await asyncio.sleep(60)
+        asked = world.groq.requests.copy()
+        world.groq.statuses = dict.fromkeys(world.groq.statuses, "completed")
+        await asyncio.gather(*waits)
+        return asked
+
+    asked = world.run(scenario())
+    assert {len(batch_ids) for _, batch_ids in asked} == {1}
+    assert len(asked) == pytest.approx(900, rel=0.15)
+    assert world.groq.most_at_once <= poll_loop.SINGLE_REQUESTS_AT_ONCE
+
+
+def test_a_shard_that_always_fails_holds_up_nobody_else(world):
+    async def scenario():
+        world.groq.fault = "shard"
+        waits = {batch_id: world.begin(batch_id) for batch_id in ids(400)}
+        await asyncio.sleep(120)
+        world.groq.statuses = dict.fromkeys(world.groq.statuses, "completed")
+        healthy = [wait for batch_id, wait in waits.items() if not batch_id.endswith("3")]
+        await asyncio.wait(healthy, timeout=120)
+        done = sum(wait.done() for wait in healthy)
+        spoiled = sum(wait.done() for batch_id, wait in waits.items() if batch_id.endswith("3"))
+        world.groq.fault = None
+        await asyncio.gather(*waits.values())
+        return done, len(healthy), spoiled
+
+    done, healthy, spoiled = world.run(scenario())
+    assert (done, spoiled) == (healthy, 0)
+
+
+@pytest.mark.parametrize("fault", ["down", "busy", "truncated", "dropped"])
+def test_five_minutes_of_trouble_fail_nobody(world, fault):
+    async def scenario():
+        waits = [world.begin(batch_id) for batch_id in ids(1000)]
+        await asyncio.sleep(30)
+        world.groq.fault = fault
+        await asyncio.sleep(300)
+        assert not any(wait.done() for wait in waits)
+        requests = len(world.groq.requests)
+        world.groq.fault = None
+        world.groq.statuses = dict.fromkeys(world.groq.statuses, "completed")
+        over = world.loop.now
+        ends = await asyncio.gather(*waits)
+        return requests, max(at for _, at in ends) - over
+
+    requests, latest = world.run(scenario())
+    assert latest <= 62.0
+    assert requests < 3000
+
+
+def test_trouble_ends_a_wait_at_its_deadline_and_says_why(world):
+    async def scenario():
+        world.groq.fault = "down"
+        return await asyncio.gather(world.begin("a", timeout=100), world.begin("b", timeout=50))
+
+    (first, first_at), (second, second_at) = world.run(scenario())
+    assert (first.reason, second.reason) == ("timeout", "timeout")
+    assert (first_at, second_at) == (pytest.approx(100, abs=1), pytest.approx(50, abs=1))
+    assert "refused" in first.message
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        GroqAuthenticationError("wrong key", status_code=401),
+        GroqPermissionError("no batches in this plan", status_code=403),
+        GroqConnectionError("no API key"),
+    ],
+)
+def test_a_refused_key_ends_all_waits_at_once_with_the_reason(world, error):
+    async def scenario():
+        waits = [world.begin(batch_id) for batch_id in ids(500)]
+        await asyncio.sleep(30)
+
+        async def refuse(_):
+            raise error
+
+        world.groq.look_at = refuse
+        start = world.loop.now
+        ends = await asyncio.gather(*waits)
+        return [end for end, _ in ends], max(at for _, at in ends) - start
+
+    ends, took = world.run(scenario())
+    assert {end.reason for end in ends} == {"unknown"}
+    assert all(str(error) in end.message for end in ends)
+    assert took <= 21
+
+
+def test_leaving_disturbs_nobody(world):
+    async def scenario():
+        waits = [world.begin(batch_id) for batch_id in ids(1000)]
+        await asyncio.sleep(30)
+        for wait in waits[::2]:
+            wait.cancel()
+        await asyncio.sleep(30)
+        world.groq.statuses = dict.fromkeys(world.groq.statuses, "completed")
+        results = await asyncio.gather(*waits, return_exceptions=True)
+        return results, len(world.polls._waits)
+
+    results, left = world.run(scenario())
+    assert all(isinstance(result, asyncio.CancelledError) for result in results[::2])
+    assert [end.batch_id for end, _ in results[1::2]] == ids(1000)[1::2]
+    assert left == 0
+
+
+def test_all_may_leave_in_one_second_while_questions_are_under_way(world):
+    async def scenario():
+        waits = [world.begin(batch_id) for batch_id in ids(1000)]
+        await asyncio.sleep(0.52)
+        assert world.groq.at_once
+        for wait in waits:
+            wait.cancel()
+        await asyncio.gather(*waits, return_exceptions=True)
+        await asyncio.sleep(60)
+        return world.groq.at_once
+
+    assert world.run(scenario()) == 0
+
+
+def test_a_loop_that_breaks_leaves_nobody_hanging(world):
+    async def scenario():
+        waits = [world.begin(batch_id) for batch_id in ids(3)]
+
+        async def explode(_):
+            raise ZeroDivisionError
+
+        world.groq.look_at = explode
+        results = await asyncio.gather(*waits, return_exceptions=True)
+        with pytest.raises(BaseException, match="unhandled errors"):
+            await world.wait("late")
+        return results
+
+    assert all(isinstance(result, BaseExceptionGroup) for result in world.run(scenario()))
+
+
+def test_a_clock_that_jumps_moves_no_polls(world):
+    """Pauses are measured on the loop's clock; only deadlines are wall-clock times."""
+
+    async def scenario():
+        wait = world.begin("a", interval=10)
+        await asyncio.sleep(60)
+        now = world.loop.wall
+        world.loop.wall = lambda: now() - 3600
+        poll_loop.time.time = world.loop.wall
+        await asyncio.sleep(5)
+        world.groq.statuses["a"] = "completed"
+        over = world.loop.now
+        _, at = await wait
+        return at - over
+
+    assert world.run(scenario()) <= 12

@@ -1,0 +1,75 @@
+"""Airflow's own triggerer, on rows of deferred task instances."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from pathlib import Path
+
+from airflow_provider_groq.demo.home import airflow, free_port
+
+DEFERRED = Path(__file__).with_name("deferred.py")
+
+
+class Triggerers:
+    """Triggerer processes on one database; all of them end with the ``with`` block."""
+
+    def __init__(self, home, **settings):
+        self.home = home
+        self._settings = {
+            "AIRFLOW__TRIGGERER__CAPACITY": "60000",
+            "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
+            "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parents[1] / "dags"),
+            **settings,
+        }
+        self._processes = []
+
+    def __enter__(self):
+        self.home.migrate()
+        self._run(airflow("dags", "reserialize"))
+        return self
+
+    def __exit__(self, *_):
+        for process in self._processes:
+            self.stop(process, signal.SIGKILL)
+
+    def environment(self):
+        ports = {"AIRFLOW__LOGGING__TRIGGER_LOG_SERVER_PORT": str(free_port())}
+        return self.home.environment(**self._settings, **ports)
+
+    def start(self, log):
+        """Start a triggerer, a session of its own."""
+        process = subprocess.Popen(
+            airflow("triggerer"),
+            env=self.environment(),
+            stdin=subprocess.DEVNULL,
+            stdout=log,
+            stderr=subprocess.STDOUT,
+            start_new_session=True,
+        )
+        self._processes.append(process)
+        return process
+
+    def stop(self, process, number):
+        """Signal all of a triggerer's processes, and wait for the first of them."""
+        try:
+            os.killpg(process.pid, number)
+        except ProcessLookupError:
+            return
+        process.wait()
+
+    def defer(self, batch_ids):
+        """Make a deferred task instance for each batch."""
+        file = self.home.path / "batch_ids.json"
+        file.write_text(json.dumps(batch_ids))
+        self._run([sys.executable, str(DEFERRED), "make", str(file)])
+
+    def look(self):
+        """Map index, state, batch id and reason of the event, and try of each task instance."""
+        return json.loads(self._run([sys.executable, str(DEFERRED), "look"]).splitlines()[-1])
+
+    def _run(self, command):
+        done = subprocess.run(command, env=self.environment(), capture_output=True, text=True, check=False)
+        assert not done.returncode, done.stdout + done.stderr
+        return done.stdout
