@@ -111,14 +111,20 @@ class Wire:
     def __init__(self):
         self.replies = [b""]
         self.heads = []
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+        self._listener = socket.socket()
+        self._listener.bind(("127.0.0.1", 0))
         self._thread = threading.Thread(target=self._serve, daemon=True)
+        self.url = f"http://127.0.0.1:{self._listener.getsockname()[1]}"
+
+    def start(self):
+        """Listen; until then connections are refused."""
+        self._listener.listen()
         self._thread.start()
 
     def stop(self):
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._thread.join(5)
+        if self._thread.is_alive():
+            self._listener.shutdown(socket.SHUT_RDWR)
+            self._thread.join(5)
         self._listener.close()
 
     def _serve(self):
@@ -151,10 +157,17 @@ class Wire:
 
 
 @pytest.fixture
-def wire():
+def late_wire():
+    """One that does not listen yet."""
     wire = Wire()
     yield wire
     wire.stop()
+
+
+@pytest.fixture
+def wire(late_wire):
+    late_wire.start()
+    return late_wire
 
 
 @pytest.fixture

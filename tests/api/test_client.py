@@ -2,12 +2,11 @@
 
 import json
 import socket
-import threading
 from contextlib import closing
 
 import pytest
 
-from airflow_provider_groq.api import calls, retry
+from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.exceptions import (
     GroqAPIError,
@@ -245,39 +244,3 @@ def test_the_errors_of_a_rejected_batch_are_read(groq_emulator, client, file_id,
     batch = client().send(calls.get_batch(batch.id))
     assert isinstance(batch, Batch)
     assert [(error.code, error.message, error.line) for error in batch.errors] == [("c", "m", 7)]
-
-
-@pytest.fixture
-def late_server(monkeypatch, groq_emulator):
-    """A port on which nobody listens until a client has waited once; then it leads to the emulator."""
-    listener = socket.socket()
-    listener.bind(("127.0.0.1", 0))
-
-    def serve():
-        far_port = int(groq_emulator.url.rpartition(":")[2])
-        with (
-            closing(listener),
-            listener.accept()[0] as near,
-            socket.create_connection(("127.0.0.1", far_port)) as far,
-        ):
-            far.sendall(near.recv(1 << 20).replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n", 1))
-            while received := far.recv(1 << 20):
-                near.sendall(received)
-
-    thread = threading.Thread(target=serve)
-
-    def delay(*_):
-        listener.listen()
-        thread.start()
-        return 0.0
-
-    monkeypatch.setattr(retry, "delay", delay)
-    yield f"http://127.0.0.1:{listener.getsockname()[1]}"
-    thread.join(5)
-
-
-def test_a_batch_is_created_by_the_second_attempt_if_nobody_heard_the_first(
-    groq_emulator, client, file_id, late_server
-):
-    batch = client(base_url=late_server, max_retries=1).send(calls.create_batch(file_id, **CREATE))
-    assert [stored["id"] for stored in groq_emulator.batches()] == [batch.id]

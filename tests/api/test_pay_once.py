@@ -2,7 +2,7 @@
 
 import pytest
 
-from airflow_provider_groq.api import calls
+from airflow_provider_groq.api import calls, retry
 from airflow_provider_groq.exceptions import GroqAPIError, GroqLostAnswerError
 
 
@@ -55,6 +55,17 @@ def test_a_refusal_is_followed_by_another_attempt(groq_emulator, create, status)
     batch = create()
     assert len(groq_emulator.requests("POST", "/batches")) == 3
     assert [stored["id"] for stored in groq_emulator.batches()] == [batch.id]
+
+
+def test_a_server_that_nobody_reached_is_followed_by_another_attempt(late_wire, http, create, monkeypatch):
+    def delay(*_):
+        late_wire.start()
+        return 0.0
+
+    monkeypatch.setattr(retry, "delay", delay)
+    late_wire.replies = [http(b'{"id": "batch_1", "status": "validating", "created_at": 1}')]
+    assert create(base_url=late_wire.url, max_retries=1).id == "batch_1"
+    assert [head.splitlines()[0] for head in late_wire.heads] == ["POST /openai/v1/batches HTTP/1.1"]
 
 
 def test_a_doubt_after_a_refusal_ends_the_attempts(groq_emulator, create):

@@ -220,6 +220,11 @@ def test_text_in_a_request_comes_out_as_it_went_in(text):
     assert json.loads(line)["body"]["a"] == [text]
 
 
+def test_text_in_a_request_is_not_swollen_by_escapes():
+    (line,) = encode([ROW | {"a": "שלום"}], endpoint=CHAT)
+    assert "שלום".encode() in line
+
+
 @pytest.mark.parametrize("requests", ["text", b"bytes", {"custom_id": "r1"}, None, 5])
 def test_requests_that_are_no_list(requests):
     with pytest.raises(GroqInputError, match=r"^requests must be a list of request objects, but is "):

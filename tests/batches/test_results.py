@@ -113,6 +113,7 @@ def test_a_line_too_long_to_keep_is_unreadable_and_forgotten(monkeypatch):
     for _ in range(100):
         tally.feed(b"x" * 100)
         assert sum(map(len, tally._rest)) <= 2000
+    assert tally._rest == []
     tally.feed(b"\n" + line("r2"))
     assert tally.rows == {"succeeded": 2, "unreadable": 1}
 

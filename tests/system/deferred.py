@@ -1,6 +1,7 @@
 """Deferred task instances without a scheduler: rows made through Airflow's own models.
 
-    python deferred.py make FILE    a run of sense_deferred, with a deferred sensor for each batch id in the file
+    python deferred.py make FILE    a run of sense_deferred, with a deferred sensor for each batch id in the file;
+                                    an id of "idle" gives a trigger that asks nobody
     python deferred.py look         their states and events, as JSON
 
 Runs in a process of its own, in the environment of the Airflow that it makes them for.
@@ -25,8 +26,6 @@ def make(batch_ids):
     from airflow.utils.state import DagRunState, TaskInstanceState
     from airflow.utils.types import DagRunTriggeredByType, DagRunType
 
-    from airflow_provider_groq.triggers.batch import GroqBatchTrigger
-
     dag_id = "sense_deferred"
     with create_session() as session:
         dag = SerializedDagModel.get_dag(dag_id, session=session)
@@ -48,9 +47,7 @@ def make(batch_ids):
         session.flush()
         task = dag.get_task("sense")
         for index, batch_id in enumerate(batch_ids):
-            path, kwargs = GroqBatchTrigger(
-                [batch_id], poll_interval=POLL_INTERVAL, end_time=time.time() + 3600
-            ).serialize()
+            path, kwargs = trigger(batch_id).serialize()
             ti = TaskInstance(
                 task=task,
                 run_id=run.run_id,
@@ -64,6 +61,21 @@ def make(batch_ids):
             ti.next_kwargs = {}
             ti.trigger = Trigger(classpath=path, kwargs=kwargs)
             session.add(ti)
+
+
+def trigger(batch_id):
+    """A wait for a batch; for "idle", one that asks nobody."""
+    if batch_id == "idle":
+        from datetime import timedelta
+
+        from airflow._shared.timezones import timezone
+        from airflow.providers.standard.triggers.temporal import DateTimeTrigger
+
+        return DateTimeTrigger(timezone.utcnow() + timedelta(days=365))
+
+    from airflow_provider_groq.triggers.batch import GroqBatchTrigger
+
+    return GroqBatchTrigger([batch_id], poll_interval=POLL_INTERVAL, end_time=time.time() + 3600)
 
 
 def look():

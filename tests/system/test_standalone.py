@@ -48,20 +48,25 @@ def test_a_batch_of_a_running_task_can_be_cancelled_by_another_task(airflow, emu
     assert "GroqBatchCancelledError" in airflow.log(run, "create")
 
 
-@pytest.mark.parametrize("state", ["failed", "success", "skipped"])
-def test_a_user_who_marks_a_deferred_task_cancels_its_batch(airflow, emulator, state):
+def deferred(airflow):
+    """A run whose task is deferred, and its trigger begun; and the batch."""
     run = airflow.trigger("create_slowly_deferred")
     airflow.await_state(run, "create", "deferred")
-    batch_id = airflow.xcom(run, "create", "batch_id")
+    # A trigger that has not begun is never told of a mark.
+    await_that(lambda: "starting" in airflow.log(run, "create"), "the trigger has begun")
+    return run, airflow.xcom(run, "create", "batch_id")
+
+
+@pytest.mark.parametrize("state", ["failed", "success", "skipped"])
+def test_a_user_who_marks_a_deferred_task_cancels_its_batch(airflow, emulator, state):
+    run, batch_id = deferred(airflow)
     airflow.mark(run, "create", state)
     await_that(lambda: status(emulator, batch_id) in {"cancelling", "cancelled"}, "the batch is cancelled", 60)
     assert airflow.task(run, "create")["state"] == state
 
 
 def test_a_clear_of_a_deferred_task_cancels_nothing(airflow, emulator):
-    run = airflow.trigger("create_slowly_deferred")
-    airflow.await_state(run, "create", "deferred")
-    batch_id = airflow.xcom(run, "create", "batch_id")
+    run, batch_id = deferred(airflow)
     airflow.clear(run, "create")
     await_that(lambda: airflow.task(run, "create")["try_number"] == 2, "the next try begins")
     airflow.await_state(run, "create", "deferred")

@@ -120,7 +120,7 @@ class Poller:
         news, level = self._news(batch, now)
         self._status = batch.status
         if now >= self.end_time:
-            return self._timeout()
+            return Step(end=self.timeout())
         return Step(pause=self._until_deadline(self._regular_pause(now), now), news=news, level=level)
 
     def on_error(self, error: GroqError, now: float) -> Step:
@@ -141,7 +141,7 @@ class Poller:
             )
         new, self._last_error = str(error) != self._last_error, str(error)
         if now >= self.end_time:
-            return self._timeout()
+            return Step(end=self.timeout())
         pause = self._until_deadline(self._error_pause(error), now)
         news = f"Batch {self.batch_id} could not be asked for; going on trying until the deadline: {error}"
         return Step(pause=pause, news=news if new else "", level=logging.WARNING)
@@ -153,10 +153,6 @@ class Poller:
         if self._last_error:
             message += f" The last looks ({self._errors}) failed: {self._last_error}"
         return WaitEnd(batch_id=self.batch_id, reason="timeout", message=message)
-
-    def _timeout(self) -> Step:
-        end = self.timeout()
-        return Step(end=end, news=end.message, level=logging.ERROR)
 
     def _news(self, batch: Batch, now: float) -> tuple[str, int]:
         """What there is to say: a new status at once, new counts no more than once an interval."""

@@ -18,7 +18,10 @@ MARKED = frozenset({"failed", "success", "skipped"})
 """A task that is told to stop is in one of these states only if somebody marked it."""
 
 SECONDS = 3.0
-"""How long the question may take: the channel to Airflow can be busy, and Airflow does not wait long."""
+"""How long the question may take in a task: the channel to Airflow can be busy, and Airflow does not wait long."""
+
+TRIGGERER_SECONDS = 30.0
+"""How long it may take in the triggerer, where nobody waits for the answer."""
 
 
 def ask(ti: Any) -> str | None:
@@ -58,7 +61,7 @@ async def ask_in_triggerer(ti: Any) -> str | None:
 
     question = GetTaskStates(dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index)
     try:
-        async with asyncio.timeout(SECONDS):
+        async with asyncio.timeout(TRIGGERER_SECONDS):
             answer: Any = await task_runner.SUPERVISOR_COMMS.asend(question)
         return _state(ti, answer.task_states)
     except Exception:

@@ -1,0 +1,117 @@
+"""Airflow's own triggerer on 2,000 deferred sensors, beside 2,000 idle triggers; then killed, and taken over.
+
+    python tests/benchmarks/triggerer.py [WAITS]
+
+Prints memory and CPU of all processes of the triggerer, watched for a minute when all triggers are running.
+"""
+
+import os
+import re
+import signal
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+sys.path.insert(0, str(Path(__file__).parents[1]))
+
+from system.rest import await_that
+from system.triggerer import Triggerers
+
+from airflow_provider_groq.demo.home import Home
+from airflow_provider_groq.emulator import GroqEmulator
+from airflow_provider_groq.hooks.groq import GroqHook
+
+WATCHED = 60.0
+RAMP = 75.0
+"""Seconds until the waits have reached their poll interval of 20 s."""
+
+EXTRA_MB, EXTRA_CPU_S = 15.0, 0.3
+TICKS = os.sysconf("SC_CLK_TCK")
+LINE = b'{"custom_id":"a","method":"POST","url":"/v1/chat/completions","body":{"model":"m","messages":[]}}\n'
+
+
+def processes(session):
+    """The processes of a session: CPU seconds and memory, summed."""
+    cpu = memory = 0.0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(fields[3]) != session:
+                continue
+            cpu += (int(fields[11]) + int(fields[12])) / TICKS
+            pss = re.search(r"^Pss:\s+(\d+)", stat.with_name("smaps_rollup").read_text(), re.MULTILINE)
+            memory += int(pss[1]) / 1000
+        except (FileNotFoundError, ProcessLookupError):
+            continue
+    return cpu, memory
+
+
+def watch(triggerers, log, waits):
+    """Start a triggerer, and watch it for a minute when it runs all triggers."""
+    process = triggerers.start(log)
+    running = f"{waits} triggers currently running"
+    await_that(lambda: running in Path(log.name).read_text(), running, 300)
+    time.sleep(RAMP)
+    before, _ = processes(process.pid)
+    time.sleep(WATCHED)
+    after, memory = processes(process.pid)
+    return process, (after - before) * 60 / WATCHED, memory
+
+
+def make_batches(emulator, number):
+    os.environ["AIRFLOW_CONN_GROQ_DEFAULT"] = emulator.connection_json
+    with GroqHook() as hook, tempfile.TemporaryFile() as file:
+        file.write(LINE)
+        file_id = hook.upload_file(file).id
+        return [hook.create_batch(file_id).id for _ in range(number)]
+
+
+def measure_idle(folder, connection, waits):
+    home = Home(folder / "idle" / "airflow", connection)
+    with (folder / "idle.log").open("wb") as log, Triggerers(home) as triggerers:
+        triggerers.defer(["idle"] * waits)
+        return watch(triggerers, log, waits)[1:]
+
+
+def measure_groq(folder, emulator, waits):
+    batch_ids = make_batches(emulator, waits)
+    home = Home(folder / "groq" / "airflow", emulator.connection_json)
+    with (folder / "groq.log").open("wb") as log, Triggerers(home) as triggerers:
+        triggerers.defer(batch_ids)
+        emulator.clear_requests()
+        process, cpu, memory = watch(triggerers, log, waits)
+        requests = len(emulator.requests())
+        triggerers.stop(process, signal.SIGKILL)
+        emulator.advance(20_000)
+        start = time.monotonic()
+        triggerers.start(log)
+        await_that(lambda: all(row[1] == "scheduled" for row in triggerers.look()), "all are to be resumed", 300)
+        took = time.monotonic() - start
+        right = sorted(triggerers.look()) == [[n, "scheduled", b, "terminal", 1] for n, b in enumerate(batch_ids)]
+    cancelled = len(emulator.requests("POST", "/batches/"))
+    return cpu, memory, requests, took, right, cancelled
+
+
+def main():
+    waits = int(sys.argv[1]) if sys.argv[1:] else 2_000
+    with tempfile.TemporaryDirectory() as name, GroqEmulator(seconds=10_000) as emulator:
+        folder = Path(name)
+        idle_cpu, idle_memory = measure_idle(folder, emulator.connection_json, waits)
+        cpu, memory, requests, took, right, cancelled = measure_groq(folder, emulator, waits)
+    print(f"{waits:,} triggers          CPU s a minute   MB (all processes)")
+    print(f"idle                {idle_cpu:>14.2f}   {idle_memory:>18.0f}")
+    print(f"waiting for batches {cpu:>14.2f}   {memory:>18.0f}")
+    print(f"above idle          {cpu - idle_cpu:>14.2f}   {memory - idle_memory:>18.0f}")
+    print(f"Requests to the server until then: {requests}.")
+    print(
+        f"After SIGKILL, a second triggerer had resumed all {took:.0f} s after its start; "
+        f"each with its own event, none twice: {right}; cancelled: {cancelled}."
+    )
+    missed = cpu - idle_cpu > EXTRA_CPU_S or memory - idle_memory > EXTRA_MB
+    print(f"Limit above idle: {EXTRA_CPU_S} CPU s, {EXTRA_MB:.0f} MB.{' MISSED' if missed else ''}")
+    return int(missed or not right or cancelled > 0)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
