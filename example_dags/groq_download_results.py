@@ -60,7 +60,7 @@ with DAG(
             for name, summary in sorted(summaries.items())
         ]
 
-    create = GroqCreateBatchOperator(task_id="create", requests=packages(), deferrable=True)
+    create = GroqCreateBatchOperator(task_id="create", requests=packages(), deferrable=True, poll_interval=5)
 
     GroqDownloadBatchResultsOperator(
         task_id="download",

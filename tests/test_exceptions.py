@@ -106,15 +106,7 @@ def test_whether_another_try_can_end_differently(kind, retryable):
     assert make(kind).retryable is retryable
 
 
-NOT_YET = pytest.mark.xfail(
-    strict=True, raises=TypeError, reason="exceptions with keyword-only arguments do not unpickle"
-)
-
-
-@pytest.mark.parametrize(
-    "kind",
-    [pytest.param(kind, marks=NOT_YET if issubclass(kind, (GroqAPIError, GroqBatchError)) else ()) for kind in ERRORS],
-)
+@pytest.mark.parametrize("kind", ERRORS)
 def test_an_error_survives_the_way_to_another_process(kind):
     error = make(kind)
     copy = pickle.loads(pickle.dumps(error))  # noqa: S301 - our own

@@ -26,6 +26,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 
 class GroqError(Exception):
@@ -37,6 +38,16 @@ class GroqError(Exception):
     """
 
     retryable = False
+
+    def __reduce__(self) -> tuple[Any, ...]:
+        """Errors travel between processes, though some need keyword arguments to be made."""
+        return _made_again, (type(self), self.args, vars(self))
+
+
+def _made_again(kind: type[GroqError], args: tuple[Any, ...], state: dict[str, Any]) -> GroqError:
+    error = kind.__new__(kind, *args)
+    error.__dict__.update(state)
+    return error
 
 
 class GroqConnectionError(GroqError):

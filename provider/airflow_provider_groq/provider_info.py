@@ -49,7 +49,7 @@ def get_provider_info() -> dict[str, Any]:
                     "max_file_bytes": _field(
                         "Largest input file (bytes)",
                         "integer",
-                        "100,000,000 if left out, which is Groq's limit.",
+                        "100,000,000 if left out.",
                     ),
                     "allow_http": _field(
                         "Allow plain HTTP",

@@ -11,6 +11,7 @@ from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.exceptions import (
     GroqAPIError,
     GroqAuthenticationError,
+    GroqConnectionError,
     GroqNotFoundError,
     GroqPermissionError,
     GroqRateLimitError,
@@ -31,7 +32,7 @@ def groqs(message="No.", **more):
         (400, GroqAPIError, "", 1),
         (401, GroqAuthenticationError, "Check the API key", 1),
         (403, GroqPermissionError, "plan includes the Batch API", 1),
-        (404, GroqNotFoundError, "Check the id", 1),
+        (404, GroqNotFoundError, "Check the base URL", 1),
         (413, GroqAPIError, "", 1),
         (422, GroqAPIError, "", 1),
         (408, GroqAPIError, "", 3),
@@ -118,7 +119,7 @@ def test_an_answer_that_is_not_groqs_may_be_followed_by_one_that_is(groq_emulato
 @pytest.mark.parametrize("status", [301, 302, 303, 307, 308])
 def test_a_redirect_is_refused_and_the_key_does_not_go_there(groq_emulator, client, wire, status):
     groq_emulator.fault("/models", status=status, headers={"Location": f"{wire.url}/models"})
-    with pytest.raises(GroqResponseError, match=f"redirect to '{wire.url}/models'.*key must not go elsewhere"):
+    with pytest.raises(GroqConnectionError, match=f"redirect to '{wire.url}/models'.*key must not go elsewhere"):
         client(max_retries=0).send(MODELS)
     assert wire.heads == []
 
@@ -142,7 +143,7 @@ def test_a_redirect_to_nowhere_is_an_error_like_others(groq_emulator, client, st
 )
 def test_a_key_that_the_server_echoes_is_struck_out(groq_emulator, client, key, fault):
     groq_emulator.fault("/models", **json.loads(json.dumps(fault).replace("KEY", key)))
-    with pytest.raises((GroqAPIError, GroqResponseError)) as caught:
+    with pytest.raises((GroqAPIError, GroqConnectionError, GroqResponseError)) as caught:
         client(max_retries=0).send(MODELS)
     assert "***" in str(caught.value)
     assert key not in str(caught.value) + repr(vars(caught.value)) + repr(caught.value.__cause__)

@@ -9,6 +9,7 @@ from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.client import GroqClient
 from airflow_provider_groq.api.uploads import upload
 from airflow_provider_groq.exceptions import (
+    GroqConnectionError,
     GroqNotFoundError,
     GroqPermissionError,
     GroqResponseError,
@@ -96,7 +97,7 @@ def test_a_plan_without_batches(groq_emulator, client, call, sink):
 
 def test_a_redirect_is_refused(groq_emulator, client, call, sink, wire):
     groq_emulator.fault("/files/*/content", status=302, headers={"Location": f"{wire.url}/elsewhere"})
-    with pytest.raises(GroqResponseError, match="redirect"):
+    with pytest.raises(GroqConnectionError, match="redirect"):
         client(max_retries=0).download(call, sink)
     assert wire.heads == []
 

@@ -29,7 +29,6 @@ def create(client, file_id):
         ({"status": 529}, 0),
         ({"takes_effect": True, "body": "<html>", "content_type": "text/html"}, 1),
         ({"takes_effect": True, "body": '{"id": "batc'}, 1),
-        ({"status": 302, "body": "", "headers": {"Location": "http://127.0.0.1/"}}, 0),
     ],
     ids=str,
 )

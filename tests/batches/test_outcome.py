@@ -77,15 +77,15 @@ def test_a_batch_under_way_has_no_problem_yet(make, status):
 def test_a_rejected_file_is_told_with_the_numbers_of_its_lines(make):
     errors = [{"code": "c", "line": number, "message": f"Bad {number}."} for number in range(1, 8)]
     text = str(batch_problem(make("failed", errors=errors)))
-    assert "Groq rejected the input file file_in of batch batch_1: line 1: Bad 1.; line 2: Bad 2.; " in text
-    assert "line 5: Bad 5.; and 2 more. Nothing ran and nothing is charged." in text
+    assert "Groq rejected the input file file_in of batch batch_1: line 1: Bad 1; line 2: Bad 2; " in text
+    assert "line 5: Bad 5; and 2 more. Nothing ran and nothing is charged." in text
     assert "line 6" not in text
 
 
 @pytest.mark.parametrize(
     ("error", "told"),
     [
-        ({"message": "Too many lines."}, "batch_1: Too many lines.. "),
+        ({"message": "Too many lines."}, "batch_1: Too many lines. "),
         ({"code": "empty_file"}, "batch_1: empty_file. "),
         ({"line": 0, "code": "bad"}, "batch_1: line 0: bad. "),
         ({}, "batch_1: no reason given. "),

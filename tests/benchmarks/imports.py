@@ -5,9 +5,11 @@ Each import runs in a process of its own after `import airflow.sdk`; the median 
 
 import importlib.util
 import json
+import os
 import statistics
 import subprocess
 import sys
+import tempfile
 
 ROUNDS = 7
 LIMIT_MS = 20.0
@@ -31,12 +33,16 @@ print(json.dumps([seconds * 1000, len(new), sorted(m for m in new if m.partition
 """
 
 
-def measure(module):
+def measure(module, home):
     """Milliseconds, modules and third-party modules that the import adds."""
     runs = []
     for _ in range(ROUNDS):
         done = subprocess.run(
-            [sys.executable, "-c", CODE.format(module=module)], stdout=subprocess.PIPE, text=True, check=True
+            [sys.executable, "-c", CODE.format(module=module)],
+            env=os.environ | {"AIRFLOW_HOME": home},
+            stdout=subprocess.PIPE,
+            text=True,
+            check=True,
         )
         runs.append(json.loads(done.stdout.splitlines()[-1]))
     return statistics.median(run[0] for run in runs), runs[-1][1], runs[-1][2]
@@ -56,7 +62,8 @@ def main():
         if not is_installed(module):
             print(f"{module:<50} (not installed)")
             continue
-        ms, modules, third = measure(module)
+        with tempfile.TemporaryDirectory() as home:
+            ms, modules, third = measure(module, home)
         if module == MODULES[0]:
             ours, others = ms, third
         print(f"{module:<50}{ms:>8.1f}{modules:>9}  {len(third) or 'none'}")

@@ -167,3 +167,15 @@ async def test_a_coroutine_hears_of_the_same_problems(connect, no_connection):
     connect(host="api.groq.com")
     with pytest.raises(GroqConnectionError, match="Connection 'groq_default': .* must begin with https://"):
         await GroqHook().get_async_conn()
+
+
+async def test_a_connection_that_only_the_blocking_way_finds_is_found(connect, mocker):
+    """As with `dag.test()`, where coroutines do not see the connections of the database."""
+    from airflow.providers.common.compat.sdk import AirflowNotFoundException
+
+    from airflow_provider_groq.hooks.groq import GroqHook
+
+    connect()
+    mocker.patch("airflow_provider_groq.hooks.groq.get_async_connection", side_effect=AirflowNotFoundException)
+    async with await GroqHook().get_async_conn() as client:
+        assert client.settings.api_key == KEY

@@ -177,7 +177,8 @@ def test_a_bad_key_is_told_in_words(groq_emulator, hook, connect):
     groq_emulator.fault("/models", status=401, json={"error": {"message": "Bad key gsk_secret_key", "type": "t"}})
     good, message = hook.test_connection()
     assert not good
-    assert message == ("GET /models was answered with 401: Bad key *** Check the API key (password) of the connection.")
+    said = "GET /models was answered with 401: Bad key ***."
+    assert message == f"{said} Check the API key (password) of connection 'groq_default'."
 
 
 @pytest.mark.parametrize(

@@ -2,7 +2,7 @@
 
 import pytest
 
-from airflow_provider_groq.batches.console import console_url
+from airflow_provider_groq.batches.console import CONSOLE, console_url
 from airflow_provider_groq.links.batch import GroqBatchLink
 
 
@@ -11,7 +11,7 @@ def test_names_the_batch_in_the_address():
     assert console_url("a&b=c/../d") == "https://console.groq.com/batches?id=a%26b%3Dc%2F..%2Fd"
 
 
-@pytest.mark.parametrize(("batch_id", "link"), [("batch_1", console_url("batch_1")), (None, "")])
+@pytest.mark.parametrize(("batch_id", "link"), [("batch_1", console_url("batch_1")), (None, CONSOLE)])
 def test_reads_the_tasks_own_xcom(mocker, batch_id, link):
     value = mocker.patch("airflow_provider_groq.links.batch.XCom.get_value", return_value=batch_id)
     assert GroqBatchLink().get_link(None, ti_key="key") == link

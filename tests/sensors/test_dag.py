@@ -1,6 +1,10 @@
 """The sensor in real Dag runs: what Airflow makes of a timeout and of soft_fail."""
 
+from pathlib import Path
+
 import pytest
+
+TESTS = Path(__file__).parents[1]
 
 
 @pytest.mark.parametrize("way", ["poke", "reschedule", "deferred"])
@@ -22,3 +26,13 @@ def test_the_batch_is_in_xcom(run_dag, groq_emulator, make_batch, way):
     (batch,) = ran.xcom("sense")
     assert (batch["id"], batch["status"]) == (batch_id, "completed")
     assert ran.xcom("sense", key="batch_id") == [batch_id]
+
+
+def test_one_dag_object_may_run_twice(airflow_database, groq_emulator, quick, make_batch):
+    """As users' own tests with `dag.test()` do."""
+    from airflow.dag_processing.dagbag import DagBag
+
+    dag = DagBag(TESTS / "dags").dags["sense_poke"]
+    groq_emulator.set(seconds=0.2)
+    for _ in range(2):
+        assert dag.test(run_conf={"batch_id": make_batch()}).state == "success"

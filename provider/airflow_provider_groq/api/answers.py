@@ -14,6 +14,7 @@ from airflow_provider_groq.api.settings import Settings
 from airflow_provider_groq.exceptions import (
     API_ERRORS,
     GroqAPIError,
+    GroqConnectionError,
     GroqError,
     GroqResponseError,
     GroqTransportError,
@@ -28,12 +29,6 @@ MAX_MESSAGE = 2_000
 """How much of a server's error message is kept, in characters: some echo the whole request."""
 
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-
-ADVICE = {
-    401: "Check the API key (password) of the connection.",
-    403: "Check that the key's plan includes the Batch API and that the batch or file is of the same account.",
-    404: "Check the id, and that the connection's key is of the account that made it.",
-}
 
 
 class Body:
@@ -90,13 +85,14 @@ def read(call: Call[T], response: httpx.Response, body: bytes, settings: Setting
 
     Raises:
         GroqAPIError: Groq answered with an error.
-        GroqResponseError: The answer is not Groq's.
+        GroqConnectionError: It leads elsewhere.
+        GroqResponseError: It is not Groq's.
     """
     if response.has_redirect_location:
         location = settings.without_key(response.headers["location"])
-        raise GroqResponseError(
-            f"{call} was answered with a redirect to {location!r}. Redirects are not "
-            "followed, since the key must not go elsewhere: set the base URL (host) of the connection right."
+        raise GroqConnectionError(
+            f"{call} was answered with a redirect to {location!r}. Redirects are not followed, since the key must not "
+            f"go elsewhere: set the base URL (host) of {settings.origin} right."
         )
     if not response.is_success:
         raise _api_error(call, response, body, settings)
@@ -140,8 +136,8 @@ def _api_error(call: Call[Any], response: httpx.Response, body: bytes, settings:
     message = settings.without_key(str(details.get("message") or ""))[:MAX_MESSAGE]
     message = message or f"no Groq error body, but {_described(response, body, settings)}"
     code = settings.without_key(str(details.get("code") or ""))
-    advice = ADVICE.get(status, "")
-    text = f"{call} was answered with {status}{f' {code}' if code else ''}: {message} {advice}".rstrip()
+    advice = _advice(call, status, settings)
+    text = f"{call} was answered with {status}{f' {code}' if code else ''}: {message.rstrip('. ')}. {advice}".rstrip()
     return API_ERRORS.get(status, GroqAPIError)(
         text,
         status_code=status,
@@ -149,6 +145,20 @@ def _api_error(call: Call[Any], response: httpx.Response, body: bytes, settings:
         code=code,
         retry_after=read_retry_after(response.headers.get("retry-after")),
     )
+
+
+def _advice(call: Call[Any], status: int, settings: Settings) -> str:
+    """What the reader can do about an error."""
+    if status == 401:  # noqa: PLR2004
+        return f"Check the API key (password) of {settings.origin}."
+    if status == 403:  # noqa: PLR2004
+        return (
+            f"Check for the key of {settings.origin} that its plan includes the Batch API, and that the batch or "
+            "file is of the same account."
+        )
+    if status == 404 and call.names_one:  # noqa: PLR2004
+        return f"Check the id, and for {settings.origin} that its key is of the account that made it."
+    return f"Check the base URL (host) of {settings.origin}." if status == 404 else ""  # noqa: PLR2004
 
 
 def _error_details(body: bytes) -> dict[str, Any]:

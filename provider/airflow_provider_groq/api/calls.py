@@ -59,6 +59,11 @@ class Call(Generic[T]):
     def __str__(self) -> str:
         return f"{self.method} {self.path}"
 
+    @property
+    def names_one(self) -> bool:
+        """Whether it is about one batch or file."""
+        return self.path.count("/") > 1
+
 
 def upload_file(upload: Upload) -> Call[File]:
     """Store a JSONL file of requests."""
@@ -164,7 +169,7 @@ def _batches(body: bytes) -> Page[Batch]:
 def _looks(body: bytes) -> dict[str, Any]:
     """The items of a list by their ids, the first of each."""
     looks: dict[str, Any] = {}
-    for item in _Items.model_validate_json(body).data:
+    for item in _Items.model_validate_json(body).data or ():
         batch_id = item.get("id") if isinstance(item, dict) else None
         if isinstance(batch_id, str):
             looks.setdefault(batch_id, item)
@@ -176,7 +181,7 @@ class _Items(BaseModel):
 
     model_config = ConfigDict(defer_build=True)
 
-    data: list[Any]
+    data: list[Any] | None = None
 
 
 def _files(body: bytes) -> Page[File]:

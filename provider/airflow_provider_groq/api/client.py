@@ -40,6 +40,8 @@ class _Base:
             "headers": self.settings.headers,
             "timeout": httpx.Timeout(self.settings.timeout, connect=min(10.0, self.settings.timeout)),
             "follow_redirects": False,
+            # No proxy stands between this machine and itself; one from the environment would get the key.
+            "trust_env": not self.settings.is_loopback,
         }
 
     def _base_url(self) -> httpx.URL:

@@ -30,6 +30,7 @@ class Settings:
         max_retries: How often a call is sent again after an error that passes.
         max_file_bytes: The largest input file that is uploaded.
         allow_http: Whether plain HTTP may be used to another host than loopback.
+        origin: What these settings were read from, for messages.
 
     Raises:
         GroqConnectionError: One of them cannot be used.
@@ -41,6 +42,7 @@ class Settings:
     max_retries: int = 5
     max_file_bytes: int = MAX_FILE_BYTES
     allow_http: bool = False
+    origin: str = "the connection"
 
     def __post_init__(self) -> None:
         self._check_key()
@@ -68,6 +70,11 @@ class Settings:
             "User-Agent": f"airflow-provider-groq/{__version__}",
         }
 
+    @property
+    def is_loopback(self) -> bool:
+        """Whether the server is on this machine."""
+        return _is_loopback(urlsplit(self.base_url).hostname or "")
+
     def hurried(self, timeout: float) -> Settings:
         """The same with no more patience than `timeout` seconds."""
         return replace(self, timeout=min(self.timeout, timeout))
@@ -85,17 +92,22 @@ class Settings:
                 "was more than the key pasted?"
             )
 
+    @property
+    def _shown_url(self) -> str:
+        """The base URL for a message, unless a key was put in its place."""
+        return "(a key, which is not shown)" if self.base_url.startswith("gsk_") else repr(self.base_url)
+
     def _check_url(self) -> None:
         try:
             url = urlsplit(self.base_url)
             host = url.hostname
             _ = url.port
         except ValueError as error:
-            raise GroqConnectionError(f"The base URL (host) {self.base_url!r} is not a URL: {error}.") from None
+            raise GroqConnectionError(f"The base URL (host) is not a URL: {error}.") from None
         if url.scheme not in {"http", "https"} or not host or " " in self.base_url or not self.base_url.isprintable():
             raise GroqConnectionError(
-                f"The base URL (host) {self.base_url!r} must begin with https:// and name a host, without white "
-                f"space, for example {BASE_URL}."
+                f"The base URL (host) {self._shown_url} must begin with https:// and name a host, without white space, "
+                f"for example {BASE_URL}."
             )
         if url.username or url.password or "?" in self.base_url or "#" in self.base_url:
             raise GroqConnectionError(

@@ -8,8 +8,8 @@ from pydantic import BaseModel, ConfigDict
 
 from airflow_provider_groq.api.models import Batch
 
-MAX_ERRORS = 20
-"""How many of a batch's errors travel with an event: a rejected file can have one a line."""
+MAX_ERRORS, MAX_ERROR_CHARS = 20, 500
+"""How many of a batch's errors travel with an event, and how much of each: a rejected file can have one a line."""
 
 
 class WaitEnd(BaseModel):
@@ -19,7 +19,7 @@ class WaitEnd(BaseModel):
         batch_id: The batch.
         reason: ``terminal``: the batch has ended. ``timeout``: the deadline passed first.
             ``unknown``: Groq refuses to say how the batch stands.
-        batch: The batch as last seen, if it was.
+        batch: The batch, if it has ended.
         message: What went wrong while waiting, for ``timeout`` and ``unknown``.
     """
 
@@ -50,5 +50,9 @@ class BatchEvent(BaseModel):
 
 
 def with_few_errors(batch: Batch) -> Batch:
-    """The batch with no more than its first `MAX_ERRORS` errors."""
-    return batch.model_copy(update={"errors": batch.errors[:MAX_ERRORS]})
+    """The batch with no more than its first `MAX_ERRORS` errors, each cut short."""
+    errors = [
+        error.model_copy(update={"message": error.message and error.message[:MAX_ERROR_CHARS]})
+        for error in batch.errors[:MAX_ERRORS]
+    ]
+    return batch.model_copy(update={"errors": tuple(errors)})

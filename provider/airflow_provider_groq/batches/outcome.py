@@ -62,12 +62,14 @@ def remark(batch: Batch) -> str:
 
 
 def _has_failures(batch: Batch) -> bool:
-    return batch.request_counts.failed > 0 or batch.error_file_id is not None
+    counts = batch.request_counts
+    return counts.failed > 0 or counts.completed < counts.total or batch.error_file_id is not None
 
 
 def _rejected(batch: Batch) -> str:
     shown = "; ".join(
-        (f"line {error.line}: " if error.line is not None else "") + (error.message or error.code or "no reason given")
+        (f"line {error.line}: " if error.line is not None else "")
+        + (error.message or error.code or "no reason given").rstrip(". ")
         for error in batch.errors[:SHOWN_ERRORS]
     )
     more = len(batch.errors) - SHOWN_ERRORS
@@ -96,8 +98,8 @@ def _failures(batch: Batch) -> str:
     counts = batch.request_counts
     if counts.total and not counts.completed:
         what = f"all of its {counts.total:,} requests failed"
-    elif counts.failed:
-        what = f"{counts.failed:,} of its {counts.total:,} requests failed"
+    elif counts.completed < counts.total:
+        what = f"{counts.total - counts.completed:,} of its {counts.total:,} requests failed"
     else:
         what = "requests in it failed"
     if not batch.error_file_id:

@@ -17,6 +17,9 @@ from airflow_provider_groq.exceptions import GroqError, GroqNotFoundError
 FIRST_PAUSE = 2.0
 """The shortest pause between two looks, in seconds."""
 
+SHORTEST = 0.01
+"""Of a poll interval of 0, so that nobody asks without a pause."""
+
 PAUSE_SHARE = 0.5
 """A pause is this share of the time waited so far: no look comes later than that share of a batch's own time."""
 
@@ -180,7 +183,7 @@ class Poller:
         return f", {per_second * 60:,.0f} a minute, about {_duration(left)} left" if left > 0 else ""
 
     def _regular_pause(self, now: float) -> float:
-        return min(self.poll_interval, max(FIRST_PAUSE, (now - self._started) * PAUSE_SHARE))
+        return max(SHORTEST, min(self.poll_interval, max(FIRST_PAUSE, (now - self._started) * PAUSE_SHARE)))
 
     def _error_pause(self, error: GroqError) -> float:
         retry_after: float | None = getattr(error, "retry_after", None)

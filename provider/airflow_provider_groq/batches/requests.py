@@ -35,7 +35,7 @@ class Summary:
 
     def __str__(self) -> str:
         models = ", ".join(f"{count:,} for {model}" for model, count in self.models.most_common())
-        return f"{self.lines:,} requests ({models}), {self.bytes:,} bytes"
+        return f"{self.lines:,} {'request' if self.lines == 1 else 'requests'} ({models}), {self.bytes:,} bytes"
 
 
 def window_hours(completion_window: str) -> int:

@@ -22,6 +22,9 @@ BLOCK_BYTES = 8 << 20
 
 OK = 200
 
+OTHER_ENDS = {"batch_expired": "expired", "batch_cancelled": "cancelled", "batch_canceled": "cancelled"}
+"""What became of a request by its error's code; any other code is a failure."""
+
 
 class Tally:
     """Counts the answers in output and error files while their bytes go by.
@@ -109,9 +112,7 @@ def kind(row: Mapping[str, Any]) -> str:
         return "succeeded"
     error = row.get("error")
     code = str(error.get("code")) if isinstance(error, dict) else ""
-    if "expired" in code:
-        return "expired"
-    return "cancelled" if "cancel" in code else "failed"
+    return OTHER_ENDS.get(code, "failed")
 
 
 def body_of(row: Mapping[str, Any]) -> dict[str, Any]:

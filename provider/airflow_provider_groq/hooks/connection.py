@@ -37,7 +37,10 @@ def settings_of(conn_id: str, connection: Connection, extra: Mapping[str, Any]) 
     try:
         tuning = Extra.model_validate(extra).model_dump(exclude_none=True)
         return Settings(
-            api_key=(connection.password or "").strip(), base_url=_base_url(connection) or BASE_URL, **tuning
+            api_key=(connection.password or "").strip(),
+            base_url=_base_url(connection) or BASE_URL,
+            origin=f"connection {conn_id!r}",
+            **tuning,
         )
     except ValidationError as error:
         first = error.errors(include_url=False)[0]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from os import PathLike
 from typing import Any, BinaryIO, Self
 
@@ -19,7 +20,7 @@ from airflow_provider_groq.api.uploads import upload
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.polling import Poller
 from airflow_provider_groq.batches.requests import check_options
-from airflow_provider_groq.exceptions import GroqError
+from airflow_provider_groq.exceptions import GroqError, GroqNotFoundError
 from airflow_provider_groq.hooks.connection import settings_of
 
 
@@ -119,14 +120,21 @@ class GroqHook(BaseHook):
         return self.get_conn().send(calls.get_batch(batch_id))
 
     def get_batches(self, batch_ids: Iterable[str]) -> dict[str, Batch]:
-        """Ask for many batches, 200 in a request.
+        """Ask for many batches, 200 in a request; singly where the server does not know how.
 
         Returns:
             Those that Groq knows, by id, in the order asked for.
         """
         requests = calls.get_batches(batch_ids)
         found = {batch.id: batch for call in requests for batch in self.get_conn().send(call).data}
-        return {batch_id: found[batch_id] for call in requests for _, batch_id in call.params if batch_id in found}
+        asked_for = [batch_id for call in requests for _, batch_id in call.params]
+        if not found.keys() <= set(asked_for):
+            # An OpenAI-compatible gateway does not know how to ask for many, and answers with others.
+            for batch_id in asked_for:
+                if batch_id not in found:
+                    with suppress(GroqNotFoundError):
+                        found[batch_id] = self.get_batch(batch_id)
+        return {batch_id: found[batch_id] for batch_id in asked_for if batch_id in found}
 
     def list_batches(self) -> Iterator[Batch]:
         """Give the account's batches, newest first; a request a page, made as they are consumed."""
@@ -213,7 +221,7 @@ class GroqHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Ask for the models, which is free of charge, and say in words whether the connection works."""
         try:
-            models = self.list_models()
+            models = self.get_conn().send(calls.list_models(), max_retries=1).data
         except GroqError as error:
             return False, str(error)
         finally:

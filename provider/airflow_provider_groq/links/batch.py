@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
 
-from airflow_provider_groq.batches.console import console_url
+from airflow_provider_groq.batches.console import CONSOLE, console_url
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import BaseOperator, Context, TaskInstanceKey
@@ -18,9 +18,9 @@ class GroqBatchLink(BaseOperatorLink):
     name = "Groq Console"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's form
-        """The address of the batch's page, or "" while there is no batch."""
+        """The address of the batch's page, or that of all batches where the task has not one of its own."""
         batch_id = XCom.get_value(key="batch_id", ti_key=ti_key)
-        return console_url(batch_id) if batch_id else ""
+        return console_url(batch_id) if batch_id else CONSOLE
 
 
 def announce(context: Context, batch_id: str) -> None:

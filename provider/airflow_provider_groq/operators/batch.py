@@ -268,9 +268,9 @@ class GroqDownloadBatchResultsOperator(BaseOperator):
         """Land the files.
 
         Returns:
-            The manifest: ``batch_id``, ``status``, ``output`` and ``errors`` (path and bytes, or None),
-            ``requests`` with the number ``total``, ``succeeded``, ``failed``, ``expired``, ``cancelled``
-            and ``missing``, and ``tokens`` by model.
+            A manifest with ``batch_id``, ``status``, ``output`` and ``errors`` (path and bytes, or None),
+            ``requests`` (the number ``total``, ``succeeded``, ``failed``, ``expired``, ``cancelled`` and
+            ``missing``), ``lines`` (those ``repeated`` and ``unreadable``), and ``tokens`` by model.
 
         Raises:
             AirflowFailException: The batch was rejected, is not known, or its files are gone.

@@ -34,6 +34,7 @@ def land(hook: GroqHook, batch: Batch, output_path: str | ObjectStoragePath) -> 
             for name, (path, _) in files.items()
         },
         "requests": {"total": batch.request_counts.total or sum(rows.values()), **rows},
+        "lines": {name: tally.rows[name] for name in ("repeated", "unreadable")},
         "tokens": {model: dict(counts) for model, counts in tally.tokens.items()},
     }
 

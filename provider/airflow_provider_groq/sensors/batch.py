@@ -76,6 +76,8 @@ class GroqBatchSensor(BaseSensorOperator):
             AirflowFailException: A batch did not end well, or Groq refuses to say.
             AirflowSensorTimeout: The timeout passed first.
         """
+        # One operator may be run more than once in a process, as dag.test() does.
+        self._pollers, self._ends, self._first_look = {}, {}, None
         if not self.deferrable:
             return super().execute(context)
         try:
@@ -93,7 +95,7 @@ class GroqBatchSensor(BaseSensorOperator):
             for batch_id in batch_ids:
                 if batch_id not in self._ends:
                     self._look(client, batch_id, start)
-        if len(self._ends) < len(batch_ids):
+        if not all(id_ in self._ends for id_ in batch_ids):
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._result([self._ends[id_] for id_ in batch_ids]))
 

@@ -87,7 +87,8 @@ def write(results, docs):
     _, _, tail = rest.partition("<!-- end of waits -->")
     figures = (
         f"Measured with Python {platform.python_version()} on {os.cpu_count()} cores; {versions()}.\n\n"
-        f"{table(results)}\n\n{ratios(results)}\n"
+        f"{table(results)}\n\n{ratios(results)}\n\n"
+        "![CPU for each poll and memory, over the number of waits](performance.svg)\n"
     )
     (docs / "performance.md").write_text(f"{head}<!-- waits -->\n{figures}<!-- end of waits -->{tail}")
 
