@@ -47,6 +47,7 @@ def test_lands_both_files_and_accounts_for_every_request(download, groq_emulator
         "cancelled": 0,
         "missing": 0,
     }
+    assert manifest["lines"] == {"repeated": 0, "unreadable": 0}
     assert manifest["tokens"][GOOD]["total_tokens"] > 0
     assert json.loads(json.dumps(manifest)) == manifest
 
