@@ -49,7 +49,8 @@ async def shared(groq_conn_id: str) -> AsyncIterator[Shared]:
     Args:
         groq_conn_id: The connection.
     """
-    by_connection = _shared.setdefault(asyncio.get_running_loop(), {})
+    event_loop = asyncio.get_running_loop()
+    by_connection = _shared.setdefault(event_loop, {})
     ours = by_connection.get(groq_conn_id)
     if ours is None or ours.loop.broken:
         ours = by_connection[groq_conn_id] = Shared(groq_conn_id)
@@ -61,4 +62,6 @@ async def shared(groq_conn_id: str) -> AsyncIterator[Shared]:
         if not ours.users:
             if by_connection.get(groq_conn_id) is ours:
                 del by_connection[groq_conn_id]
+            if not by_connection:
+                _shared.pop(event_loop, None)
             ours.stop()
