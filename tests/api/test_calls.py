@@ -1,5 +1,6 @@
 """Calls: what each of Groq's endpoints is sent."""
 
+import json
 from contextlib import suppress
 from urllib.parse import parse_qsl
 
@@ -8,7 +9,7 @@ import pytest
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.client import GroqClient
 from airflow_provider_groq.api.uploads import upload
-from airflow_provider_groq.exceptions import GroqInputError, GroqNotFoundError
+from airflow_provider_groq.exceptions import GroqInputError, GroqNotFoundError, GroqResponseError
 
 BODY = {"input_file_id": "file_1", "endpoint": "/v1/chat/completions", "completion_window": "24h"}
 
@@ -135,3 +136,20 @@ def test_an_id_is_one_segment_of_the_path_whatever_it_holds(wire, http, settings
 def test_what_is_no_id_is_refused_before_anything_is_sent(make, value):
     with pytest.raises(GroqInputError, match="_id must be the id of one at Groq, but is "):
         make(value)
+
+
+def test_looks_are_told_apart_by_their_ids():
+    """In any order, the first of each, and nothing of what is no batch."""
+    call = calls.look_at_batches(["a", "b"])
+    items = [{"id": "b", "status": "x"}, {"id": "a"}, {"id": "b", "status": "y"}, {"status": "z"}, None, 3]
+    assert call.answer(json.dumps({"data": items}).encode()) == {"b": {"id": "b", "status": "x"}, "a": {"id": "a"}}
+    assert call.answer(b'{"data": null}') == {}
+
+
+@pytest.mark.parametrize(
+    "item", [{"id": "a"}, {"id": "a", "status": None}, {"id": "a", "status": "x", "created_at": "y"}]
+)
+def test_a_look_that_cannot_be_read_is_an_error_of_its_own(item):
+    error = calls.read_look("a", item)
+    assert isinstance(error, GroqResponseError)
+    assert "batch a cannot be read" in str(error)

@@ -132,3 +132,16 @@ def test_an_event_of_many_batches_stays_small():
     described = {"id": "batch_01jh6xa7reempvjyh6n3yst2zw", "status": "failed", "created_at": 1, "errors": errors}
     end = WaitEnd(batch_id=described["id"], reason="terminal", batch=Batch.model_validate(described))
     assert len(json.dumps(BatchEvent(ends=(end,)).payload())) < 15_000
+
+
+def test_an_event_loop_may_end_while_questions_are_under_way(trigger, groq_emulator, make_batch):
+    """No task is left pending, and no exception unseen: either would be a warning, and so an error here."""
+    batch_ids = [make_batch() for _ in range(5)]
+    groq_emulator.fault("/batches", method="GET", delay=1.0, times=None)
+
+    async def main():
+        waits = [asyncio.create_task(ends(trigger(batch_id))) for batch_id in batch_ids]
+        await asyncio.wait(waits, timeout=0.3)
+
+    asyncio.run(main(), debug=True)
+    assert not any(sharing._shared.values())
