@@ -3,6 +3,7 @@
 import asyncio
 import json
 import time
+from datetime import timedelta
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath, TaskDeferred
@@ -98,6 +99,13 @@ def test_takes_a_file_that_is_at_groq_already(create, context, groq_emulator, ma
 def test_takes_exactly_one_input(create, given, said):
     with pytest.raises(GroqInputError, match=said):
         create(**given)
+
+
+@pytest.mark.parametrize("name", ["timeout", "poll_interval"])
+@pytest.mark.parametrize("value", [0, -1, "60", True, float("nan"), float("inf"), timedelta(minutes=1)])
+def test_seconds_are_a_number_above_0(create, name, value):
+    with pytest.raises(GroqInputError, match=f"{name} must be a number of seconds above 0, but is "):
+        create(**{name: value})
 
 
 def test_an_input_that_renders_to_nothing_is_refused(create, context, groq_emulator):

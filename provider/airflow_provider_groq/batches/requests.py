@@ -54,6 +54,17 @@ def window_hours(completion_window: str) -> int:
     return hours
 
 
+def check_seconds(**seconds: Any) -> None:
+    """Check arguments that are a number of seconds above 0.
+
+    Raises:
+        GroqInputError: One of them is not.
+    """
+    for name, value in seconds.items():
+        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
+            raise GroqInputError(f"{name} must be a number of seconds above 0, but is {_shown(value)}.")
+
+
 def check_options(*, endpoint: str, completion_window: str, metadata: Mapping[str, str] | None) -> None:
     """Check what is said of a batch as a whole.
 

@@ -20,6 +20,8 @@ from airflow_provider_groq.demo.table import categories, render
 from airflow_provider_groq.emulator import GroqEmulator
 
 DAG_ID = "groq_download_results"
+UNPAUSED = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False"}
+
 BATCH_SECONDS = 20.0
 """Longer than a task looks itself before it defers."""
 
@@ -104,9 +106,9 @@ def stay(home: Home, folder: Path, port: int | None) -> int:
     """Start the whole of Airflow, say where it is, and stay until stopped."""
     log = folder / "standalone.log"
     say(f"Starting Airflow; its log is {log}.")
-    with log.open("wb") as file, Standalone(home, file, port=port) as running:
+    with log.open("wb") as file, Standalone(home, file, port=port, **UNPAUSED) as running:
         user, password = running.login()
-        say(f"Airflow is at {running.url}: user {user}, password {password}. Unpause and trigger {DAG_ID}.")
+        say(f"Airflow is at {running.url}: user {user}, password {password}. Trigger {DAG_ID}.")
         say("Ctrl-C stops it.")
         threading.Event().wait()
     return 0

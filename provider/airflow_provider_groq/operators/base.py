@@ -11,6 +11,7 @@ from airflow.providers.common.compat.sdk import BaseOperator, Context, conf
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.console import console_url
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd
+from airflow_provider_groq.batches.requests import check_seconds
 from airflow_provider_groq.exceptions import GroqError
 from airflow_provider_groq.hooks.errors import fail_for_good
 from airflow_provider_groq.hooks.groq import GroqHook
@@ -49,6 +50,7 @@ class BatchOperator(BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        check_seconds(poll_interval=poll_interval)
         self.groq_conn_id = groq_conn_id
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable

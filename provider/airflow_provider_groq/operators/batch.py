@@ -85,6 +85,8 @@ class GroqCreateBatchOperator(BatchOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if timeout is not None:
+            batch_requests.check_seconds(timeout=timeout)
         self.input_file_id = input_file_id
         self.input_path = input_path
         self.requests = None if requests is None else InlineRequests(requests)
@@ -190,6 +192,7 @@ class GroqCancelBatchOperator(BatchOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(wait_for_completion=wait_for_completion, **kwargs)
+        batch_requests.check_seconds(timeout=timeout)
         self.batch_id = batch_id
         self.timeout = timeout
 
