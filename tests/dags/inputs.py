@@ -2,7 +2,12 @@
 
 from airflow.sdk import DAG, task
 
-from airflow_provider_groq.operators.batch import GroqCreateBatchOperator
+from airflow_provider_groq.operators.batch import (
+    GroqCancelBatchOperator,
+    GroqCreateBatchOperator,
+    GroqDownloadBatchResultsOperator,
+)
+from airflow_provider_groq.sensors.batch import GroqBatchSensor
 
 BRACES = "{{ 1 + 1 }} {% if %} {# no comment #}"
 
@@ -56,3 +61,14 @@ with DAG("templated", schedule=None):
         completion_window="{{ dag_run.conf['window'] }}",
         wait_for_completion=False,
     )
+
+with DAG("expanded_chain", schedule=None):
+    create = GroqCreateBatchOperator.partial(task_id="create", wait_for_completion=False).expand(
+        requests=upstream_of_many()
+    )
+    sense = GroqBatchSensor.partial(task_id="sense", deferrable=True, poll_interval=0.1).expand(batch_id=create.output)
+    download = GroqDownloadBatchResultsOperator.partial(
+        task_id="download", output_path="{{ dag_run.conf['output_path'] }}/{{ ti.map_index }}"
+    ).expand(batch_id=create.output)
+    cancel = GroqCancelBatchOperator.partial(task_id="cancel").expand(batch_id=create.output)
+    sense >> download >> cancel

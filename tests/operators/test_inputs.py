@@ -40,6 +40,18 @@ def test_a_mapped_task_makes_a_batch_for_each_of_its_instances(run_dag, groq_emu
     assert sorted(ids) == sorted([batch["id"]] for batch in groq_emulator.batches())
 
 
+def test_every_operator_and_the_sensor_can_be_mapped(run_dag, groq_emulator, tmp_path):
+    groq_emulator.set(seconds=0.2)
+    ran = run_dag("expanded_chain", output_path=str(tmp_path))
+    assert ran.state == "success"
+    for index in (0, 1):
+        (manifest,) = ran.xcom("download", map_index=index)
+        (batch,) = ran.xcom("sense", map_index=index)
+        assert ran.xcom("create", map_index=index) == ran.xcom("cancel", map_index=index) == [batch["id"]]
+        assert manifest["batch_id"] == batch["id"]
+        assert (tmp_path / str(index) / "output.jsonl").is_file()
+
+
 def test_rendered_fields_hold_no_rows(run_dag):
     from airflow.models.renderedtifields import RenderedTaskInstanceFields
 
