@@ -28,6 +28,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+PASSING, SERVER_ERRORS = frozenset({408, 409, 429}), 500
+"""Statuses that pass, and from where on all do, as Groq's own client has them."""
+
 
 class GroqError(Exception):
     """The root of every error that this package raises on purpose.
@@ -123,7 +126,7 @@ class GroqAPIError(GroqError):
 
         The list is that of Groq's own client.
         """
-        return self.status_code in {408, 409, 429} or self.status_code >= 500  # noqa: PLR2004
+        return self.status_code in PASSING or self.status_code >= SERVER_ERRORS
 
 
 class GroqAuthenticationError(GroqAPIError):

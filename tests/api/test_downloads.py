@@ -16,7 +16,7 @@ from airflow_provider_groq.exceptions import (
     GroqTransportError,
 )
 
-CONTENT = random.Random(0).randbytes(1_000_003)  # noqa: S311 - just bytes
+CONTENT = random.Random(0).randbytes(1_000_003)
 
 
 @pytest.fixture

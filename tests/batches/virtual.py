@@ -51,7 +51,7 @@ class Groq:
 
     def __init__(self, loop):
         self._loop = loop
-        self._random = random.Random(0)  # noqa: S311 - the same each time
+        self._random = random.Random(0)
         self.statuses = {}
         self.fault = None
         self.requests = []

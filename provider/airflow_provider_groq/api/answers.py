@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from http import HTTPStatus
 from typing import Any, BinaryIO, TypeVar
 
 import httpx
@@ -149,16 +150,16 @@ def _api_error(call: Call[Any], response: httpx.Response, body: bytes, settings:
 
 def _advice(call: Call[Any], status: int, settings: Settings) -> str:
     """What the reader can do about an error."""
-    if status == 401:  # noqa: PLR2004
+    if status == HTTPStatus.UNAUTHORIZED:
         return f"Check the API key (password) of {settings.origin}."
-    if status == 403:  # noqa: PLR2004
+    if status == HTTPStatus.FORBIDDEN:
         return (
             f"Check for the key of {settings.origin} that its plan includes the Batch API, and that the batch or "
             "file is of the same account."
         )
-    if status == 404 and call.names_one:  # noqa: PLR2004
+    if status == HTTPStatus.NOT_FOUND and call.names_one:
         return f"Check the id, and for {settings.origin} that its key is of the account that made it."
-    return f"Check the base URL (host) of {settings.origin}." if status == 404 else ""  # noqa: PLR2004
+    return f"Check the base URL (host) of {settings.origin}." if status == HTTPStatus.NOT_FOUND else ""
 
 
 def _error_details(body: bytes) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import random
 import time
 from datetime import UTC
@@ -56,7 +57,7 @@ def delay(error: BaseException | None, attempt: int) -> float:
     if retry_after is not None:
         return min(float(retry_after), LONGEST_RETRY_AFTER)
     longest = min(LONGEST_DELAY, FIRST_DELAY * 2 ** min(attempt - 1, 16))
-    return random.uniform(longest / 2, longest)  # noqa: S311 - jitter, no secret
+    return random.uniform(longest / 2, longest)
 
 
 def read_retry_after(value: str | None) -> float | None:
@@ -71,7 +72,7 @@ def read_retry_after(value: str | None) -> float | None:
         except (ValueError, OverflowError):
             return None
         seconds = (at if at.tzinfo else at.replace(tzinfo=UTC)).timestamp() - time.time()
-    return max(0.0, seconds) if seconds == seconds else None  # noqa: PLR0124 - "nan" is a number to float()
+    return None if math.isnan(seconds) else max(0.0, seconds)
 
 
 def _may_have_taken_effect(error: GroqError) -> bool:

@@ -35,6 +35,9 @@ EARLY = 1.0
 REQUESTS_AT_ONCE = 4
 SINGLE_REQUESTS_AT_ONCE = 8
 
+SPOILED_AFTER, RECENT = 2, 60.0
+"""After so many failures of a look, while another was answered in so many seconds, its request is made smaller."""
+
 WOKEN_AT_ONCE = 10
 """How many waits are woken before others get a turn: each may write a log line, at 1 ms of the event loop."""
 
@@ -187,7 +190,8 @@ class PollLoop:
 
     def _group_size(self, wait: _Wait) -> int:
         """Smaller after looks that failed while others did not: one batch may spoil a request for the rest."""
-        spoiled = wait.poller.errors >= 2 and asyncio.get_running_loop().time() - self._last_answer < 60.0  # noqa: PLR2004
+        answers = asyncio.get_running_loop().time() - self._last_answer < RECENT
+        spoiled = wait.poller.errors >= SPOILED_AFTER and answers
         return max(1, GROUP >> (2 * (wait.poller.errors - 1))) if spoiled else GROUP
 
     async def _ask(self, group: list[_Wait]) -> None:

@@ -188,9 +188,9 @@ class Poller:
     def _error_pause(self, error: GroqError) -> float:
         retry_after: float | None = getattr(error, "retry_after", None)
         if retry_after is not None:
-            return min(retry_after, LONGEST_BACKOFF) + random.uniform(0.0, LATE_BY)  # noqa: S311 - jitter, no secret
+            return min(retry_after, LONGEST_BACKOFF) + random.uniform(0.0, LATE_BY)
         longest = min(LONGEST_BACKOFF, FIRST_BACKOFF * 2.0 ** min(self._errors - 1, 10))
-        return random.uniform(longest / 2, longest)  # noqa: S311 - jitter, no secret
+        return random.uniform(longest / 2, longest)
 
     def _until_deadline(self, pause: float, now: float) -> float:
         return max(0.0, min(pause, self.end_time - now))

@@ -16,6 +16,7 @@ from airflow_provider_groq.exceptions import GroqInputError
 
 ENDPOINTS = ("/v1/chat/completions", "/v1/audio/transcriptions", "/v1/audio/translations")
 MAX_LINES = 50_000
+SHOWN_CHARS = 60
 SHORTEST_WINDOW, LONGEST_WINDOW = 24, 7 * 24
 
 
@@ -220,7 +221,7 @@ def _is_utf8(text: str) -> bool:
 
 def _shown(value: Any) -> str:
     text = repr(value)
-    return text if len(text) <= 60 else f"{text[:57]}..."  # noqa: PLR2004
+    return text if len(text) <= SHOWN_CHARS else f"{text[: SHOWN_CHARS - 3]}..."
 
 
 def _line_error(number: int, problem: str) -> GroqInputError:

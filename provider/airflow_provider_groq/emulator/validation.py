@@ -155,7 +155,7 @@ def _missing(name: str) -> Problem:
 
 def _order(total: int, seed: str) -> "array[int]":
     order = list(range(total))
-    random.Random(seed).shuffle(order)  # noqa: S311 - not for secrets
+    random.Random(seed).shuffle(order)
     if total > 1 and order == sorted(order):
         order.reverse()  # a caller that relies on the order is to be found out at any size
     return array("I", order)

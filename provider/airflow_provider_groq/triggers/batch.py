@@ -120,7 +120,7 @@ class GroqBatchTrigger(BaseTrigger):
     async def _wait(self, loop: PollLoop, batch_id: str) -> WaitEnd:
         poller = Poller(batch_id, poll_interval=self.poll_interval, end_time=self.end_time, now=time.time())
         # The task looked just before it deferred, and no event may come before `EARLIEST_EVENT`.
-        first_pause = EARLIEST_EVENT * random.uniform(0.7, 0.9)  # noqa: S311 - jitter, no secret
+        first_pause = EARLIEST_EVENT * random.uniform(0.7, 0.9)
         end = None
         async with aclosing(loop.steps(poller, first_pause=first_pause)) as steps:
             async for step in steps:
