@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from http import HTTPStatus
 from typing import Any, BinaryIO, TypeVar
 
@@ -33,10 +34,12 @@ NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.P
 
 
 class Body:
-    """Gathers an answer's body, up to `MAX_BYTES`."""
+    """Gathers an answer's body, up to `MAX_BYTES`, and for no longer than twice the timeout of its parts."""
 
-    def __init__(self, call: Call[Any]) -> None:
+    def __init__(self, call: Call[Any], settings: Settings) -> None:
         self._call = call
+        self._seconds = 2 * settings.timeout
+        self._until = time.monotonic() + self._seconds
         self._chunks: list[bytes] = []
         self._size = 0
 
@@ -45,6 +48,8 @@ class Body:
         self._size += len(chunk)
         if self._size > MAX_BYTES:
             raise GroqResponseError(f"{self._call} was answered with more than {MAX_BYTES:,} bytes; gave up.")
+        if time.monotonic() > self._until:
+            raise GroqTransportError(f"{self._call} was still being answered after {self._seconds:,.0f} s; gave up.")
         self._chunks.append(chunk)
 
     @property

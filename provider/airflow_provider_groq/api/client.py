@@ -140,7 +140,7 @@ class GroqClient(_Base):
         with _errors_of(call), _content(call) as content:
             response = self._http.send(_request(self._http, call, content), stream=True)
             with closing(response):
-                return answers.read(call, response, _whole(call, response), self.settings)
+                return answers.read(call, response, _whole(call, response, self.settings), self.settings)
 
     def _download_once(self, call: Call[bytes], resume: answers.Resume) -> None:
         resume.rewind()
@@ -148,14 +148,14 @@ class GroqClient(_Base):
             response = self._http.send(_request(self._http, call, None), stream=True)
             with closing(response):
                 if not response.is_success or answers.is_page(response):
-                    answers.read(call, response, _whole(call, response), self.settings)
+                    answers.read(call, response, _whole(call, response, self.settings), self.settings)
                 for chunk in response.iter_bytes(CHUNK):
                     resume.write(chunk)
                 resume.end(call)
 
 
-def _whole(call: Call[Any], response: httpx.Response) -> bytes:
-    body = answers.Body(call)
+def _whole(call: Call[Any], response: httpx.Response, settings: Settings) -> bytes:
+    body = answers.Body(call, settings)
     for chunk in response.iter_bytes():
         body.add(chunk)
     return body.value
@@ -206,7 +206,7 @@ class AsyncGroqClient(_Base):
                 request.stream = _InThread(request.stream)
             response = await self._http.send(request, stream=True)
             async with aclosing(response):
-                return answers.read(call, response, await _whole_async(call, response), self.settings)
+                return answers.read(call, response, await _whole_async(call, response, self.settings), self.settings)
 
     async def _download_once(self, call: Call[bytes], resume: answers.Resume) -> None:
         resume.rewind()
@@ -214,14 +214,14 @@ class AsyncGroqClient(_Base):
             response = await self._http.send(_request(self._http, call, None), stream=True)
             async with aclosing(response):
                 if not response.is_success or answers.is_page(response):
-                    answers.read(call, response, await _whole_async(call, response), self.settings)
+                    answers.read(call, response, await _whole_async(call, response, self.settings), self.settings)
                 async for chunk in response.aiter_bytes(CHUNK):
                     await asyncio.to_thread(resume.write, chunk)
                 resume.end(call)
 
 
-async def _whole_async(call: Call[Any], response: httpx.Response) -> bytes:
-    body = answers.Body(call)
+async def _whole_async(call: Call[Any], response: httpx.Response, settings: Settings) -> bytes:
+    body = answers.Body(call, settings)
     async for chunk in response.aiter_bytes():
         body.add(chunk)
     return body.value

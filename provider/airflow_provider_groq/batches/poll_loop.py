@@ -16,6 +16,7 @@ from typing import Any, Protocol
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.polling import Poller, Step
 from airflow_provider_groq.exceptions import (
+    GroqAPIError,
     GroqAuthenticationError,
     GroqConnectionError,
     GroqError,
@@ -42,7 +43,7 @@ WOKEN_AT_ONCE = 10
 """How many waits are woken before others get a turn: each may write a log line, at 1 ms of the event loop."""
 
 NO_IDS_SECONDS = 600.0
-"""For so long a server that ignored the ids is asked one by one, until it is tried again."""
+"""For so long a server that did not answer for many is asked one by one, until it is tried again."""
 
 LATEST = 60.0
 """Seconds after its deadline at which a wait ends by itself, should the loop be held up."""
@@ -99,7 +100,7 @@ class PollLoop:
         self._slots = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._single_slots = asyncio.Semaphore(SINGLE_REQUESTS_AT_ONCE)
         self._one_by_one_until = float("-inf")
-        self._ignored_ids = False
+        self._distrusted = False
         self._last_answer = float("-inf")
         self.broken: BaseException | None = None
 
@@ -190,7 +191,7 @@ class PollLoop:
 
     def _group_size(self, wait: _Wait) -> int:
         """Smaller after looks that failed while others did not: one batch may spoil a request for the rest."""
-        answers = asyncio.get_running_loop().time() - self._last_answer < RECENT
+        answers = self._now() - self._last_answer < RECENT
         spoiled = wait.poller.errors >= SPOILED_AFTER and answers
         return max(1, GROUP >> (2 * (wait.poller.errors - 1))) if spoiled else GROUP
 
@@ -198,27 +199,54 @@ class PollLoop:
         waits: defaultdict[str, list[_Wait]] = defaultdict(list)
         for wait in group:
             waits[wait.poller.batch_id].append(wait)
-        if asyncio.get_running_loop().time() < self._one_by_one_until or len(waits) == 1:
-            await self._ask_singly(waits)
-            return
+        try:
+            if self._now() < self._one_by_one_until or len(waits) == 1:
+                await self._ask_singly(waits)
+            else:
+                await self._ask_for_many(waits)
+        except Exception as error:  # noqa: BLE001 - whoever waits gets it, and nobody else
+            for wait in group:
+                wait.ring(error)
+
+    async def _ask_for_many(self, waits: Mapping[str, list[_Wait]]) -> None:
         try:
             looks = await self._source.look_at(list(waits))
+        except (GroqAuthenticationError, GroqConnectionError) as error:
+            await self._tell_everyone(error)
         except GroqError as error:
-            await self._failed(error, waits)
-            return
-        self._last_answer = asyncio.get_running_loop().time()
-        self._notice_ignored_ids(waits, looks)
-        missing = {batch_id: waits[batch_id] for batch_id in waits if batch_id not in looks}
-        known = ((batch_id, looks[batch_id]) for batch_id in waits if batch_id in looks)
-        await self._tell(((batch_id, self._source.read(batch_id, look)) for batch_id, look in known), waits)
-        await self._ask_singly(missing)
+            if isinstance(error, GroqAPIError) and not error.retryable:
+                await self._refused(error, waits)
+            else:
+                await self._tell(((batch_id, error) for batch_id in waits), waits)
+        else:
+            self._last_answer = self._now()
+            self._distrust(any(batch_id not in waits for batch_id in looks))
+            known = ((batch_id, looks[batch_id]) for batch_id in waits if batch_id in looks)
+            await self._tell(((batch_id, self._source.read(batch_id, look)) for batch_id, look in known), waits)
+            await self._ask_singly({batch_id: waits[batch_id] for batch_id in waits if batch_id not in looks})
 
-    def _notice_ignored_ids(self, waits: Mapping[str, object], looks: Mapping[str, object]) -> None:
-        """An answer about batches that were not asked for, twice in a row: the server does not know ``?id=``."""
-        ignored = any(batch_id not in waits for batch_id in looks)
-        if ignored and self._ignored_ids:
-            self._one_by_one_until = asyncio.get_running_loop().time() + NO_IDS_SECONDS
-        self._ignored_ids = ignored
+    async def _refused(self, error: GroqAPIError, waits: Mapping[str, list[_Wait]]) -> None:
+        """The server does not answer for many: one of them may be at fault, or it does not know how."""
+        if isinstance(error, GroqPermissionError) and not await self._may_ask(next(iter(waits))):
+            await self._tell_everyone(error)
+            return
+        self._distrust(True)
+        await self._ask_singly(waits)
+
+    async def _may_ask(self, batch_id: str) -> bool:
+        try:
+            await self._source.get(batch_id)
+        except GroqPermissionError:
+            return False
+        except GroqError:
+            return True
+        return True
+
+    def _distrust(self, wrong: bool) -> None:
+        """An answer for many that was wrong, twice in a row: the server does not know how to give one."""
+        if wrong and self._distrusted:
+            self._one_by_one_until = self._now() + NO_IDS_SECONDS
+        self._distrusted = wrong
 
     async def _ask_singly(self, waits: Mapping[str, list[_Wait]]) -> None:
         async with asyncio.TaskGroup() as asking:
@@ -230,22 +258,23 @@ class PollLoop:
             try:
                 look: Batch | GroqError = await self._source.get(batch_id)
             except (GroqAuthenticationError, GroqConnectionError) as error:
-                await self._failed(error, {batch_id: waits[batch_id]})
+                await self._tell_everyone(error)
                 return
             except GroqError as error:
                 look = error
             else:
-                self._last_answer = asyncio.get_running_loop().time()
+                self._last_answer = self._now()
         await self._tell([(batch_id, look)], waits)
 
-    async def _failed(self, error: GroqError, waits: Mapping[str, list[_Wait]]) -> None:
-        """A request failed for all of its waits; for all waits there are, if the connection is at fault."""
-        if isinstance(error, (GroqAuthenticationError, GroqConnectionError, GroqPermissionError)):
-            everyone: defaultdict[str, list[_Wait]] = defaultdict(list)
-            for wait in self._waits:
-                everyone[wait.poller.batch_id].append(wait)
-            waits = everyone
-        await self._tell(((batch_id, error) for batch_id in waits), waits)
+    async def _tell_everyone(self, error: GroqError) -> None:
+        """The connection is at fault, and with it every wait there is."""
+        everyone: defaultdict[str, list[_Wait]] = defaultdict(list)
+        for wait in self._waits:
+            everyone[wait.poller.batch_id].append(wait)
+        await self._tell(((batch_id, error) for batch_id in everyone), everyone)
+
+    def _now(self) -> float:
+        return asyncio.get_running_loop().time()
 
     async def _tell(self, looks: Iterable[tuple[str, Batch | GroqError]], waits: Mapping[str, list[_Wait]]) -> None:
         """Let each wait take its step, a few at a time."""
@@ -266,5 +295,5 @@ class PollLoop:
                         await asyncio.sleep(0)
 
     def _again(self, wait: _Wait, pause: float) -> None:
-        wait.due = asyncio.get_running_loop().time() + pause
+        wait.due = self._now() + pause
         self._push(wait)

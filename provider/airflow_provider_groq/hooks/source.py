@@ -12,7 +12,13 @@ from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.calls import Call
 from airflow_provider_groq.api.client import AsyncGroqClient
 from airflow_provider_groq.api.models import Batch
-from airflow_provider_groq.exceptions import GroqAuthenticationError, GroqConnectionError, GroqResponseError
+from airflow_provider_groq.exceptions import (
+    GroqAuthenticationError,
+    GroqConnectionError,
+    GroqError,
+    GroqResponseError,
+    GroqTransportError,
+)
 from airflow_provider_groq.hooks.groq import GroqHook
 
 T = TypeVar("T")
@@ -92,3 +98,8 @@ class ConnectionSource:
             return await self._hook.get_async_conn()
         except AirflowNotFoundException as error:
             raise GroqConnectionError(str(error)) from error
+        except GroqError:
+            raise
+        except Exception as error:
+            # Airflow's API server or its database may be away for a while, as at a restart.
+            raise GroqTransportError(f"The connection could not be looked up: {error!r}.", sent=False) from error

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.definitions._internal.mixins import ResolveMixin
+
+from airflow_provider_groq.exceptions import GroqInputError
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import Context
@@ -20,9 +22,17 @@ class InlineRequests(ResolveMixin):
 
     Args:
         value: The requests, or an ``XComArg`` of them.
+
+    Raises:
+        GroqInputError: It can be read only once.
     """
 
     def __init__(self, value: Any) -> None:
+        if isinstance(value, Iterator):
+            raise GroqInputError(
+                f"requests is a {type(value).__name__}, which can be read only once, but a task may be run again: "
+                "give a list, or let another task return one."
+            )
         self._value = value
         self._context: Context | None = None
 

@@ -10,6 +10,7 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.results import Tally, account, landing
+from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.operators.storage import storage_path
 
@@ -23,6 +24,10 @@ def land(hook: GroqHook, batch: Batch, output_path: str | ObjectStoragePath) -> 
     }
     tally = Tally()
     targets = {path: _download(hook, file_id) for path, file_id in files.values()}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except (FileExistsError, NotADirectoryError) as error:
+        raise GroqInputError(f"output_path {output_path} must be a folder, but is a file, or lies in one.") from error
     with landing(targets, tally) as sizes:
         pass
     rows = account(batch, tally.rows)

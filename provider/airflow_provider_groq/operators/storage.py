@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from os import PathLike
 from typing import Any
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -15,6 +16,8 @@ def storage_path(argument: str, path: Any) -> ObjectStoragePath:
     Raises:
         GroqInputError: Airflow has no filesystem for it.
     """
+    if not path or not isinstance(path, (str, PathLike, ObjectStoragePath)):
+        raise GroqInputError(f"{argument} must be a path or a URI, but is {path!r}.")
     try:
         storage = ObjectStoragePath(path)
         _ = storage.fs

@@ -35,7 +35,7 @@ class GroqBatchTrigger(BaseTrigger):
     poll loop.
 
     Args:
-        batch_ids: The batches.
+        batch_ids: The batches, or one.
         groq_conn_id: The connection.
         poll_interval: The longest pause between two looks at a batch, in seconds.
         end_time: When to give up, as Unix time; a restart of the triggerer does not move it.
@@ -45,7 +45,7 @@ class GroqBatchTrigger(BaseTrigger):
 
     def __init__(
         self,
-        batch_ids: Sequence[str],
+        batch_ids: str | Sequence[str],
         groq_conn_id: str = GroqHook.default_conn_name,
         poll_interval: float = 60.0,
         *,
@@ -53,7 +53,7 @@ class GroqBatchTrigger(BaseTrigger):
         cancel_on_kill: bool = False,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
-        self.batch_ids = list(batch_ids)
+        self.batch_ids = [batch_ids] if isinstance(batch_ids, str) else list(batch_ids)
         self.groq_conn_id = groq_conn_id
         self.poll_interval = poll_interval
         self.end_time = end_time
