@@ -174,9 +174,10 @@ class GroqBatchRequestsError(GroqBatchError):
 
 
 class GroqBatchTimeoutError(GroqBatchError):
-    """The wait's deadline passed while the batch was still under way."""
+    """The wait's deadline passed while the batch was still under way.
 
-    retryable = True
+    No retry: it would pay for another batch, for which the same time may be too short.
+    """
 
 
 class GroqBatchUnknownError(GroqBatchError):

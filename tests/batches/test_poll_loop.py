@@ -10,7 +10,13 @@ from batches.virtual import Groq, VirtualLoop
 from airflow_provider_groq.batches import poll_loop
 from airflow_provider_groq.batches.poll_loop import PollLoop
 from airflow_provider_groq.batches.polling import Poller
-from airflow_provider_groq.exceptions import GroqAuthenticationError, GroqConnectionError, GroqPermissionError
+from airflow_provider_groq.exceptions import (
+    API_ERRORS,
+    GroqAPIError,
+    GroqAuthenticationError,
+    GroqConnectionError,
+    GroqPermissionError,
+)
 
 
 class World:
@@ -235,7 +241,7 @@ def test_a_refused_key_ends_all_waits_at_once_with_the_reason(world, error):
         async def refuse(_):
             raise error
 
-        world.groq.look_at = refuse
+        world.groq.look_at = world.groq.get = refuse
         start = world.loop.now
         ends = await asyncio.gather(*waits)
         return [end for end, _ in ends], max(at for _, at in ends) - start
@@ -277,20 +283,40 @@ def test_all_may_leave_in_one_second_while_questions_are_under_way(world):
     assert world.run(scenario()) == 0
 
 
-def test_a_loop_that_breaks_leaves_nobody_hanging(world):
+def test_an_error_of_our_own_reaches_those_who_wait_and_nobody_else(world):
     async def scenario():
-        waits = [world.begin(batch_id) for batch_id in ids(3)]
+        look_at = world.groq.look_at
 
         async def explode(_):
+            world.groq.look_at = look_at
             raise ZeroDivisionError
 
         world.groq.look_at = explode
-        results = await asyncio.gather(*waits, return_exceptions=True)
-        with pytest.raises(BaseException, match="unhandled errors"):
-            await world.wait("late")
-        return results
+        first = [world.begin(batch_id) for batch_id in ids(3)]
+        await asyncio.sleep(5)
+        second = [world.begin(batch_id) for batch_id in ids(3)]
+        world.groq.statuses = dict.fromkeys(world.groq.statuses, "completed")
+        return await asyncio.gather(*first, return_exceptions=True), await asyncio.gather(*second)
 
-    assert all(isinstance(result, ZeroDivisionError) for result in world.run(scenario()))
+    first, second = world.run(scenario())
+    assert all(isinstance(result, ZeroDivisionError) for result in first)
+    assert {end.reason for end, _ in second} == {"terminal"}
+
+
+@pytest.mark.parametrize("status", [400, 403, 404, 405, 414, 422])
+def test_a_server_that_refuses_to_answer_for_many_is_asked_one_by_one(world, status):
+    async def scenario():
+        async def refuse(_):
+            raise API_ERRORS.get(status, GroqAPIError)("not for many", status_code=status)
+
+        world.groq.look_at = refuse
+        waits = [world.begin(batch_id) for batch_id in ids(50)]
+        await asyncio.sleep(100)
+        assert not any(wait.done() for wait in waits)
+        world.groq.statuses = dict.fromkeys(world.groq.statuses, "completed")
+        return await asyncio.gather(*waits)
+
+    assert {end.reason for end, _ in world.run(scenario())} == {"terminal"}
 
 
 def test_a_clock_that_jumps_moves_no_polls(world):

@@ -3,7 +3,6 @@
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
 
-from airflow_provider_groq.exceptions import GroqBatchTimeoutError
 from airflow_provider_groq.operators.batch import GroqCancelBatchOperator
 
 
@@ -43,8 +42,22 @@ def test_defers_while_cancelling_takes_its_time(cancel, context, groq_emulator, 
 
 def test_a_cancelling_that_takes_too_long_fails(cancel, context, groq_emulator, make_batch):
     groq_emulator.set(cancelling_seconds=600)
-    with pytest.raises(GroqBatchTimeoutError, match="it was cancelling when last seen"):
+    with pytest.raises(AirflowFailException, match="GroqBatchTimeoutError: .*it was cancelling when last seen"):
         cancel(make_batch(), wait_for_completion=True, timeout=0.3).execute(context)
+
+
+def test_a_batch_that_is_cancelling_already_is_no_error(cancel, context, groq_emulator, make_batch):
+    batch_id = make_batch()
+    groq_emulator.force_status(batch_id, "cancelling")
+    assert cancel(batch_id).execute(context) == batch_id
+    assert not groq_emulator.requests("POST", f"/batches/{batch_id}/cancel")
+
+
+def test_a_batch_that_is_not_found_at_first_is_asked_for_again(cancel, context, groq_emulator, make_batch):
+    batch_id = make_batch()
+    groq_emulator.fault("/batches/*", method="GET", status=404, times=2)
+    cancel(batch_id).execute(context)
+    assert status(groq_emulator) == "cancelling"
 
 
 @pytest.mark.parametrize("ended", ["completed", "failed", "expired", "cancelled"])

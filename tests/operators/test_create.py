@@ -8,8 +8,9 @@ from datetime import timedelta
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath, TaskDeferred
 
+from airflow_provider_groq.batches.events import BatchEvent, WaitEnd
 from airflow_provider_groq.emulator import GroqEmulator
-from airflow_provider_groq.exceptions import GroqBatchTimeoutError, GroqInputError
+from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.links.batch import GroqBatchLink
 
 LINE = {
@@ -35,7 +36,7 @@ def test_returns_the_batch_id_when_the_batch_is_done(create, context, groq_emula
 
 def test_batch_id_and_link_are_in_xcom_before_the_wait(create, context, ti, groq_emulator):
     groq_emulator.set(seconds=1000)
-    with pytest.raises(GroqBatchTimeoutError):
+    with pytest.raises(AirflowFailException, match="GroqBatchTimeoutError"):
         create(timeout=0.2).execute(context)
     (batch,) = groq_emulator.batches()
     assert ti.pushed["batch_id"] == batch["id"]
@@ -229,7 +230,7 @@ def test_the_deadline_cancels_only_if_asked(create, context, groq_emulator, defe
     groq_emulator.set(seconds=1000)
     operator = create(timeout=0.3, cancel_on_timeout=cancel_on_timeout, deferrable=deferrable)
     said = "It was cancelled" if cancel_on_timeout else "It goes on at Groq"
-    with pytest.raises(GroqBatchTimeoutError, match=f"had not ended by .*{said}"):
+    with pytest.raises(AirflowFailException, match=f"GroqBatchTimeoutError: .*had not ended by .*{said}"):
         run(operator, context)
     (batch,) = groq_emulator.batches()
     assert (batch["status"] in {"cancelling", "cancelled"}) == cancel_on_timeout
@@ -247,6 +248,33 @@ def run(operator, context):
         return operator.execute(context)
     except TaskDeferred as deferred:
         return getattr(operator, deferred.method_name)(context, asyncio.run(payload(deferred.trigger)))
+
+
+@pytest.mark.parametrize("cancel_on_timeout", [True, False])
+def test_a_batch_that_ended_after_the_last_look_counts(create, context, groq_emulator, cancel_on_timeout):
+    """Between a trigger's event and the worker that takes it up lie seconds or minutes."""
+    operator = create(cancel_on_timeout=cancel_on_timeout, wait_for_completion=False)
+    batch_id = operator.execute(context)
+    groq_emulator.advance(1000)
+    end = WaitEnd(batch_id=batch_id, reason="timeout", message="too long")
+    assert operator.execute_complete(context, BatchEvent(ends=(end,)).payload()) == batch_id
+
+
+def test_xcom_that_fails_leaves_no_batch_alone(create, context, ti, groq_emulator, mocker):
+    mocker.patch.object(ti, "xcom_push", side_effect=RuntimeError("no Airflow"))
+    groq_emulator.set(seconds=0.2)
+    assert create().execute(context) == groq_emulator.batches()[0]["id"]
+
+
+def test_an_input_file_that_is_not_found_at_first_is_tried_again(create, context, groq_emulator):
+    groq_emulator.fault("/batches", method="POST", status=404, times=2)
+    create(wait_for_completion=False).execute(context)
+    assert len(groq_emulator.batches()) == 1
+
+
+def test_requests_that_can_be_read_only_once_are_refused(create):
+    with pytest.raises(GroqInputError, match="requests is a generator, which can be read only once"):
+        create(requests=(row for row in [LINE]))
 
 
 def test_default_deadline_is_the_completion_window_and_an_hour(create, context, groq_emulator):

@@ -12,7 +12,7 @@ GOOD, BAD = "llama-3.1-8b-instant", "no-such-model"
 
 
 @pytest.fixture
-def download(context, groq_emulator):
+def download(context, groq_emulator, quick):
     def run(batch_id, output_path):
         operator = GroqDownloadBatchResultsOperator(task_id="create", batch_id=batch_id, output_path=str(output_path))
         return operator.execute(context)
@@ -126,6 +126,30 @@ def test_a_rejected_batch_has_nothing_to_land(download, groq_emulator, make_batc
     groq_emulator.force_status(batch_id, "failed")
     with pytest.raises(AirflowFailException, match="GroqBatchFailedError"):
         download(batch_id, tmp_path)
+
+
+@pytest.mark.parametrize("path", ["/batches/*", "/files/*/content"])
+def test_what_is_not_found_at_first_is_asked_for_again(download, groq_emulator, make_batch, tmp_path, path):
+    batch_id = make_batch()
+    groq_emulator.advance(100)
+    groq_emulator.fault(path, method="GET", status=404, times=2)
+    assert download(batch_id, tmp_path)["requests"]["succeeded"] == 1
+
+
+def test_an_output_path_that_is_a_file_fails_for_good(download, groq_emulator, make_batch, tmp_path):
+    batch_id = make_batch()
+    groq_emulator.advance(100)
+    (tmp_path / "file").write_text("here")
+    for path in (tmp_path / "file", tmp_path / "file" / "below"):
+        with pytest.raises(AirflowFailException, match="must be a folder, but is a file, or lies in one"):
+            download(batch_id, path)
+
+
+def test_an_empty_output_path_fails_for_good(download, groq_emulator, make_batch):
+    batch_id = make_batch()
+    groq_emulator.advance(100)
+    with pytest.raises(AirflowFailException, match="output_path must be a path or a URI, but is ''"):
+        download(batch_id, "")
 
 
 def test_an_output_path_without_a_filesystem_fails_for_good(download, groq_emulator, make_batch):

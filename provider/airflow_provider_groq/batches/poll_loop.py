@@ -287,13 +287,15 @@ class PollLoop:
                 poller = wait.poller
                 step = poller.on_error(look, now) if isinstance(look, GroqError) else poller.on_batch(look, now)
                 if step.end is None:
-                    self._again(wait, step.pause)
+                    # From when it was due, not from when it was answered: an interval is no longer for the latter.
+                    since = self._now() if isinstance(look, GroqError) else wait.due
+                    self._again(wait, since + step.pause)
                 if step.news or step.end:
                     wait.ring(step)
                     woken += 1
                     if woken % WOKEN_AT_ONCE == 0:
                         await asyncio.sleep(0)
 
-    def _again(self, wait: _Wait, pause: float) -> None:
-        wait.due = self._now() + pause
+    def _again(self, wait: _Wait, due: float) -> None:
+        wait.due = max(due, self._now())
         self._push(wait)

@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from airflow_provider_groq.demo.home import Home, Standalone, airflow
+from airflow_provider_groq.demo.home import Home, Standalone, airflow, stop_session
 from airflow_provider_groq.demo.progress import shown
 from airflow_provider_groq.demo.table import categories, render
 from airflow_provider_groq.emulator import GroqEmulator
@@ -29,8 +29,9 @@ BATCH_SECONDS = 20.0
 def main() -> int:
     """Run the demo; 0 if it went well."""
     options = arguments()
-    # Ctrl-C and a plain kill both end the `with` blocks, which stop what they started.
+    # Ctrl-C, a plain kill and a closed terminal all end the `with` blocks, which stop what they started.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
+    signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
     folder: Path = options.folder.absolute()
     try:
         with connection() as groq:
@@ -97,9 +98,7 @@ def follow(command: list[str], environment: dict[str, str], keep: Callable[[str]
                 say(text)
         return process.wait()
     finally:
-        if process.poll() is None:
-            os.killpg(process.pid, signal.SIGTERM)
-            process.wait()
+        stop_session(process)
 
 
 def stay(home: Home, folder: Path, port: int | None) -> int:

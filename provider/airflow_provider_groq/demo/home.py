@@ -132,22 +132,7 @@ class Standalone:
 
     def stop(self) -> None:
         """Stop all of its processes."""
-        for number, seconds in ((signal.SIGTERM, STOP_SECONDS), (signal.SIGKILL, STOP_SECONDS)):
-            deadline = time.monotonic() + seconds
-            while self._signal(number if deadline - time.monotonic() > seconds - 0.1 else 0):
-                if time.monotonic() > deadline:
-                    break
-                self.process.poll()
-                time.sleep(0.1)
-        self.process.wait()
-
-    def _signal(self, number: int) -> bool:
-        """Signal the whole session; whether any process of it was left."""
-        try:
-            os.killpg(self.process.pid, number)
-        except ProcessLookupError:
-            return False
-        return True
+        stop_session(self.process)
 
     def _await_ready(self) -> None:
         deadline = time.monotonic() + START_SECONDS
@@ -165,6 +150,34 @@ class Standalone:
             return False
         parts = ("metadatabase", "scheduler", "triggerer", "dag_processor")
         return all((health.get(part) or {}).get("status") == "healthy" for part in parts)
+
+
+def stop_session(process: subprocess.Popen[Any]) -> None:
+    """Stop a process that leads a session, and all others of it, whatever else is signalled meanwhile."""
+    handlers = {
+        number: signal.signal(number, signal.SIG_IGN) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+    }
+    try:
+        for number in (signal.SIGTERM, signal.SIGKILL):
+            deadline = time.monotonic() + STOP_SECONDS
+            left = _signal_session(process, number)
+            while left and time.monotonic() < deadline:
+                time.sleep(0.1)
+                left = _signal_session(process, 0)
+        process.wait()
+    finally:
+        for number, handler in handlers.items():
+            signal.signal(number, handler)
+
+
+def _signal_session(process: subprocess.Popen[Any], number: int) -> bool:
+    """Signal all processes of a session; whether there were any."""
+    process.poll()
+    try:
+        os.killpg(process.pid, number)
+    except ProcessLookupError:
+        return False
+    return True
 
 
 def get_json(url: str) -> Any:

@@ -1,13 +1,29 @@
-"""How errors of this package end a task."""
+"""Which errors a task rides out, and how the others end it."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from typing import ParamSpec, TypeVar
 
+import tenacity
 from airflow.providers.common.compat.sdk import AirflowFailException
 
-from airflow_provider_groq.exceptions import GroqError
+from airflow_provider_groq.batches import polling
+from airflow_provider_groq.exceptions import GroqError, GroqNotFoundError
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+def patiently(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    """Call, and again for a while if what it is about is not found: what is new is not everywhere at once."""
+    return tenacity.Retrying(
+        retry=tenacity.retry_if_exception_type(GroqNotFoundError),
+        stop=tenacity.stop_after_delay(polling.NOT_FOUND_GRACE),
+        wait=tenacity.wait_fixed(polling.FIRST_PAUSE),
+        reraise=True,
+    )(call, *args, **kwargs)
 
 
 @contextmanager

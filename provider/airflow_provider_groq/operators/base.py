@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context, conf
 
-from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.batches.console import console_url
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd
 from airflow_provider_groq.batches.requests import check_seconds
@@ -68,10 +68,16 @@ class BatchOperator(BaseOperator):
         if self._guard is not None:
             self._guard.kill()
 
-    def _say(self, context: Context, batch: Batch, what: str) -> None:
-        if self.do_xcom_push:
-            announce(context, batch.id)
+    def _say(self, context: Context, batch: Batch, what: str, guard: Guard) -> None:
+        """Make the batch known: to the log, to what happens at a kill, to other tasks."""
         self.log.info("%s batch %s, to be seen at %s", what, batch.id, console_url(batch.id))
+        guard.watch(batch.id)
+        if self.do_xcom_push:
+            try:
+                announce(context, batch.id)
+            except Exception:
+                # To fail for that would leave the batch alone, and the next try would make another.
+                self.log.exception("The id of batch %s could not be put into XCom; going on without.", batch.id)
 
     def _wait(self, context: Context, hook: GroqHook, batch: Batch, *, guard: Guard, end_time: float) -> Any:
         """Wait here, or defer once it is clear that the batch takes longer."""
@@ -98,11 +104,35 @@ class BatchOperator(BaseOperator):
         raise NotImplementedError
 
 
-def cancel_after_timeout(groq_conn_id: str, batch_id: str) -> str:
-    """Cancel a batch whose wait has timed out, and say in words what came of it."""
+def settle_timeout(groq_conn_id: str, end: WaitEnd, *, cancel: bool) -> tuple[WaitEnd, str]:
+    """Look a last time at a batch whose wait has timed out, and cancel it if asked.
+
+    Args:
+        groq_conn_id: The connection.
+        end: How the wait ended.
+        cancel: Whether to cancel the batch.
+
+    Returns:
+        How the wait ended after all, and what came of the batch, in words.
+    """
+    with GroqHook(groq_conn_id) as hook:
+        try:
+            batch = hook.get_batch(end.batch_id)
+            if cancel and not batch.terminal:
+                batch = hook.cancel_batch(end.batch_id)
+        except GroqError as error:
+            return _ended(hook, end), f"It may go on at Groq: {error}"
+    if batch.terminal and batch.status != BatchStatus.CANCELLED:
+        return WaitEnd(batch_id=end.batch_id, reason="terminal", batch=batch), ""
+    if cancel:
+        return end, f"It was cancelled (cancel_on_timeout=True) and is {batch.status}."
+    return end, "It goes on at Groq."
+
+
+def _ended(hook: GroqHook, end: WaitEnd) -> WaitEnd:
+    """A batch that ends at this very moment cannot be cancelled any more; it has ended all the same."""
     try:
-        with GroqHook(groq_conn_id) as hook:
-            batch = hook.cancel_batch(batch_id)
-    except GroqError as error:
-        return f"It could not be cancelled and may go on at Groq: {error}"
-    return f"It was cancelled (cancel_on_timeout=True) and is {batch.status}."
+        batch = hook.get_batch(end.batch_id)
+    except GroqError:
+        return end
+    return WaitEnd(batch_id=end.batch_id, reason="terminal", batch=batch) if batch.terminal else end

@@ -16,11 +16,12 @@ from airflow_provider_groq.exceptions import (
     GroqAPIError,
     GroqBatchFailedError,
     GroqBatchNotEndedError,
+    GroqBatchTimeoutError,
     GroqInputError,
 )
-from airflow_provider_groq.hooks.errors import fail_for_good
+from airflow_provider_groq.hooks.errors import fail_for_good, patiently
 from airflow_provider_groq.hooks.groq import GroqHook
-from airflow_provider_groq.operators.base import BatchOperator, cancel_after_timeout
+from airflow_provider_groq.operators.base import BatchOperator, settle_timeout
 from airflow_provider_groq.operators.inline import InlineRequests
 from airflow_provider_groq.operators.killing import Guard
 from airflow_provider_groq.operators.landing import land
@@ -142,14 +143,14 @@ class GroqCreateBatchOperator(BatchOperator):
             name=f"{self.task_id}.jsonl",
         )
         guard.check()
-        batch = hook.create_batch(
+        batch = patiently(
+            hook.create_batch,
             input_file_id,
             endpoint=self.endpoint,
             completion_window=self.completion_window,
             metadata=self.metadata,
         )
-        self._say(context, batch, "Created")
-        guard.watch(batch.id)
+        self._say(context, batch, "Created", guard)
         return batch
 
     def _end_time(self) -> float:
@@ -158,12 +159,12 @@ class GroqCreateBatchOperator(BatchOperator):
         return time.time() + batch_requests.window_hours(self.completion_window) * 3600 + SPARE_SECONDS
 
     def _finish(self, context: Context, end: WaitEnd) -> str:  # noqa: ARG002 - as in the base
-        wrong = problem(end, fail_on_partial_error=self.fail_on_partial_error)
+        fate = ""
         if end.reason == "timeout":
-            fate = "It goes on at Groq."
-            if self.cancel_on_timeout:
-                fate = cancel_after_timeout(self.groq_conn_id, end.batch_id)
-            raise type(wrong)(f"{wrong} {fate}", batch_id=end.batch_id)  # type: ignore[misc]
+            end, fate = settle_timeout(self.groq_conn_id, end, cancel=self.cancel_on_timeout)
+        wrong = problem(end, fail_on_partial_error=self.fail_on_partial_error)
+        if isinstance(wrong, GroqBatchTimeoutError):
+            raise GroqBatchTimeoutError(f"{wrong} {fate}", batch_id=end.batch_id)
         if wrong is not None:
             raise wrong
         if end.batch and (said := remark(end.batch)):
@@ -210,7 +211,7 @@ class GroqCancelBatchOperator(BatchOperator):
             settings = hook.get_conn().settings
             self._guard = guard = Guard(context, settings, cancel_on_kill=False, cancel_on_timeout=False)
             batch = self._cancel(hook)
-            self._say(context, batch, "Cancelling" if batch.status == BatchStatus.CANCELLING else "Looked at")
+            self._say(context, batch, "Cancelling" if batch.status == BatchStatus.CANCELLING else "Looked at", guard)
             self.log.info(describe(batch))
             if batch.terminal or not self.wait_for_completion:
                 return batch.id
@@ -218,16 +219,16 @@ class GroqCancelBatchOperator(BatchOperator):
             return cast("str", self._wait(context, hook, batch, guard=guard, end_time=end_time))
 
     def _cancel(self, hook: GroqHook) -> Batch:
-        batch = hook.get_batch(self.batch_id)
-        if batch.terminal:
-            self.log.info("Batch %s has ended already; there is nothing to cancel.", batch.id)
+        batch = patiently(hook.get_batch, self.batch_id)
+        if batch.terminal or batch.status == BatchStatus.CANCELLING:
+            self.log.info("Batch %s is %s already; there is nothing to cancel.", batch.id, batch.status)
             return batch
         try:
             return hook.cancel_batch(batch.id)
         except GroqAPIError:
-            # It may have ended between the look and the cancelling.
+            # It may have ended, or been cancelled, between the look and the cancelling.
             batch = hook.get_batch(batch.id)
-            if not batch.terminal:
+            if not batch.terminal and batch.status != BatchStatus.CANCELLING:
                 raise
             return batch
 
@@ -280,7 +281,7 @@ class GroqDownloadBatchResultsOperator(BaseOperator):
             GroqError: For what a retry may mend, such as a batch that has not ended yet.
         """
         with fail_for_good(), GroqHook(self.groq_conn_id) as hook:
-            batch = hook.get_batch(self.batch_id)
+            batch = patiently(hook.get_batch, self.batch_id)
             if not batch.terminal:
                 raise GroqBatchNotEndedError(
                     f"{describe(batch)} Its results are there only when it has ended: wait for it first, "

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from functools import partial
 from typing import Any, BinaryIO
 
 from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -11,6 +10,7 @@ from airflow.providers.common.compat.sdk import ObjectStoragePath
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.results import Tally, account, landing
 from airflow_provider_groq.exceptions import GroqInputError
+from airflow_provider_groq.hooks.errors import patiently
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.operators.storage import storage_path
 
@@ -45,4 +45,4 @@ def land(hook: GroqHook, batch: Batch, output_path: str | ObjectStoragePath) -> 
 
 
 def _download(hook: GroqHook, file_id: str | None) -> Callable[[BinaryIO], int] | None:
-    return None if file_id is None else partial(hook.download_file, file_id)
+    return None if file_id is None else lambda sink: patiently(hook.download_file, file_id, sink)

@@ -21,6 +21,7 @@ from airflow_provider_groq.api.client import GroqClient
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd, with_few_errors
 from airflow_provider_groq.batches.outcome import problem, remark
 from airflow_provider_groq.batches.polling import Poller
+from airflow_provider_groq.batches.requests import check_seconds
 from airflow_provider_groq.exceptions import GroqBatchTimeoutError
 from airflow_provider_groq.hooks.errors import fail_for_good
 from airflow_provider_groq.hooks.groq import GroqHook
@@ -58,6 +59,7 @@ class GroqBatchSensor(BaseSensorOperator):
         if poll_interval is not None:
             kwargs["poke_interval"] = poll_interval
         super().__init__(**kwargs)
+        check_seconds(poll_interval=self.poke_interval)
         self.batch_id = batch_id
         self.groq_conn_id = groq_conn_id
         self.deferrable = deferrable
