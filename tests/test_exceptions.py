@@ -97,7 +97,7 @@ def test_four_statuses_have_errors_of_their_own():
         (exceptions.GroqBatchExpiredError, False),
         (exceptions.GroqBatchCancelledError, False),
         (exceptions.GroqBatchRequestsError, False),
-        (exceptions.GroqBatchTimeoutError, True),
+        (exceptions.GroqBatchTimeoutError, False),
         (exceptions.GroqBatchUnknownError, False),
         (exceptions.GroqBatchNotEndedError, True),
     ],

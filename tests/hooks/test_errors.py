@@ -5,7 +5,7 @@ import pytest
 from airflow_provider_groq.exceptions import (
     GroqAPIError,
     GroqBatchFailedError,
-    GroqBatchTimeoutError,
+    GroqBatchNotEndedError,
     GroqInputError,
     GroqLostAnswerError,
     GroqResponseError,
@@ -39,7 +39,7 @@ def test_what_no_retry_can_mend_fails_for_good(error):
         GroqTransportError("Reset."),
         GroqResponseError("A page."),
         GroqAPIError("Busy.", status_code=503),
-        GroqBatchTimeoutError("Late.", batch_id="batch_1"),
+        GroqBatchNotEndedError("Under way.", batch_id="batch_1"),
         ValueError("a bug"),
         KeyboardInterrupt(),
     ],
