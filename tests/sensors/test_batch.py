@@ -66,8 +66,32 @@ def test_looks_no_more_at_what_has_ended(sensor, context, groq_emulator, make_ba
     operator = sensor([done, going])
     for _ in range(3):
         assert not operator.poke(context).is_done
-    assert len(groq_emulator.requests("GET", f"/batches/{done}")) == 1
-    assert len(groq_emulator.requests("GET", f"/batches/{going}")) == 3
+    assert [request.query for request in groq_emulator.requests("GET")] == [f"id={done}&id={going}", "", ""]
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_many_batches_are_asked_for_in_one_request(sensor, context, groq_emulator, make_batch, deferrable):
+    ids = [make_batch() for _ in range(10)]
+    groq_emulator.advance(100)
+    assert [batch["id"] for batch in sensor(ids, deferrable=deferrable).execute(context)] == ids
+    assert len(groq_emulator.requests("GET")) == 1
+
+
+def test_a_question_for_many_that_is_refused_is_put_for_each(sensor, context, groq_emulator, make_batch):
+    ids = [make_batch() for _ in range(3)]
+    groq_emulator.advance(100)
+    groq_emulator.fault("/batches", method="GET", status=400, times=None)
+    assert [batch["id"] for batch in sensor(ids).execute(context)] == ids
+
+
+@pytest.mark.usefixtures("quick_retries")
+def test_a_question_for_many_that_fails_is_put_again(sensor, context, groq_emulator, make_batch):
+    operator = sensor([make_batch() for _ in range(3)])
+    groq_emulator.fault("/batches", method="GET", status=503, times=None)
+    assert not operator.poke(context).is_done
+    groq_emulator.clear_faults()
+    groq_emulator.advance(100)
+    assert operator.poke(context).is_done
 
 
 @pytest.mark.parametrize("mode", ["poke", "reschedule"])

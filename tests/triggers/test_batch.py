@@ -36,6 +36,10 @@ def test_is_made_again_from_what_it_serializes():
     assert GroqBatchTrigger(**kwargs).serialize() == (path, kwargs)
 
 
+def test_takes_a_single_id_too():
+    assert GroqBatchTrigger("batch_1", end_time=1.0).batch_ids == ["batch_1"]
+
+
 async def test_gives_one_event_when_all_batches_have_ended(trigger, groq_emulator, make_batches):
     groq_emulator.set(seconds=0.3)
     ids = await make_batches(3)

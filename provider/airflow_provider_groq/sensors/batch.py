@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
+from functools import partial
 from typing import Any, NoReturn
 
 from airflow.providers.common.compat.sdk import (
@@ -17,12 +18,12 @@ from airflow.providers.common.compat.sdk import (
 )
 
 from airflow_provider_groq.api import calls
-from airflow_provider_groq.api.client import GroqClient
+from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd, with_few_errors
 from airflow_provider_groq.batches.outcome import problem, remark
 from airflow_provider_groq.batches.polling import Poller
 from airflow_provider_groq.batches.requests import check_seconds
-from airflow_provider_groq.exceptions import GroqBatchTimeoutError
+from airflow_provider_groq.exceptions import GroqBatchTimeoutError, GroqError
 from airflow_provider_groq.hooks.errors import fail_for_good
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.links.batch import GroqBatchLink, announce
@@ -93,10 +94,8 @@ class GroqBatchSensor(BaseSensorOperator):
         """Look at the batches that have not ended yet."""
         batch_ids = self._batch_ids()
         start = self._start(context)
-        with fail_for_good(), GroqHook(self.groq_conn_id).get_conn() as client:
-            for batch_id in batch_ids:
-                if batch_id not in self._ends:
-                    self._look(client, batch_id, start)
+        with fail_for_good(), GroqHook(self.groq_conn_id) as hook:
+            self._look(hook, [id_ for id_ in batch_ids if id_ not in self._ends], start)
         if not all(id_ in self._ends for id_ in batch_ids):
             return PokeReturnValue(is_done=False)
         return PokeReturnValue(is_done=True, xcom_value=self._result([self._ends[id_] for id_ in batch_ids]))
@@ -143,8 +142,31 @@ class GroqBatchSensor(BaseSensorOperator):
                 announce(context, self.batch_id)
         return self._first_look
 
-    def _look(self, client: GroqClient, batch_id: str, start: float) -> None:
-        poller = self._pollers.setdefault(
+    def _look(self, hook: GroqHook, batch_ids: list[str], start: float) -> None:
+        """Look at each batch: at many in one request, and singly at what its answer lacks."""
+        found: dict[str, Batch] = {}
+        failed: GroqError | None = None
+        if len(batch_ids) > 1:
+            try:
+                found = hook.get_batches(batch_ids)
+            except GroqError as error:
+                # One of them may be at fault if it does not pass: then each is asked for alone.
+                failed = error if error.retryable else None
+        for batch_id in batch_ids:
+            poller = self._poller(batch_id, start)
+            if failed:
+                step = poller.on_error(failed, time.time())
+            elif batch_id in found:
+                step = poller.on_batch(found[batch_id], time.time())
+            else:
+                step = poller.look(partial(hook.get_conn().send, calls.get_batch(batch_id), max_retries=0))
+            if step.news:
+                self.log.log(step.level, step.news)
+            if step.end:
+                self._ends[batch_id] = step.end
+
+    def _poller(self, batch_id: str, start: float) -> Poller:
+        return self._pollers.setdefault(
             batch_id,
             Poller(
                 batch_id,
@@ -154,11 +176,6 @@ class GroqBatchSensor(BaseSensorOperator):
                 not_found_since=start if self.reschedule else None,
             ),
         )
-        step = poller.look(lambda: client.send(calls.get_batch(batch_id), max_retries=0))
-        if step.news:
-            self.log.log(step.level, step.news)
-        if step.end:
-            self._ends[batch_id] = step.end
 
     def _result(self, ends: Sequence[WaitEnd]) -> Any:
         """The batches, if all are good; else the errors."""
