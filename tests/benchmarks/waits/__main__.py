@@ -20,7 +20,7 @@ from report import write
 FOLDER = Path(__file__).parent
 INTERVAL, WARM_UP, WATCHED = 20.0, 65.0, 60.0
 OURS = (1, 100, 1_000, 10_000, 50_000)
-PEERS = (1, 1_000, 5_000)
+PEERS = (1, 1_000)
 PACKAGES = {
     "groq": "airflow_provider_groq",
     "openai": "airflow.providers.openai",

@@ -14,6 +14,7 @@ COLUMNS = {
     "connections": ("connections", "{:,}"),
     "cpu_s": ("CPU s", "{:.2f}"),
     "cpu_us_poll": ("CPU µs a poll", "{:.0f}"),
+    "cpu_all_us_poll": ("from the start", "{:.0f}"),
     "grown_mb": ("MB grown", "{:.0f}"),
     "kb_wait": ("kB a wait", "{:.1f}"),
     "stall_p50_ms": ("stall p50 ms", "{:.1f}"),
@@ -35,6 +36,7 @@ def row(result):
     values = result | {
         "on_time_share": result["on_time"] / result["due"] if result["due"] else 0.0,
         "cpu_us_poll": result["cpu_s"] * 1e6 / max(1, result["polls"]),
+        "cpu_all_us_poll": result["cpu_all_s"] * 1e6 / max(1, result["polls_all"]),
         "kb_wait": result["grown_mb"] * 1000 / result["waits"],
     }
     return [form.format(values[name]) for name, (_, form) in COLUMNS.items()]
@@ -55,10 +57,14 @@ def ratios(results):
         return "No peer was measured."
     mine = max(ours, key=lambda result: result["waits"])
     cpu = min(result["cpu_s"] / result["polls"] for result in peers)
+    cpu_all = min(result["cpu_all_s"] / result["polls_all"] for result in peers)
     memory = min(result["grown_mb"] / result["waits"] for result in peers)
+    own = mine["cpu_s"] / mine["polls"]
+    own_all = mine["cpu_all_s"] / mine["polls_all"]
     return (
-        f"At {mine['waits']:,} waits, a poll costs 1/{cpu / (mine['cpu_s'] / mine['polls']):.0f} of the CPU that the "
-        f"best peer needs for one, and a wait 1/{memory / (mine['grown_mb'] / mine['waits']):.0f} of its memory. "
+        f"At {mine['waits']:,} waits, a poll costs 1/{cpu / own:.0f} of the CPU that the best peer needs for one, "
+        f"counted from the start of the waits 1/{cpu_all / own_all:.0f}; a wait costs "
+        f"1/{memory / (mine['grown_mb'] / mine['waits']):.0f} of its memory. "
         f"After all batches had ended on the server, the last of the {mine['events']:,} events came "
         f"{mine['latest_event_s']:.1f} s later (poll interval: 20 s); {mine['without_event']:,} waits had none."
     )
