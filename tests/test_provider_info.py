@@ -2,6 +2,7 @@
 
 import importlib
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -14,8 +15,6 @@ from airflow_provider_groq.provider_info import get_provider_info
 
 
 def airflow(*arguments, **environment):
-    import os
-
     return subprocess.run(
         [sys.executable, "-m", "airflow", *arguments],
         env=os.environ | {"AIRFLOW__CORE__TEST_CONNECTION": "Enabled"} | environment,
@@ -100,3 +99,20 @@ known = {*sys.stdlib_module_names, "airflow", "airflow_provider_groq"}
 print(*(m for m in set(sys.modules) - before if m.partition(".")[0] not in known))
 """
     assert subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.strip() == ""
+
+
+@pytest.mark.parametrize("default", [True, False])
+def test_deferring_follows_airflows_own_default(default):
+    code = """
+from airflow_provider_groq.operators.batch import GroqCancelBatchOperator, GroqCreateBatchOperator
+from airflow_provider_groq.sensors.batch import GroqBatchSensor
+made = (
+    GroqCreateBatchOperator(task_id="a", input_file_id="f"),
+    GroqCancelBatchOperator(task_id="b", batch_id="b"),
+    GroqBatchSensor(task_id="c", batch_id="b"),
+)
+print(*{task.deferrable for task in made})
+"""
+    environment = os.environ | {"AIRFLOW__OPERATORS__DEFAULT_DEFERRABLE": str(default)}
+    done = subprocess.run([sys.executable, "-c", code], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split()[-1:] == [str(default)]
