@@ -101,7 +101,7 @@ def test_a_rejected_file_that_is_not_named(make):
 
 @pytest.mark.parametrize(
     ("reason", "kind", "retryable"),
-    [("timeout", GroqBatchTimeoutError, True), ("unknown", GroqBatchUnknownError, False)],
+    [("timeout", GroqBatchTimeoutError, False), ("unknown", GroqBatchUnknownError, False)],
 )
 def test_a_wait_that_saw_no_end(make, reason, kind, retryable):
     """Whatever the batch was when last seen."""
