@@ -303,6 +303,18 @@ def test_an_error_of_our_own_reaches_those_who_wait_and_nobody_else(world):
     assert {end.reason for end, _ in second} == {"terminal"}
 
 
+def test_a_loop_that_breaks_leaves_nobody_hanging(world, monkeypatch):
+    async def scenario():
+        waits = [world.begin(batch_id) for batch_id in ids(3)]
+        monkeypatch.setattr(world.polls, "_pop_group", lambda _: 1 / 0)
+        results = await asyncio.gather(*waits, return_exceptions=True)
+        with pytest.raises(ExceptionGroup):
+            await world.wait("late")
+        return results
+
+    assert all(isinstance(result, ExceptionGroup) for result in world.run(scenario()))
+
+
 @pytest.mark.parametrize("status", [400, 403, 404, 405, 414, 422])
 def test_a_server_that_refuses_to_answer_for_many_is_asked_one_by_one(world, status):
     async def scenario():

@@ -260,6 +260,18 @@ def test_a_batch_that_ended_after_the_last_look_counts(create, context, groq_emu
     assert operator.execute_complete(context, BatchEvent(ends=(end,)).payload()) == batch_id
 
 
+@pytest.mark.parametrize("cancel_on_timeout", [True, False])
+def test_a_batch_that_somebody_cancelled_after_the_last_look_is_said_to_be(
+    create, context, groq_emulator, cancel_on_timeout
+):
+    operator = create(cancel_on_timeout=cancel_on_timeout, wait_for_completion=False)
+    batch_id = operator.execute(context)
+    groq_emulator.force_status(batch_id, "cancelled")
+    end = WaitEnd(batch_id=batch_id, reason="timeout", message="too long")
+    with pytest.raises(AirflowFailException, match="GroqBatchCancelledError: .*was cancelled: by a task"):
+        operator.execute_complete(context, BatchEvent(ends=(end,)).payload())
+
+
 def test_xcom_that_fails_leaves_no_batch_alone(create, context, ti, groq_emulator, mocker):
     mocker.patch.object(ti, "xcom_push", side_effect=RuntimeError("no Airflow"))
     groq_emulator.set(seconds=0.2)

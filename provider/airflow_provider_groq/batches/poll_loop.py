@@ -144,9 +144,7 @@ class PollLoop:
                     group = await self._next_group()
                     await self._slots.acquire()
                     asking.create_task(self._ask(group)).add_done_callback(lambda _: self._slots.release())
-        except asyncio.CancelledError:
-            raise
-        except BaseException as error:
+        except Exception as error:
             # Nobody polls any more: no wait may hang for that.
             self.broken = error
             for wait in list(self._waits):

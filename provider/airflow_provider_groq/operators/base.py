@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context, conf
 
-from airflow_provider_groq.api.models import Batch, BatchStatus
+from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.console import console_url
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd
 from airflow_provider_groq.batches.requests import check_seconds
@@ -118,15 +118,14 @@ def settle_timeout(groq_conn_id: str, end: WaitEnd, *, cancel: bool) -> tuple[Wa
     with GroqHook(groq_conn_id) as hook:
         try:
             batch = hook.get_batch(end.batch_id)
-            if cancel and not batch.terminal:
-                batch = hook.cancel_batch(end.batch_id)
+            if batch.terminal:
+                return WaitEnd(batch_id=end.batch_id, reason="terminal", batch=batch), ""
+            if not cancel:
+                return end, "It goes on at Groq."
+            batch = hook.cancel_batch(end.batch_id)
         except GroqError as error:
             return _ended(hook, end), f"It may go on at Groq: {error}"
-    if batch.terminal and batch.status != BatchStatus.CANCELLED:
-        return WaitEnd(batch_id=end.batch_id, reason="terminal", batch=batch), ""
-    if cancel:
-        return end, f"It was cancelled (cancel_on_timeout=True) and is {batch.status}."
-    return end, "It goes on at Groq."
+    return end, f"It was cancelled (cancel_on_timeout=True) and is {batch.status}."
 
 
 def _ended(hook: GroqHook, end: WaitEnd) -> WaitEnd:
