@@ -7,6 +7,7 @@
     ├── GroqInputError              the requests are wrong; nothing was sent
     ├── GroqTransportError          no whole answer arrived: refused, reset, cut short, timed out
     │   └── GroqLostAnswerError     ... to a call that must not be sent twice
+    ├── GroqLookupError             whether the task has a batch already is not known
     ├── GroqResponseError           an answer arrived that is not Groq's
     ├── GroqAPIError                Groq answered with an error
     │   ├── GroqAuthenticationError     401
@@ -87,6 +88,17 @@ class GroqLostAnswerError(GroqTransportError):
     """The answer to a call that must not be sent twice was lost, so its effect is not known."""
 
     retryable = False
+
+
+class GroqLookupError(GroqError):
+    """Whether the task has a batch already could not be found out, so none was created.
+
+    What was done so far is kept for the next try.
+    """
+
+    def __init__(self, message: str, *, retryable: bool = True) -> None:
+        super().__init__(message)
+        self.retryable = retryable
 
 
 class GroqResponseError(GroqError):
@@ -176,7 +188,7 @@ class GroqBatchRequestsError(GroqBatchError):
 class GroqBatchTimeoutError(GroqBatchError):
     """The wait's deadline passed while the batch was still under way.
 
-    No retry: it would pay for another batch, for which the same time may be too short.
+    No retry: the batch was cancelled, and a retry would pay for another, for which the same time may be too short.
     """
 
 

@@ -1,5 +1,6 @@
 """The input of a batch: what is refused, and that all else arrives byte for byte."""
 
+import hashlib
 import io
 import json
 
@@ -113,7 +114,7 @@ def test_a_byte_order_mark_and_blank_lines_at_the_end_are_left_out(request_line,
     line = request_line("r1") + (b"\r\n" if end == b"\r\n" else b"\n")
     summary, written = copy(mark + request_line("r1") + end)
     assert written == line
-    assert summary == Summary(lines=1, bytes=len(line), models={MODEL: 1})
+    assert summary == Summary(lines=1, bytes=len(line), models={MODEL: 1}, digest=hashlib.sha256(line).hexdigest())
 
 
 HARD_TEXTS = {

@@ -119,3 +119,12 @@ def test_metadata_can_be_dropped(groq_emulator, account):
     assert batch["metadata"] is None
     groq_emulator.set(drop_metadata=False)
     assert account.batch(batch["id"])["metadata"] == {"a": "b"}
+
+
+def test_a_new_batch_can_be_late_in_the_listing(groq_emulator, account):
+    groq_emulator.set(listing_delay=60)
+    batch = account.submit()
+    assert account.http.get("/batches").json()["data"] == []
+    assert account.http.get(f"/batches/{batch['id']}").status_code == 200
+    groq_emulator.advance(60)
+    assert [listed["id"] for listed in account.http.get("/batches").json()["data"]] == [batch["id"]]

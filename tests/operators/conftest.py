@@ -1,8 +1,13 @@
 """A task instance and a context, for operators that are run by hand."""
 
 import time
+from datetime import UTC, datetime, timedelta
+from threading import Thread
+from types import SimpleNamespace
 
 import pytest
+
+from airflow_provider_groq.exceptions import GroqError
 
 
 class TaskInstance:
@@ -11,6 +16,8 @@ class TaskInstance:
     dag_id, task_id, run_id, map_index = "dag", "create", "run", -1
 
     def __init__(self):
+        self.try_number = 1
+        self.start_date = datetime.now(UTC)
         self.pushed = {}
         self.state = "running"
         self.answers_after = 0.0
@@ -29,9 +36,57 @@ def ti():
     return TaskInstance()
 
 
+class Store:
+    """Airflow's task state store, as the try of a task sees it.
+
+    Attributes:
+        rows: What is in it, whichever try asks.
+        given_up: Whether Airflow has given this try up: it then reads nothing, and cannot write.
+        broken: Whether Airflow does not answer.
+    """
+
+    def __init__(self, rows, *, broken=False):
+        self.rows = rows
+        self.broken = broken
+        self.given_up = False
+
+    def get(self, key, default=None):
+        self._answer()
+        return default if self.given_up else self.rows.get(key, default)
+
+    def set(self, key, value):
+        assert value is not None
+        self._answer()
+        if self.given_up:
+            raise self._refusal(404)
+        self.rows[key] = value
+
+    def _answer(self):
+        if self.broken:
+            raise self._refusal(None)
+
+    def _refusal(self, status):
+        from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType
+        from airflow.sdk.execution_time.comms import ErrorResponse
+
+        return AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": status}))
+
+
 @pytest.fixture
-def context(ti):
-    return {"ti": ti, "task_instance": ti}
+def store():
+    return Store({})
+
+
+def context_of(ti, run_after, store=None):
+    """What Airflow hands to a try of a task; below 3.3 there is no store in it."""
+    context = {"ti": ti, "task_instance": ti, "dag_run": SimpleNamespace(run_after=run_after)}
+    return context if store is None else context | {"task_state_store": store}
+
+
+@pytest.fixture
+def context(ti, store):
+    """That of a first try, on an Airflow with a task state store."""
+    return context_of(ti, ti.start_date, store)
 
 
 REQUEST = {
@@ -51,3 +106,78 @@ def create(groq_emulator, quick):
         return GroqCreateBatchOperator(**{"task_id": "create", "poll_interval": 0.1} | options)
 
     return make
+
+
+class Tries:
+    """One try after another of the same task, each as a new process would run it.
+
+    Attributes:
+        rows: What is in the task state store.
+        stores: The store as each try sees it.
+        broken: Whether the next tries find a store that does not answer.
+    """
+
+    def __init__(self, create, *, stored):
+        self._create = create
+        self._stored = stored
+        self._run_after = datetime.now(UTC) - timedelta(hours=3)
+        self.rows = {}
+        self.stores = []
+        self.broken = False
+
+    def run(self, **options):
+        """Run the next try."""
+        ti = TaskInstance()
+        ti.try_number = len(self.stores) + 1
+        self.stores.append(Store(self.rows, broken=self.broken))
+        store = self.stores[-1] if self._stored else None
+        operator = self._create(**{"wait_for_completion": False} | options)
+        return operator.execute(context_of(ti, self._run_after, store))
+
+    def begin(self, **options):
+        """Run the next try in a thread; the answer waits for its end and returns its result, or its error."""
+        ended = []
+
+        def run():
+            try:
+                ended.append(self.run(**options))
+            except GroqError as error:
+                ended.append(error)
+
+        thread = Thread(target=run)
+        number = len(self.stores)
+        thread.start()
+        while len(self.stores) == number:
+            time.sleep(0.01)
+
+        def end():
+            thread.join()
+            return ended[0]
+
+        return end
+
+    def forget_the_end(self):
+        """As if the try had been killed before it could write down which batch it made."""
+        for words in self.rows.values():
+            if isinstance(words, dict):
+                words.pop("batch_id", None)
+
+    def forget(self):
+        """As if it had been killed before it wrote anything."""
+        self.rows.clear()
+
+
+@pytest.fixture(params=[True, False], ids=["with a store", "without a store"])
+def tries(request, create):
+    """On an Airflow that has a task state store, and on one below 3.3."""
+    return Tries(create, stored=request.param)
+
+
+@pytest.fixture
+def stored_tries(create):
+    return Tries(create, stored=True)
+
+
+@pytest.fixture
+def bare_tries(create):
+    return Tries(create, stored=False)

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 import time
 from datetime import timedelta
 
@@ -59,7 +60,7 @@ def test_sends_what_was_asked_for(create, context, groq_emulator):
     create(completion_window="7d", metadata={"team": "data"}, wait_for_completion=False).execute(context)
     (batch,) = groq_emulator.batches()
     assert batch["endpoint"] == "/v1/chat/completions"
-    assert batch["metadata"] == {"team": "data"}
+    assert batch["metadata"]["team"] == "data"
     assert batch["expires_at"] - batch["created_at"] == 7 * 24 * 3600
 
 
@@ -68,7 +69,7 @@ def test_uploads_a_file_as_it_is(create, context, groq_emulator, tmp_path):
     path.write_text(lines({}, {"body": {"model": "m", "messages": [], "note": "{{ x }} \u202eشمس\ud83c\udf1e"}}))
     create(input_path=str(path), wait_for_completion=False).execute(context)
     (file,) = groq_emulator.files()
-    assert file["filename"] == "my requests.jsonl"
+    assert re.fullmatch(r"my requests\.\w{32}\.\w{32}\.jsonl", file["filename"])
     assert groq_emulator.file_content(file["id"]) == path.read_bytes()
 
 
@@ -208,13 +209,6 @@ def test_a_plan_without_batches_fails_for_good(create, context, groq_emulator):
         create().execute(context)
 
 
-def test_a_lost_answer_is_not_sent_again(create, context, groq_emulator):
-    groq_emulator.fault("/batches", method="POST", drop="after", times=None)
-    with pytest.raises(AirflowFailException, match="GroqLostAnswerError: The answer to POST /batches was lost"):
-        create().execute(context)
-    assert len(groq_emulator.batches()) == 1
-
-
 @pytest.mark.usefixtures("quick_retries")
 @pytest.mark.parametrize("status", [429, 503])
 def test_a_refused_creation_is_sent_again(create, context, groq_emulator, status):
@@ -322,3 +316,35 @@ def test_groqs_line_errors_are_in_the_exception(create, context, groq_emulator):
         create(requests=rows).execute(context)
     (batch,) = groq_emulator.batches()
     assert batch["errors"]["data"][0]["message"] in str(failed.value)
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+@pytest.mark.parametrize("outcome", ["completed", "expired", "failed", "cancelled"])
+def test_the_input_file_is_deleted_when_the_batch_has_ended(create, context, groq_emulator, deferrable, outcome):
+    groq_emulator.set(seconds=0.3, outcome=outcome)
+    operator = create(delete_files=True, deferrable=deferrable)
+    if outcome in {"failed", "cancelled", "expired"}:
+        with pytest.raises(AirflowFailException):
+            run(operator, context)
+    else:
+        run(operator, context)
+    assert "batch" not in [file["purpose"] for file in groq_emulator.files()]
+
+
+def test_the_input_file_of_a_batch_that_goes_on_is_kept(create, context, groq_emulator):
+    groq_emulator.set(seconds=1000)
+    with pytest.raises(AirflowFailException, match="It goes on at Groq"):
+        create(delete_files=True, timeout=0.2, cancel_on_timeout=False).execute(context)
+    assert len(groq_emulator.files()) == 1
+
+
+@pytest.mark.parametrize("status", [404, 500])
+def test_a_file_that_cannot_be_deleted_fails_nothing(create, context, groq_emulator, quick_retries, status):
+    groq_emulator.set(seconds=0.2)
+    groq_emulator.fault("/files/*", method="DELETE", status=status, times=None)
+    assert create(delete_files=True).execute(context) == groq_emulator.batches()[0]["id"]
+
+
+def test_a_file_cannot_be_deleted_at_an_end_that_nobody_waits_for(create):
+    with pytest.raises(GroqInputError, match="delete_files=True needs wait_for_completion=True"):
+        create(delete_files=True, wait_for_completion=False)

@@ -1,6 +1,8 @@
 """What a killed create task does about its batch."""
 
+import signal
 import sys
+import threading
 import time
 from threading import Timer
 
@@ -46,18 +48,77 @@ def test_nothing_is_cancelled_where_that_is_not_wanted(kill_while_waiting, ti):
     assert kill_while_waiting(cancel_on_kill=False) in {"validating", "in_progress"}
 
 
+@pytest.mark.parametrize("state", ["running", "restarting", None, "failed"])
+def test_without_reattachment_nobody_would_want_the_batch(kill_while_waiting, ti, state):
+    ti.state = state
+    assert kill_while_waiting(reattach=False) in {"cancelling", "cancelled"}
+
+
+@pytest.mark.parametrize("state", ["failed", "success", "skipped"])
+def test_a_try_that_was_given_up_cancels_nothing(kill_while_waiting, ti, store, state):
+    """The state is that of another try, which may have ended with this batch."""
+    ti.state = state
+    timer = Timer(0.4, lambda: setattr(store, "given_up", True))
+    timer.start()
+    assert kill_while_waiting() in {"validating", "in_progress"}
+    timer.join()
+
+
 def test_an_airflow_that_does_not_answer_holds_nobody_up(kill_while_waiting, ti, monkeypatch):
-    monkeypatch.setattr("airflow_provider_groq.hooks.states.SECONDS", 0.2)
+    monkeypatch.setattr("airflow_provider_groq.operators.killing.SECONDS", 0.2)
     ti.state, ti.answers_after = "failed", 3.0
     start = time.monotonic()
     assert kill_while_waiting() in {"validating", "in_progress"}
     assert time.monotonic() - start < 2.5
 
 
+def test_an_answer_that_comes_after_the_signal_handler_counts(create, context, ti, groq_emulator):
+    """The handler interrupts code that holds the channel to Airflow; it comes free when that code goes on."""
+    groq_emulator.set(seconds=1000)
+    ti.state = "failed"
+    channel = threading.Lock()
+    ask = ti.get_task_states
+
+    def get_task_states(**which):
+        with channel:
+            return ask(**which)
+
+    ti.get_task_states = get_task_states
+    operator = create()
+
+    def interrupt(*_):
+        operator.on_kill()
+        assert groq_emulator.batches()[0]["status"] in {"validating", "in_progress"}
+
+    def push(key, value):
+        with channel:
+            ti.pushed[key] = value
+            if key == "batch_id":
+                signal.raise_signal(signal.SIGUSR1)
+
+    ti.xcom_push = push
+    before = signal.signal(signal.SIGUSR1, interrupt)
+    try:
+        with pytest.raises(TaskStoppedError):
+            operator.execute(context)
+    finally:
+        signal.signal(signal.SIGUSR1, before)
+    assert groq_emulator.batches()[0]["status"] in {"cancelling", "cancelled"}
+
+
+def test_execution_timeout_of_a_try_that_was_given_up_cancels_nothing(create, context, store, groq_emulator):
+    groq_emulator.set(seconds=1000)
+    operator = create()
+    timer = Timer(0.5, lambda: setattr(store, "given_up", True))
+    timer.start()
+    with pytest.raises(AirflowTaskTimeout):
+        execute_with_timeout(operator, context)
+    timer.join()
+    assert groq_emulator.batches()[0]["status"] in {"validating", "in_progress"}
+
+
 @pytest.mark.parametrize("cancel_on_timeout", [True, False])
-def test_execution_timeout_cancels_if_timeouts_do(
-    kill_while_waiting, create, context, groq_emulator, cancel_on_timeout
-):
+def test_execution_timeout_cancels_if_timeouts_do(create, context, groq_emulator, cancel_on_timeout):
     groq_emulator.set(seconds=1000)
     operator = create(cancel_on_timeout=cancel_on_timeout)
     with pytest.raises(AirflowTaskTimeout):
@@ -88,6 +149,21 @@ def test_a_task_killed_while_uploading_creates_no_batch(create, context, groq_em
         operator.execute(context)
     timer.join()
     assert not groq_emulator.batches()
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_task_killed_while_its_creations_answer_is_lost_cancels_what_it_created(create, context, ti, groq_emulator):
+    groq_emulator.set(seconds=1000, listing_delay=0.7)
+    groq_emulator.fault("/batches", method="POST", drop="after", delay=0.6)
+    ti.state = "failed"
+    operator = create()
+    timer = Timer(0.3, operator.on_kill)
+    timer.start()
+    with pytest.raises(TaskStoppedError):
+        operator.execute(context)
+    timer.join()
+    (batch,) = groq_emulator.batches()
+    assert batch["status"] in {"cancelling", "cancelled"}
 
 
 def test_a_task_killed_while_creating_cancels_what_it_created(create, context, ti, groq_emulator):

@@ -29,7 +29,7 @@ async def event_of(trigger):
 
 
 def test_is_made_again_from_what_it_serializes():
-    trigger = GroqBatchTrigger(["a", "b"], "other", 5, end_time=100.0, cancel_on_kill=True)
+    trigger = GroqBatchTrigger(["a", "b"], "other", 5, end_time=100.0, cancel_on_kill=True, reattach=False)
     path, kwargs = trigger.serialize()
     assert path == "airflow_provider_groq.triggers.batch.GroqBatchTrigger"
     assert json.loads(json.dumps(kwargs)) == kwargs
@@ -118,6 +118,19 @@ async def test_a_cancelled_wait_changes_nothing_at_groq(trigger, groq_emulator, 
         await wait
     assert {request.method for request in await asyncio.to_thread(groq_emulator.requests)} == {"GET", "POST"}
     assert not await asyncio.to_thread(groq_emulator.requests, "POST", f"/batches/{batch_id}/cancel")
+
+
+async def test_without_reattachment_a_kill_cancels_whoever_it_came_from(groq_emulator, make_batches):
+    """After a clear, no other try takes these batches up; so nobody need be asked how the task stands."""
+    ids = await make_batches(2)
+    await GroqBatchTrigger(ids, end_time=time.time(), cancel_on_kill=True, reattach=False).on_kill()
+    assert {batch["status"] for batch in await asyncio.to_thread(groq_emulator.batches)} <= {"cancelling", "cancelled"}
+
+
+async def test_a_kill_cancels_nothing_where_that_is_not_wanted(groq_emulator, make_batches):
+    ids = await make_batches(1)
+    await GroqBatchTrigger(ids, end_time=time.time(), cancel_on_kill=False, reattach=False).on_kill()
+    assert (await asyncio.to_thread(groq_emulator.batches))[0]["status"] in {"validating", "in_progress"}
 
 
 async def test_the_detector_of_blocking_calls_works():

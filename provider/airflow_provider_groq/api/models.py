@@ -7,6 +7,7 @@ the models read both: nulls, missing keys, empty ids, unknown keys, unknown stat
 
 from __future__ import annotations
 
+import json
 from enum import StrEnum
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -49,6 +50,13 @@ def _error_list(value: Any) -> Any:
 
 def _text(value: Any) -> Any:
     return value if value is None or isinstance(value, str) else str(value)
+
+
+def _texts(value: Any) -> Any:
+    """Metadata as text: what others put there, be it a number, must not make a whole listing unreadable."""
+    if not isinstance(value, dict):
+        return value or {}
+    return {key: text if isinstance(text, str) else json.dumps(text) for key, text in value.items()}
 
 
 def _if_null(default: Any) -> BeforeValidator:
@@ -98,7 +106,7 @@ class Batch(Model):
     output_file_id: Id = None
     error_file_id: Id = None
     errors: Annotated[tuple[BatchError, ...], BeforeValidator(_error_list)] = ()
-    metadata: Annotated[dict[str, str], _if_null({})] = Field(default_factory=dict)
+    metadata: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(default_factory=dict)
     request_counts: Annotated[RequestCounts, _if_null({})] = RequestCounts()
     in_progress_at: Time = None
     finalizing_at: Time = None

@@ -27,6 +27,14 @@ def describe(batch: Batch) -> str:
     return f"{line}."
 
 
+def duration(seconds: float) -> str:
+    """A number of seconds, for people."""
+    for unit, size in (("days", 86_400.0), ("h", 3_600.0), ("min", 60.0)):
+        if seconds >= 2 * size:
+            return f"{seconds / size:,.0f} {unit}"
+    return f"{seconds:,.0f} s"
+
+
 def problem(end: WaitEnd, *, fail_on_partial_error: bool = False) -> GroqBatchError | None:
     """What is wrong with how a wait ended; None if the batch is good.
 
@@ -46,12 +54,17 @@ def batch_problem(batch: Batch, *, fail_on_partial_error: bool = False) -> GroqB
         return GroqBatchFailedError(_rejected(batch), batch_id=batch.id)
     if batch.status == BatchStatus.CANCELLED:
         return GroqBatchCancelledError(_cancelled(batch), batch_id=batch.id)
-    nothing = batch.output_file_id is None and not batch.request_counts.completed
+    nothing = nothing_succeeded(batch)
     if batch.status == BatchStatus.EXPIRED and (nothing or fail_on_partial_error):
         return GroqBatchExpiredError(_expired(batch), batch_id=batch.id)
     if batch.status == BatchStatus.COMPLETED and (nothing or (fail_on_partial_error and _has_failures(batch))):
         return GroqBatchRequestsError(_failures(batch), batch_id=batch.id)
     return None
+
+
+def nothing_succeeded(batch: Batch) -> bool:
+    """Whether no request of a batch that has ended has an answer; nothing is charged then."""
+    return batch.output_file_id is None and not batch.request_counts.completed
 
 
 def remark(batch: Batch) -> str:

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.batches.events import WaitEnd
-from airflow_provider_groq.batches.outcome import describe
+from airflow_provider_groq.batches.outcome import describe, duration
 from airflow_provider_groq.exceptions import GroqError, GroqNotFoundError
 
 FIRST_PAUSE = 2.0
@@ -180,7 +180,7 @@ class Poller:
             return ""
         per_second = (counts.done - done) / (now - since)
         left = (counts.total - counts.done) / per_second
-        return f", {per_second * 60:,.0f} a minute, about {_duration(left)} left" if left > 0 else ""
+        return f", {per_second * 60:,.0f} a minute, about {duration(left)} left" if left > 0 else ""
 
     def _regular_pause(self, now: float) -> float:
         return max(SHORTEST, min(self.poll_interval, max(FIRST_PAUSE, (now - self._started) * PAUSE_SHARE)))
@@ -198,10 +198,3 @@ class Poller:
 
 def _clock(unix_time: float) -> str:
     return datetime.fromtimestamp(unix_time, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
-
-
-def _duration(seconds: float) -> str:
-    for unit, size in (("days", 86_400.0), ("h", 3_600.0), ("min", 60.0)):
-        if seconds >= 2 * size:
-            return f"{seconds / size:,.0f} {unit}"
-    return f"{seconds:,.0f} s"

@@ -5,6 +5,7 @@ The rules are those of https://console.groq.com/docs/batch.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import re
 from collections import Counter
@@ -19,6 +20,9 @@ MAX_LINES = 50_000
 SHOWN_CHARS = 60
 SHORTEST_WINDOW, LONGEST_WINDOW = 24, 7 * 24
 
+MAX_METADATA, MAX_KEY_CHARS, MAX_VALUE_CHARS = 16, 64, 512
+"""Limits of a batch's metadata. Groq, which says of none, keeps to OpenAI's API, whose reference has these."""
+
 
 @dataclass(slots=True)
 class Summary:
@@ -28,11 +32,13 @@ class Summary:
         lines: The number of requests.
         bytes: Their size as a file.
         models: How many requests name each model.
+        digest: What tells this input from any other: the SHA-256 of those bytes, in hexadecimal.
     """
 
     lines: int = 0
     bytes: int = 0
     models: Counter[str] = field(default_factory=Counter)
+    digest: str = ""
 
     def __str__(self) -> str:
         models = ", ".join(f"{count:,} for {model}" for model, count in self.models.most_common())
@@ -75,10 +81,15 @@ def check_options(*, endpoint: str, completion_window: str, metadata: Mapping[st
     if endpoint not in ENDPOINTS:
         raise GroqInputError(f"endpoint is {endpoint!r}, but must be one of {', '.join(ENDPOINTS)}.")
     window_hours(completion_window)
-    if metadata is None:
-        return
+    if metadata is not None:
+        _check_metadata(metadata)
+
+
+def _check_metadata(metadata: Mapping[str, str]) -> None:
     if not isinstance(metadata, Mapping):
         raise GroqInputError(f"metadata must be a dict of text to text, but is {_shown(metadata)}.")
+    if len(metadata) > MAX_METADATA:
+        raise GroqInputError(f"metadata has {len(metadata)} keys, but at most {MAX_METADATA} are taken.")
     for key, value in metadata.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise GroqInputError(
@@ -86,6 +97,11 @@ def check_options(*, endpoint: str, completion_window: str, metadata: Mapping[st
             )
         if not _is_utf8(key + value):
             raise GroqInputError(f"metadata[{key!r}] is {_shown(value)}, which is no valid Unicode.")
+        if len(key) > MAX_KEY_CHARS or len(value) > MAX_VALUE_CHARS:
+            raise GroqInputError(
+                f"metadata[{_shown(key)}] has a key of {len(key)} and a value of {len(value)} characters, but at most "
+                f"{MAX_KEY_CHARS} and {MAX_VALUE_CHARS} are taken."
+            )
 
 
 def encode(requests: Iterable[Mapping[str, Any]], *, endpoint: str) -> Iterator[bytes]:
@@ -131,6 +147,7 @@ def copy_checked(lines: Iterable[bytes], target: BinaryIO, *, max_bytes: int, ma
         GroqInputError: A line is wrong, or there are none, or too many; with the line's number.
     """
     summary = Summary()
+    digest = hashlib.sha256()
     seen: dict[str, int] = {}
     blank = 0
     for number, raw in enumerate(lines, 1):
@@ -153,9 +170,11 @@ def copy_checked(lines: Iterable[bytes], target: BinaryIO, *, max_bytes: int, ma
         summary.models[_check(number, line, seen)] += 1
         summary.lines += 1
         summary.bytes += len(line)
+        digest.update(line)
         target.write(line)
     if not summary.lines:
         raise GroqInputError("The input holds no requests.")
+    summary.digest = digest.hexdigest()
     return summary
 
 

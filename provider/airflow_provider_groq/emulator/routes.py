@@ -150,7 +150,8 @@ async def list_batches(request: Request) -> Response:
 
 def _page(state: State, account: str, after: str | None, size: int) -> tuple[list[Batch], bool]:
     """Return the batches that follow one in the listing, and whether there are more."""
-    listed = state.newest_batches(account)
+    youngest = state.clock.now() - state.settings.listing_delay
+    listed = [batch for batch in state.newest_batches(account) if batch.plan.created_at <= youngest]
     places = {batch.id: place for place, batch in enumerate(listed)}
     if after is not None and after not in places:
         raise ApiError(400, "The cursor is not valid", param="cursor")

@@ -50,6 +50,7 @@ class Settings:
     max_file_bytes: int = MAX_FILE_BYTES
     max_lines: int = MAX_LINES
     page_size: int = DEFAULT_PAGE_SIZE
+    listing_delay: float = 0.0
     ignore_ids: bool = False
     omit_nulls: bool = False
     blank_ids: bool = False

@@ -138,12 +138,17 @@ class GroqHook(BaseHook):
 
     def list_batches(self) -> Iterator[Batch]:
         """Give the account's batches, newest first; a request a page, made as they are consumed."""
+        for page in self.batch_pages():
+            yield from page
+
+    def batch_pages(self) -> Iterator[list[Batch]]:
+        """Give the same page by page, each batch once."""
         seen: set[str] = set()
         call = calls.list_batches()
         while True:
             page = self.get_conn().send(call)
             new = [batch for batch in page.data if batch.id not in seen]
-            yield from new
+            yield new
             seen.update(batch.id for batch in new)
             # A server that ignores the cursor would send the same page for ever.
             if not new or not (page.next_cursor or page.has_more):

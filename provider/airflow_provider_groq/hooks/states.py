@@ -9,45 +9,61 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar
 
 log = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 MARKED = frozenset({"failed", "success", "skipped"})
 """A task that is told to stop is in one of these states only if somebody marked it."""
 
-SECONDS = 3.0
-"""How long the question may take in a task: the channel to Airflow can be busy, and Airflow does not wait long."""
-
 TRIGGERER_SECONDS = 30.0
-"""How long it may take in the triggerer, where nobody waits for the answer."""
+"""How long the question may take in the triggerer, where nobody waits for the answer."""
 
 
-def ask(ti: Any) -> str | None:
-    """The state of a task, from its own process; None if it has none, or Airflow does not say in time.
+class Question(Generic[T]):
+    """Something asked of Airflow in a thread, because the answer may be late or never come.
 
-    Asked in a thread: in a signal handler, the channel may be held by the code that the signal interrupted.
+    In a signal handler, the channel to Airflow may be held by the code that the signal interrupted: then the
+    answer comes only once that code has gone on.
+
+    Args:
+        ask: Asks, and returns the answer.
+    """
+
+    def __init__(self, ask: Callable[[], T]) -> None:
+        self._ask = ask
+        self._answers: list[T] = []
+        self._thread = threading.Thread(target=self._run, daemon=True)
+        self._thread.start()
+
+    def answer(self, seconds: float) -> T | None:
+        """The answer if it comes within so many seconds; None if not, or if there is none."""
+        self._thread.join(seconds)
+        return self._answers[0] if self._answers else None
+
+    @property
+    def open(self) -> bool:
+        """Whether the answer may still come."""
+        return self._thread.is_alive()
+
+    def _run(self) -> None:
+        try:
+            self._answers.append(self._ask())
+        except Exception:
+            log.exception("Airflow did not say which state the task is in.")
+
+
+def state_of(ti: Any) -> str | None:
+    """The state of a task, from its own process; None if it has none.
 
     Args:
         ti: The task instance of the running task's context.
     """
-    answer: list[str | None] = []
-
-    def asking() -> None:
-        try:
-            states = ti.get_task_states(
-                dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index
-            )
-        except Exception:
-            log.exception("Airflow did not say which state the task is in.")
-        else:
-            answer.append(_state(ti, states))
-
-    thread = threading.Thread(target=asking, daemon=True)
-    thread.start()
-    thread.join(SECONDS)
-    return answer[0] if answer else None
+    states = ti.get_task_states(dag_id=ti.dag_id, task_ids=[ti.task_id], run_ids=[ti.run_id], map_index=ti.map_index)
+    return _state(ti, states)
 
 
 async def ask_in_triggerer(ti: Any) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context, conf
@@ -39,6 +39,7 @@ class BatchOperator(BaseOperator):
     operator_extra_links = (GroqBatchLink(),)
     ui_color = "#fbe3dc"
     cancel_on_kill = False
+    reattach = True
 
     def __init__(
         self,
@@ -72,6 +73,7 @@ class BatchOperator(BaseOperator):
         """Make the batch known: to the log, to what happens at a kill, to other tasks."""
         self.log.info("%s batch %s, to be seen at %s", what, batch.id, console_url(batch.id))
         guard.watch(batch.id)
+        guard.check()
         if self.do_xcom_push:
             try:
                 announce(context, batch.id)
@@ -94,6 +96,7 @@ class BatchOperator(BaseOperator):
                     poll_interval=self.poll_interval,
                     end_time=end_time,
                     cancel_on_kill=self.cancel_on_kill,
+                    reattach=self.reattach,
                 ),
                 method_name="execute_complete",
             )
@@ -104,13 +107,16 @@ class BatchOperator(BaseOperator):
         raise NotImplementedError
 
 
-def settle_timeout(groq_conn_id: str, end: WaitEnd, *, cancel: bool) -> tuple[WaitEnd, str]:
+def settle_timeout(
+    groq_conn_id: str, end: WaitEnd, *, cancel: bool, superseded: Callable[[], bool]
+) -> tuple[WaitEnd, str]:
     """Look a last time at a batch whose wait has timed out, and cancel it if asked.
 
     Args:
         groq_conn_id: The connection.
         end: How the wait ended.
         cancel: Whether to cancel the batch.
+        superseded: Says whether another try of the task has taken over, and may want it.
 
     Returns:
         How the wait ended after all, and what came of the batch, in words.
@@ -122,6 +128,8 @@ def settle_timeout(groq_conn_id: str, end: WaitEnd, *, cancel: bool) -> tuple[Wa
                 return WaitEnd(batch_id=end.batch_id, reason="terminal", batch=batch), ""
             if not cancel:
                 return end, "It goes on at Groq."
+            if superseded():
+                return end, "It goes on at Groq: another try of the task has taken over, or may have."
             batch = hook.cancel_batch(end.batch_id)
         except GroqError as error:
             return _ended(hook, end), f"It may go on at Groq: {error}"

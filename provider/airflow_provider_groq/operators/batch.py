@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context
@@ -11,21 +12,27 @@ from airflow.providers.common.compat.sdk import BaseOperator, Context
 from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.batches import requests as batch_requests
 from airflow_provider_groq.batches.events import WaitEnd
-from airflow_provider_groq.batches.outcome import batch_problem, describe, problem, remark
+from airflow_provider_groq.batches.identity import Claim, check_metadata
+from airflow_provider_groq.batches.outcome import batch_problem, describe, duration, problem, remark
 from airflow_provider_groq.exceptions import (
     GroqAPIError,
     GroqBatchFailedError,
     GroqBatchNotEndedError,
     GroqBatchTimeoutError,
+    GroqError,
     GroqInputError,
+    GroqNotFoundError,
 )
 from airflow_provider_groq.hooks.errors import fail_for_good, patiently
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.operators.base import BatchOperator, settle_timeout
 from airflow_provider_groq.operators.inline import InlineRequests
+from airflow_provider_groq.operators.inputs import Input, checked_input, input_at_groq
 from airflow_provider_groq.operators.killing import Guard
 from airflow_provider_groq.operators.landing import land
-from airflow_provider_groq.operators.uploading import upload_input
+from airflow_provider_groq.operators.notes import Notes
+from airflow_provider_groq.operators.submission import Submission
+from airflow_provider_groq.operators.tries import current_try
 
 if TYPE_CHECKING:
     from airflow.providers.common.compat.sdk import ObjectStoragePath
@@ -38,7 +45,7 @@ CANCEL_SECONDS = 900.0
 
 
 class GroqCreateBatchOperator(BatchOperator):
-    """Creates a batch, and waits for it unless told not to.
+    """Creates a batch, or takes up the one that an earlier try has made, and waits for it unless told not to.
 
     Takes its requests from exactly one of the first three arguments. They are checked line by
     line before anything is sent. The batch id is in XCom (key ``batch_id``) as soon as it exists.
@@ -52,9 +59,11 @@ class GroqCreateBatchOperator(BatchOperator):
         completion_window: How long Groq may take: from ``24h`` to ``7d``.
         metadata: Text that Groq keeps with the batch.
         timeout: Seconds to wait; by default the completion window and an hour.
-        cancel_on_kill: Whether the batch is cancelled when a user marks the running task.
+        reattach: Whether a batch that an earlier try has made of the same input is taken up.
+        cancel_on_kill: Whether the batch is cancelled when a user marks the task.
         cancel_on_timeout: Whether it is cancelled when the wait times out.
         fail_on_partial_error: Whether the task fails when only some of the requests succeeded.
+        delete_files: Whether the input file is deleted from Groq when the batch has ended.
         kwargs: ``groq_conn_id``, ``wait_for_completion``, ``deferrable``, ``poll_interval``, and
             what every operator takes.
     """
@@ -80,12 +89,16 @@ class GroqCreateBatchOperator(BatchOperator):
         completion_window: str = "24h",
         metadata: Mapping[str, str] | None = None,
         timeout: float | None = None,
+        reattach: bool = True,
         cancel_on_kill: bool = True,
         cancel_on_timeout: bool = True,
         fail_on_partial_error: bool = False,
+        delete_files: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        if delete_files and not self.wait_for_completion:
+            raise GroqInputError("delete_files=True needs wait_for_completion=True: Groq reads the file until the end.")
         if timeout is not None:
             batch_requests.check_seconds(timeout=timeout)
         self.input_file_id = input_file_id
@@ -95,13 +108,15 @@ class GroqCreateBatchOperator(BatchOperator):
         self.completion_window = completion_window
         self.metadata = metadata
         self.timeout = timeout
+        self.reattach = reattach
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
         self.fail_on_partial_error = fail_on_partial_error
+        self.delete_files = delete_files
         self._check_inputs()
 
     def execute(self, context: Context) -> str:
-        """Create the batch and wait for it.
+        """Create the batch, or take it up, and wait for it.
 
         Returns:
             The batch id.
@@ -116,13 +131,17 @@ class GroqCreateBatchOperator(BatchOperator):
             batch_requests.check_options(
                 endpoint=self.endpoint, completion_window=self.completion_window, metadata=self.metadata
             )
+            check_metadata(self.metadata)
+            notes = Notes(context)
             self._guard = guard = Guard(
                 context,
                 hook.get_conn().settings,
+                superseded=notes.superseded,
                 cancel_on_kill=self.cancel_on_kill,
                 cancel_on_timeout=self.cancel_on_timeout,
+                reattach=self.reattach,
             )
-            batch = self._create(context, hook, guard)
+            batch = self._batch(context, hook, notes, guard)
             if not self.wait_for_completion:
                 return batch.id
             return cast("str", self._wait(context, hook, batch, guard=guard, end_time=self._end_time()))
@@ -135,33 +154,46 @@ class GroqCreateBatchOperator(BatchOperator):
                 f"but {' and '.join(given) if given else 'none'} {'were' if len(given) > 1 else 'was'}."
             )
 
-    def _create(self, context: Context, hook: GroqHook, guard: Guard) -> Batch:
-        input_file_id = self.input_file_id or upload_input(
-            hook,
-            self.input_path if self.requests is None else self.requests,
-            endpoint=self.endpoint,
-            name=f"{self.task_id}.jsonl",
-        )
-        guard.check()
-        batch = patiently(
-            hook.create_batch,
-            input_file_id,
-            endpoint=self.endpoint,
-            completion_window=self.completion_window,
-            metadata=self.metadata,
-        )
+    def _batch(self, context: Context, hook: GroqHook, notes: Notes, guard: Guard) -> Batch:
+        """The batch to wait for."""
+        this = current_try(context, reattach=self.reattach)
+        with self._input(hook) as source:
+            claim = Claim(this.identity, source.digest)
+            submission = Submission(hook, claim, notes=notes, guard=guard, first_try=this.first, since=this.since)
+            guard.check()
+            batch = submission.find() if self.reattach else None
+            if batch is not None:
+                age = duration(max(0.0, time.time() - batch.created_at))
+                self.log.info("An earlier try has made this task's batch, %s ago. %s", age, describe(batch))
+                self._say(context, batch, "Took up", guard)
+                return batch
+            batch = submission.create(
+                source,
+                endpoint=self.endpoint,
+                completion_window=self.completion_window,
+                metadata=claim.metadata(self.metadata),
+            )
         self._say(context, batch, "Created", guard)
         return batch
+
+    def _input(self, hook: GroqHook) -> AbstractContextManager[Input]:
+        if self.input_file_id:
+            return nullcontext(input_at_groq(self.input_file_id))
+        source = self.input_path if self.requests is None else self.requests
+        return checked_input(hook, source, endpoint=self.endpoint, stem=self.task_id)
 
     def _end_time(self) -> float:
         if self.timeout is not None:
             return time.time() + self.timeout
         return time.time() + batch_requests.window_hours(self.completion_window) * 3600 + SPARE_SECONDS
 
-    def _finish(self, context: Context, end: WaitEnd) -> str:  # noqa: ARG002 - as in the base
+    def _finish(self, context: Context, end: WaitEnd) -> str:
         fate = ""
         if end.reason == "timeout":
-            end, fate = settle_timeout(self.groq_conn_id, end, cancel=self.cancel_on_timeout)
+            superseded = Notes(context).superseded
+            end, fate = settle_timeout(self.groq_conn_id, end, cancel=self.cancel_on_timeout, superseded=superseded)
+        if self.delete_files and end.batch:
+            self._delete_input(end.batch)
         wrong = problem(end, fail_on_partial_error=self.fail_on_partial_error)
         if isinstance(wrong, GroqBatchTimeoutError):
             raise GroqBatchTimeoutError(f"{wrong} {fate}", batch_id=end.batch_id)
@@ -170,6 +202,20 @@ class GroqCreateBatchOperator(BatchOperator):
         if end.batch and (said := remark(end.batch)):
             self.log.warning(said)
         return end.batch_id
+
+    def _delete_input(self, batch: Batch) -> None:
+        """Delete the input file of a batch that has ended; that it cannot be is no reason to fail."""
+        if batch.input_file_id is None:
+            return
+        try:
+            with GroqHook(self.groq_conn_id) as hook:
+                hook.delete_file(batch.input_file_id)
+        except GroqNotFoundError:
+            self.log.info("The input file %s is deleted already.", batch.input_file_id)
+        except GroqError as error:
+            self.log.warning("The input file %s could not be deleted: %s", batch.input_file_id, error)
+        else:
+            self.log.info("Deleted the input file %s.", batch.input_file_id)
 
 
 class GroqCancelBatchOperator(BatchOperator):
@@ -209,7 +255,7 @@ class GroqCancelBatchOperator(BatchOperator):
         """
         with fail_for_good(), GroqHook(self.groq_conn_id) as hook:
             settings = hook.get_conn().settings
-            self._guard = guard = Guard(context, settings, cancel_on_kill=False, cancel_on_timeout=False)
+            self._guard = guard = Guard(context, settings)
             batch = self._cancel(hook)
             self._say(context, batch, "Cancelling" if batch.status == BatchStatus.CANCELLING else "Looked at", guard)
             self.log.info(describe(batch))

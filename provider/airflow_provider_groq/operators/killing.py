@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from typing import Any
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from airflow.providers.common.compat.sdk import AirflowTaskTimeout, Context
 
@@ -14,11 +15,15 @@ from airflow_provider_groq.api.client import GroqClient
 from airflow_provider_groq.api.settings import Settings
 from airflow_provider_groq.exceptions import GroqError
 from airflow_provider_groq.hooks import states
+from airflow_provider_groq.hooks.states import Question
 
 log = logging.getLogger(__name__)
 
 KILL_TIMEOUT = 5.0
 """Seconds for each step of the cancelling: Airflow does not wait long."""
+
+SECONDS = 2.0
+"""How long to wait for Airflow's answer inside its signal handler, and again after it."""
 
 SLICE = 1.0
 """A signal does not end a sleep, so sleeps are this short."""
@@ -28,6 +33,18 @@ class TaskStoppedError(GroqError):
     """The task was told to stop while its batch was under way."""
 
     retryable = True
+
+
+class Standing(NamedTuple):
+    """How a task stands with Airflow.
+
+    Attributes:
+        state: The state of the task, whichever of its tries that is.
+        superseded: Whether Airflow has given up the try that asks, or may have.
+    """
+
+    state: str | None
+    superseded: bool
 
 
 class Guard:
@@ -40,30 +57,45 @@ class Guard:
     Args:
         context: The context of the running task.
         settings: How to reach Groq.
+        superseded: Says whether Airflow has given this try up.
         cancel_on_kill: Whether a batch is cancelled when a user marks its task.
         cancel_on_timeout: Whether it is cancelled when ``execution_timeout`` passes.
+        reattach: Whether a next try would take the batch up.
     """
 
-    def __init__(self, context: Context, settings: Settings, *, cancel_on_kill: bool, cancel_on_timeout: bool) -> None:
+    def __init__(
+        self,
+        context: Context,
+        settings: Settings,
+        *,
+        superseded: Callable[[], bool] = lambda: False,
+        cancel_on_kill: bool = False,
+        cancel_on_timeout: bool = False,
+        reattach: bool = True,
+    ) -> None:
         self._ti: Any = context["ti"]
         self._settings = settings.hurried(KILL_TIMEOUT)
+        self._superseded = superseded
         self._cancel_on_kill = cancel_on_kill
         self._cancel_on_timeout = cancel_on_timeout
+        self._reattach = reattach
+        self._question: Question[Standing] | None = None
+        self._undecided = False
         self._stopped = False
         self.batch_id: str | None = None
 
     def kill(self) -> None:
         """The task is to stop; cancel its batch if that is what is wanted."""
         self._stopped = True
+        self._question = Question(lambda: Standing(states.state_of(self._ti), self._superseded()))
         if self.batch_id is not None:
             self._cancel_if_wanted(self.batch_id)
 
     def watch(self, batch_id: str) -> None:
-        """The batch exists from now on. If the task was stopped meanwhile, that is done now."""
+        """This is the task's batch from now on. If the task was stopped meanwhile, that is done now."""
         self.batch_id = batch_id
         if self._stopped:
             self._cancel_if_wanted(batch_id)
-        self.check()
 
     def check(self) -> None:
         """Go on only if the task was not stopped.
@@ -71,9 +103,12 @@ class Guard:
         Raises:
             TaskStoppedError: It was.
         """
-        if self._stopped:
-            batch = f"batch {self.batch_id} was under way" if self.batch_id else "no batch had been created"
-            raise TaskStoppedError(f"The task was told to stop while {batch}.")
+        if not self._stopped:
+            return
+        if self._undecided and self.batch_id is not None:
+            self._cancel_if_wanted(self.batch_id)
+        batch = f"batch {self.batch_id} was under way" if self.batch_id else "no batch had been created"
+        raise TaskStoppedError(f"The task was told to stop while {batch}.")
 
     def sleep(self, seconds: float) -> None:
         """Sleep, and go on only if the task was not stopped."""
@@ -97,17 +132,21 @@ class Guard:
             log.info("Batch %s is %s: %s.", batch_id, batch.status, why)
 
     def _decide(self) -> tuple[bool, str]:
-        if isinstance(sys.exc_info()[1], AirflowTaskTimeout):
-            return (
-                self._cancel_on_timeout,
-                f"execution_timeout passed (cancel_on_timeout={self._cancel_on_timeout})",
-            )
-        if not self._cancel_on_kill:
-            return False, "cancel_on_kill is False"
-        state = states.ask(self._ti)
-        if state in states.MARKED:
-            return True, f"the task was marked {state}"
-        return (
-            False,
-            f"nobody marked the task (its state is {state or 'not known'}), so its next try may want it",
+        """Whether to cancel, and why."""
+        timed_out = isinstance(sys.exc_info()[1], AirflowTaskTimeout)
+        asked, name = (
+            (self._cancel_on_timeout, "cancel_on_timeout") if timed_out else (self._cancel_on_kill, "cancel_on_kill")
         )
+        if not asked or not self._reattach:
+            return asked, "no other try would take it up (reattach=False)" if asked else f"{name} is False"
+        standing = self._question.answer(SECONDS) if self._question else None
+        self._undecided = bool(standing is None and self._question and self._question.open)
+        if standing is None:
+            return False, "Airflow has not said how the task stands"
+        if standing.superseded:
+            return False, "another try of the task has taken over, or may have"
+        marked = standing.state in states.MARKED
+        if timed_out or marked:
+            return True, "execution_timeout passed" if timed_out else f"the task was marked {standing.state}"
+        state = standing.state or "not known"
+        return False, f"nobody marked the task (its state is {state}), so its next try may want it"

@@ -41,6 +41,7 @@ class GroqBatchTrigger(BaseTrigger):
         end_time: When to give up, as Unix time; a restart of the triggerer does not move it.
         cancel_on_kill: Whether the batches are cancelled when a user marks the deferred task. Works
             from Airflow 3.3, which tells triggers.
+        reattach: Whether a next try of the task would take the batches up. If not, a clear cancels them too.
     """
 
     def __init__(
@@ -51,6 +52,7 @@ class GroqBatchTrigger(BaseTrigger):
         *,
         end_time: float,
         cancel_on_kill: bool = False,
+        reattach: bool = True,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.batch_ids = [batch_ids] if isinstance(batch_ids, str) else list(batch_ids)
@@ -58,6 +60,7 @@ class GroqBatchTrigger(BaseTrigger):
         self.poll_interval = poll_interval
         self.end_time = end_time
         self.cancel_on_kill = cancel_on_kill
+        self.reattach = reattach
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class and the arguments that make this trigger again, in any triggerer."""
@@ -69,6 +72,7 @@ class GroqBatchTrigger(BaseTrigger):
                 "poll_interval": self.poll_interval,
                 "end_time": self.end_time,
                 "cancel_on_kill": self.cancel_on_kill,
+                "reattach": self.reattach,
             },
         )
 
@@ -81,19 +85,19 @@ class GroqBatchTrigger(BaseTrigger):
         yield TriggerEvent(event.payload())
 
     async def on_kill(self) -> None:
-        """Cancel the batches if a user marked the task; called by Airflow when the task was acted upon.
+        """Cancel the batches if a user wants that; called by Airflow when the task was acted upon.
 
         Airflow gives this a second and then cancels it, so the work is a task of its own.
         """
         if self.cancel_on_kill:
-            work = asyncio.create_task(self._cancel_if_marked())
+            work = asyncio.create_task(self._cancel_if_wanted())
             _killing.add(work)
             work.add_done_callback(_killing.discard)
             await asyncio.shield(work)
 
-    async def _cancel_if_marked(self) -> None:
-        state = await states.ask_in_triggerer(self.task_instance)
-        if state not in states.MARKED:
+    async def _cancel_if_wanted(self) -> None:
+        state = await states.ask_in_triggerer(self.task_instance) if self.reattach else None
+        if self.reattach and state not in states.MARKED:
             # After a clear, the next try may have deferred already, and waits for these batches.
             self.log.warning(
                 "Nobody marked the task (its state is %s): %s left as they are, and go on at Groq.",
@@ -101,6 +105,7 @@ class GroqBatchTrigger(BaseTrigger):
                 ", ".join(self.batch_ids),
             )
             return
+        why = f"the task was marked {state}" if self.reattach else "no other try takes it up (reattach=False)"
         async with shared(self.groq_conn_id) as ours:
             for batch_id in self.batch_ids:
                 try:
@@ -108,7 +113,7 @@ class GroqBatchTrigger(BaseTrigger):
                 except GroqError as error:
                     self.log.error("Batch %s could not be cancelled, and goes on at Groq: %s", batch_id, error)  # noqa: TRY400
                 else:
-                    self.log.info("Batch %s is %s: the task was marked %s.", batch_id, batch.status, state)
+                    self.log.info("Batch %s is %s: %s.", batch_id, batch.status, why)
 
     async def _ends(self, loop: PollLoop) -> tuple[WaitEnd, ...]:
         if len(self.batch_ids) == 1:

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import PurePath
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from airflow_provider_groq.batches import requests as batch_requests
+from airflow_provider_groq.batches.identity import digest_of_file
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.operators.inline import InlineRequests
@@ -17,14 +20,37 @@ from airflow_provider_groq.operators.storage import storage_path
 log = logging.getLogger(__name__)
 
 
-def upload_input(hook: GroqHook, source: Any, *, endpoint: str, name: str) -> str:
-    """Check requests while copying them, upload the copy, and return the file's id.
+@dataclass(frozen=True)
+class Input:
+    """Requests that may be sent.
+
+    Attributes:
+        digest: What tells them from others.
+        stem: What their file at Groq is called after.
+        bytes: Their size; None if they are at Groq already.
+        upload: Uploads them under a name, and returns the file's id.
+    """
+
+    digest: str
+    stem: str
+    bytes: int | None
+    upload: Callable[[str], str]
+
+
+def input_at_groq(file_id: str) -> Input:
+    """A file that was uploaded before."""
+    return Input(digest_of_file(file_id), "", None, lambda _: file_id)
+
+
+@contextmanager
+def checked_input(hook: GroqHook, source: Any, *, endpoint: str, stem: str) -> Iterator[Input]:
+    """Check requests while copying them; the copy lasts as long as the ``with`` block, and is what is sent.
 
     Args:
         hook: Where to.
         source: `InlineRequests`, or the path of a JSONL file.
         endpoint: The ``url`` of inline requests that have none.
-        name: The file's name at Groq for inline requests.
+        stem: What inline requests are called after.
 
     Raises:
         GroqInputError: A request is wrong; nothing was sent.
@@ -36,12 +62,17 @@ def upload_input(hook: GroqHook, source: Any, *, endpoint: str, name: str) -> st
             lines = batch_requests.encode(source.rows(), endpoint=endpoint)
             summary = batch_requests.copy_checked(lines, copy, max_bytes=max_bytes)
         else:
-            with open_source(source, max_bytes=max_bytes) as (file, name):  # noqa: PLR1704 - a file has its own
+            with open_source(source, max_bytes=max_bytes) as (file, name):
+                stem = PurePath(name).stem
                 lines = batch_requests.read_lines(file, max_bytes=max_bytes)
                 summary = batch_requests.copy_checked(lines, copy, max_bytes=max_bytes)
-        uploaded = hook.upload_file(copy, filename=name)
-    log.info("Uploaded %s as file %s.", summary, uploaded.id)
-    return uploaded.id
+
+        def upload(name: str) -> str:
+            uploaded = hook.upload_file(copy, filename=name)
+            log.info("Uploaded %s as file %s.", summary, uploaded.id)
+            return uploaded.id
+
+        yield Input(summary.digest, stem, summary.bytes, upload)
 
 
 class Source(NamedTuple):

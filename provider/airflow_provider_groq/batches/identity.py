@@ -1,0 +1,146 @@
+"""Whose a batch is: the task that made it, and the input that it was made of.
+
+Both travel in the batch's metadata and in the input file's name, so that a task that was interrupted finds
+on Groq what it has made. Nothing in them changes from one try of a task to the next.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from airflow_provider_groq.api.models import Batch, BatchStatus, File
+from airflow_provider_groq.batches.outcome import nothing_succeeded
+from airflow_provider_groq.batches.requests import MAX_METADATA, MAX_VALUE_CHARS
+from airflow_provider_groq.exceptions import GroqInputError
+
+TASK_KEY, INPUT_KEY = "airflow_task", "airflow_input"
+"""The metadata by which a batch is found again."""
+
+READABLE_KEYS = ("airflow_dag_id", "airflow_task_id", "airflow_run_id", "airflow_map_index")
+"""The metadata that tells a person whose the batch is; left out as far as there is no room for it."""
+
+HEX_CHARS = 32
+"""128 bits of a hash: as much as never meets another by chance."""
+
+STEM_CHARS = 100
+
+FILES_KEPT = 30 * 86_400.0
+"""Seconds for which Groq keeps files: an older batch has no results to land."""
+
+NOT_WANTED = frozenset({BatchStatus.FAILED, BatchStatus.CANCELLING, BatchStatus.CANCELLED})
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """A task instance of Airflow, by what all of its tries have in common.
+
+    Attributes:
+        dag_id: The Dag.
+        task_id: The task.
+        run_id: The Dag run.
+        map_index: Which of the task's mapped instances; -1 if it is not mapped.
+        only: Set to something unique, this is an identity that no other try shares.
+    """
+
+    dag_id: str
+    task_id: str
+    run_id: str
+    map_index: int = -1
+    only: str = ""
+
+    @property
+    def key(self) -> str:
+        """The same for each try of this task instance, and for no other."""
+        return _hash(json.dumps([self.dag_id, self.task_id, self.run_id, self.map_index, self.only]))
+
+    def readable(self) -> dict[str, str]:
+        """For people."""
+        values = (self.dag_id, self.task_id, self.run_id, str(self.map_index))
+        named = zip(READABLE_KEYS, values, strict=True)
+        return {key: value[:MAX_VALUE_CHARS] for key, value in named}
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """What a task has a right to exactly one batch of: itself and one input.
+
+    Attributes:
+        identity: The task.
+        input_digest: What tells its input from others, as `digest_of_file` or a `Summary` has it.
+    """
+
+    identity: Identity
+    input_digest: str
+
+    @property
+    def input_key(self) -> str:
+        """The input's digest, as it is written down."""
+        return self.input_digest[:HEX_CHARS]
+
+    def metadata(self, given: Mapping[str, str] | None) -> dict[str, str]:
+        """What a batch of this claim carries, beside what the user gives it."""
+        ours = {TASK_KEY: self.identity.key, INPUT_KEY: self.input_key}
+        both = {**(given or {}), **ours}
+        room = MAX_METADATA - len(both)
+        return both | dict(list(self.identity.readable().items())[: max(0, room)])
+
+    def file_name(self, stem: str) -> str:
+        """The name of an input file of this claim."""
+        return f"{stem[:STEM_CHARS]}.{self.identity.key}.{self.input_key}.jsonl"
+
+    def marks(self, batch: Batch) -> bool:
+        """Whether the batch says that it is of this claim."""
+        return self.marks_task(batch) and batch.metadata.get(INPUT_KEY) == self.input_key
+
+    def marks_task(self, batch: Batch) -> bool:
+        """Whether the batch says that it is of this task, be it of another input."""
+        return batch.metadata.get(TASK_KEY) == self.identity.key
+
+    def names(self, file: File) -> bool:
+        """Whether the file's name says that it is the input of this claim."""
+        return file.filename.endswith(f".{self.identity.key}.{self.input_key}.jsonl")
+
+
+def check_metadata(given: Mapping[str, str] | None) -> None:
+    """Check that the user's metadata leaves room for ours.
+
+    Raises:
+        GroqInputError: It does not, or has one of our keys.
+    """
+    ours = (TASK_KEY, INPUT_KEY, *READABLE_KEYS)
+    for key in given or ():
+        if key in ours:
+            raise GroqInputError(f"metadata[{key!r}] is for this package to set: give it another name.")
+    most = MAX_METADATA - 2
+    if given and len(given) > most:
+        raise GroqInputError(
+            f"metadata has {len(given)} keys, but at most {most} are taken: {MAX_METADATA} less the two by which "
+            "a retry finds the batch."
+        )
+
+
+def digest_of_file(file_id: str) -> str:
+    """The digest of an input that is known by its id at Groq alone."""
+    return _hash(f"file {file_id}")
+
+
+def may_be_taken_up(batch: Batch, now: float) -> bool:
+    """Whether the batch is worth waiting for, or its results worth having.
+
+    It is not if it failed or was cancelled, if it ended with no answer at all (which costs nothing), or if
+    it is so old that its files are gone.
+    """
+    nothing = batch.terminal and nothing_succeeded(batch)
+    return batch.status not in NOT_WANTED and not nothing and batch.created_at > now - FILES_KEPT
+
+
+def oldest(batches: Iterable[Batch]) -> Batch | None:
+    """The oldest batch; the same one for whoever asks."""
+    return min(batches, key=lambda batch: (batch.created_at, batch.id), default=None)
+
+
+def _hash(text: str) -> str:
+    return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()[:HEX_CHARS]

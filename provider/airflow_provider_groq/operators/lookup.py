@@ -1,0 +1,132 @@
+"""Which batches of a task there are on Groq."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator
+
+from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.batches.identity import Claim
+from airflow_provider_groq.batches.outcome import describe
+from airflow_provider_groq.exceptions import GroqError, GroqLookupError
+from airflow_provider_groq.hooks.groq import GroqHook
+
+log = logging.getLogger(__name__)
+
+MAX_PAGES = 50
+"""How many pages of the listing are read at the most."""
+
+SKEW = 300.0
+"""Seconds by which Groq's clock may differ from this machine's."""
+
+
+class Lookup:
+    """Looks for the batches of a claim in Groq's listing, the newest first.
+
+    A batch is told by its metadata. One without any may have lost it to a server that does not keep it,
+    and is told by its input file.
+
+    Args:
+        hook: Where.
+        claim: Whose batches.
+        since: When the first of them can have been made, as Unix time.
+    """
+
+    def __init__(self, hook: GroqHook, claim: Claim, *, since: float) -> None:
+        self._hook = hook
+        self._claim = claim
+        self._since = since - SKEW
+
+    def batches(self) -> list[Batch]:
+        """Find all.
+
+        Raises:
+            GroqLookupError: Groq could not be asked, or refuses to be.
+        """
+        return self._ours(self._list(), look_at_bare=True)
+
+    def batches_beside(self, made: Batch) -> list[Batch]:
+        """Find all, given one that was just made and is among them as soon as it is listed.
+
+        Raises:
+            GroqLookupError: As for `batches`.
+        """
+        listed = self._list()
+        # The one that was made shows whether the server keeps metadata.
+        ours = {batch.id for batch in self._ours(listed, look_at_bare=not made.metadata)}
+        return [batch for batch in listed if batch.id in ours or batch.id == made.id]
+
+    def batches_of(self, file_id: str, *, sent_at: float) -> list[Batch]:
+        """Find those that were made of a file since it was sent, as Unix time.
+
+        Raises:
+            GroqLookupError: As for `batches`.
+        """
+        listed = self._list()
+        made = [batch for batch in listed if batch.input_file_id == file_id and batch.created_at >= sent_at - SKEW]
+        if any(batch.metadata for batch in listed):
+            return [batch for batch in made if self._claim.marks(batch)]
+        return made
+
+    def file_id(self, size: int) -> str | None:
+        """The input file that an earlier try has uploaded, if there is one of this size.
+
+        Raises:
+            GroqLookupError: As for `batches`.
+        """
+        return next((file_id for file_id, bytes_ in self._named_files().items() if bytes_ == size), None)
+
+    def _ours(self, listed: list[Batch], *, look_at_bare: bool) -> list[Batch]:
+        bare = [batch for batch in listed if not batch.metadata] if look_at_bare else []
+        files = self._named_files() if bare else {}
+        named = {batch.id for batch in bare if batch.input_file_id in files}
+        return [batch for batch in listed if batch.id in named or self._claim.marks(batch)]
+
+    def _named_files(self) -> dict[str, int]:
+        """The size of each file whose name is that of this claim's input."""
+        try:
+            return {file.id: file.bytes for file in self._hook.list_files() if self._claim.names(file)}
+        except GroqError as error:
+            raise _failed(error) from error
+
+    def _list(self) -> list[Batch]:
+        """The account's batches as far back as they can be of this claim."""
+        try:
+            listed = list(self._recent())
+        except GroqLookupError:
+            raise
+        except GroqError as error:
+            raise _failed(error) from error
+        self._tell_of_others(listed)
+        return listed
+
+    def _recent(self) -> Iterator[Batch]:
+        for number, page in enumerate(self._hook.batch_pages(), 1):
+            recent = [batch for batch in page if batch.created_at >= self._since]
+            yield from recent
+            # Not all gateways list strictly by age, so only a page without anything recent ends it.
+            if not recent:
+                return
+            if number == MAX_PAGES:
+                raise GroqLookupError(
+                    f"Whether this task has a batch already is not known: {MAX_PAGES} pages of Groq's listing do not "
+                    "go back to when its run began. No batch is created without knowing; reattach=False creates one "
+                    "all the same."
+                )
+
+    def _tell_of_others(self, batches: Iterable[Batch]) -> None:
+        for batch in batches:
+            if self._claim.marks_task(batch) and not self._claim.marks(batch) and not batch.terminal:
+                log.warning(
+                    "%s It is of this task too, but of another input: it is left as it is, and goes on at Groq. "
+                    "Cancel it if nobody wants it.",
+                    describe(batch),
+                )
+
+
+def _failed(error: GroqError) -> GroqLookupError:
+    return GroqLookupError(
+        f"Whether this task has a batch already could not be looked up: {error} No batch is created without "
+        "knowing; reattach=False creates one all the same.",
+        retryable=error.retryable,
+    )

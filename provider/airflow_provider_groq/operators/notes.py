@@ -1,0 +1,80 @@
+"""What a task writes down for its next try, in Airflow's task state store (Airflow 3.3 and later)."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from airflow.providers.common.compat.sdk import Context
+
+from airflow_provider_groq.operators.killing import TaskStoppedError
+
+log = logging.getLogger(__name__)
+
+PULSE = "groq_pulse"
+"""A key written only to learn whether it still can be."""
+
+GIVEN_UP = frozenset({404, 410})
+"""How Airflow answers a try whose task instance it has replaced by that of another."""
+
+
+class Notes:
+    """A few words that outlive a try of a task.
+
+    Airflow gives each try a task instance of its own and forgets the one before. So writing also tells
+    whether this try is still the one that counts.
+
+    Args:
+        context: The context of the running task.
+    """
+
+    def __init__(self, context: Context) -> None:
+        self._store: Any = context.get("task_state_store")
+        self.legible = self._store is not None
+        """Whether there is a store, and it has answered so far."""
+
+    def read(self, key: str) -> dict[str, Any]:
+        """What was last written under this key, by whichever try; empty if nothing was, or cannot be read."""
+        if self._store is None:
+            return {}
+        try:
+            value = self._store.get(key)
+        except Exception:
+            log.exception("The task state store cannot be read. What there is on Groq is looked for instead.")
+            self.legible = False
+            return {}
+        return value if isinstance(value, dict) else {}
+
+    def write(self, key: str, **words: str) -> None:
+        """Replace what was written under this key.
+
+        A store that fails is no reason to stop: the next try looks on Groq.
+
+        Raises:
+            TaskStoppedError: Airflow has given this try up.
+        """
+        if self._put(key, words):
+            raise TaskStoppedError("Airflow has given this try up, and begun another one or none: stopping here.")
+
+    def superseded(self) -> bool:
+        """Whether Airflow has given this try up, or may have."""
+        return self._put(PULSE, True) or (self._store is not None and not self.legible)
+
+    def _put(self, key: str, value: Any) -> bool:
+        """Write, and say whether Airflow has given this try up."""
+        if self._store is None:
+            return False
+        try:
+            self._store.set(key, value)
+        except Exception as error:
+            if _status(error) in GIVEN_UP:
+                return True
+            log.exception("The task state store cannot be written. A next try looks on Groq instead.")
+            self.legible = False
+        return False
+
+
+def _status(error: Exception) -> Any:
+    """The status with which Airflow's API server refused."""
+    detail = getattr(getattr(error, "error", None), "detail", None)
+    return detail.get("status_code") if isinstance(detail, dict) else None

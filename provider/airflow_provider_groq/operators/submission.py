@@ -1,0 +1,209 @@
+"""How a task gets its one batch: the one that it has already, or a new one.
+
+What an earlier try has done is told by Airflow's task state store, which says where to look, and by Groq's
+listing, which says what there is. A try that is the first and has a store needs no listing.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterable
+from typing import Any
+
+from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.batches.identity import Claim, may_be_taken_up, oldest
+from airflow_provider_groq.exceptions import GroqError, GroqLookupError, GroqLostAnswerError, GroqNotFoundError
+from airflow_provider_groq.hooks.errors import patiently
+from airflow_provider_groq.hooks.groq import GroqHook
+from airflow_provider_groq.operators.inputs import Input
+from airflow_provider_groq.operators.killing import Guard
+from airflow_provider_groq.operators.lookup import Lookup
+from airflow_provider_groq.operators.notes import Notes
+
+log = logging.getLogger(__name__)
+
+LOOKS = (0.0, 1.0, 2.0, 4.0, 8.0)
+"""Seconds before each look for a batch whose creation was not answered, or that is not in the listing yet."""
+
+SENDINGS = 3
+"""How often a creation is sent when each time its answer is lost and no batch is found."""
+
+
+class Submission:
+    """Finds or makes the one batch of a claim.
+
+    Args:
+        hook: Where.
+        claim: Whose batch, of which input.
+        notes: What the task has written down, and will.
+        guard: Is told of each batch, and says when the task is to stop.
+        first_try: Whether no try of this task came before this one.
+        since: When the first batch of the claim can have been made, as Unix time.
+    """
+
+    def __init__(
+        self, hook: GroqHook, claim: Claim, *, notes: Notes, guard: Guard, first_try: bool, since: float
+    ) -> None:
+        self._hook = hook
+        self._claim = claim
+        self._notes = notes
+        self._guard = guard
+        self._first_try = first_try
+        self._lookup = Lookup(hook, claim, since=since)
+        self._note = f"groq_batch_{claim.input_key}"
+        self._noted: dict[str, Any] = {}
+        self._in_doubt = False
+
+    def find(self) -> Batch | None:
+        """The batch that an earlier try has made, if it is worth taking up.
+
+        Raises:
+            GroqLookupError: It is not known whether there is one.
+        """
+        self._noted = self._notes.read(self._note)
+        batch = self._noted_batch()
+        if batch is None and not self._is_clearly_new():
+            batch = self._only_one(self._worthy(self._lookup.batches()))
+        if batch is not None:
+            self._notes.write(self._note, input_file_id=batch.input_file_id or "", batch_id=batch.id)
+        return batch
+
+    def create(self, source: Input, **options: Any) -> Batch:
+        """Make a batch, and return the one that there is in the end: another process may have made one meanwhile.
+
+        Args:
+            source: The requests.
+            options: For `GroqHook.create_batch`.
+
+        Raises:
+            GroqLookupError: It is not known whether the batch was made.
+        """
+        file_id = self._uploaded(source) or source.upload(self._claim.file_name(source.stem))
+        # From here on there may be a batch; and a try that Airflow has given up stops here.
+        self._notes.write(self._note, input_file_id=file_id)
+        batch = self._sent(file_id, options)
+        self._guard.watch(batch.id)
+        if self._may_have_rivals():
+            batch = self._without_rivals(batch)
+        self._notes.write(self._note, input_file_id=file_id, batch_id=batch.id)
+        return batch
+
+    def _is_clearly_new(self) -> bool:
+        """Whether nobody can have made a batch for this task before: Airflow says so, and no note says otherwise."""
+        return self._first_try and not self._noted
+
+    def _noted_batch(self) -> Batch | None:
+        batch_id = self._noted.get("batch_id")
+        if not batch_id:
+            return None
+        try:
+            batch = patiently(self._hook.get_batch, batch_id)
+        except GroqNotFoundError:
+            log.warning("Batch %s, which an earlier try has made, is not known to Groq any more.", batch_id)
+            return None
+        except GroqError as error:
+            raise GroqLookupError(
+                f"Batch {batch_id}, which an earlier try of this task has made, could not be looked up: {error} "
+                "No batch is created without knowing; reattach=False creates one all the same.",
+                retryable=error.retryable,
+            ) from error
+        if may_be_taken_up(batch, time.time()):
+            return batch
+        log.info("Batch %s of the last try is %s, and not taken up.", batch.id, batch.status)
+        return None
+
+    def _worthy(self, batches: Iterable[Batch]) -> list[Batch]:
+        """Those that may be taken up; the others are told of."""
+        worthy = []
+        for batch in batches:
+            if may_be_taken_up(batch, time.time()):
+                worthy.append(batch)
+            elif batch.id != self._noted.get("batch_id"):
+                log.info("Batch %s of an earlier try is %s, and not taken up.", batch.id, batch.status)
+        return worthy
+
+    def _only_one(self, batches: Iterable[Batch]) -> Batch | None:
+        """The oldest, after the others are cancelled."""
+        batches = list(batches)
+        kept = oldest(batches)
+        for batch in batches:
+            if kept is None or batch.id == kept.id or batch.terminal:
+                continue
+            try:
+                self._hook.cancel_batch(batch.id)
+            except GroqError as error:
+                log.error("Batch %s, a double of %s, could not be cancelled: %s", batch.id, kept.id, error)  # noqa: TRY400
+            else:
+                log.warning("Batch %s was cancelled: it is a double of the older %s.", batch.id, kept.id)
+        return kept
+
+    def _uploaded(self, source: Input) -> str | None:
+        """The input file that an earlier try has uploaded, if it is there still."""
+        if source.bytes is None or self._is_clearly_new():
+            return None
+        noted = self._noted.get("input_file_id")
+        if not noted:
+            return self._lookup.file_id(source.bytes)
+        try:
+            return self._hook.get_file(noted).id
+        except GroqNotFoundError:
+            return None
+
+    def _sent(self, file_id: str, options: dict[str, Any]) -> Batch:
+        """Send the creation; when its answer is lost, look before it is sent again."""
+        for _ in range(SENDINGS):
+            self._guard.check()
+            sent_at = time.time()
+            try:
+                return patiently(self._hook.create_batch, file_id, **options)
+            except GroqLostAnswerError as error:
+                lost = error
+            log.warning("%s Looking for the batch.", lost)
+            self._in_doubt = True
+            if found := self._made_after_all(file_id, sent_at):
+                log.info("Batch %s was created after all.", found.id)
+                return found
+        raise GroqLookupError(f"{lost} That happened {SENDINGS} times, and no batch was found on Groq.") from lost
+
+    def _made_after_all(self, file_id: str, sent_at: float) -> Batch | None:
+        # Told to stop or not: if there is a batch, what becomes of it is to be decided.
+        for pause in LOOKS:
+            time.sleep(pause)
+            made = self._lookup.batches_of(file_id, sent_at=sent_at)
+            if found := oldest(batch for batch in made if may_be_taken_up(batch, time.time())):
+                return found
+        return None
+
+    def _may_have_rivals(self) -> bool:
+        """Whether another process may have made a batch for the same task at the same time.
+
+        The task instance of the first try is replaced before that of another one begins: if it can still be
+        written to after the batch was made, then the other one finds this batch.
+        """
+        return self._in_doubt or not (self._first_try and self._notes.legible) or self._notes.superseded()
+
+    def _without_rivals(self, batch: Batch) -> Batch:
+        """The oldest batch of the claim, as soon as the listing shows this one."""
+        try:
+            listed = self._listed_with(batch)
+        except GroqLookupError as error:
+            log.warning("Whether there is a double of batch %s could not be looked up: %s", batch.id, error)
+            return batch
+        kept = self._only_one(other for other in listed.values() if may_be_taken_up(other, time.time()))
+        if kept is None or kept.id == batch.id:
+            return batch
+        log.warning("Going on with batch %s, which another process has made for this task.", kept.id)
+        self._guard.watch(kept.id)
+        return kept
+
+    def _listed_with(self, batch: Batch) -> dict[str, Batch]:
+        """The batches of the claim by id, this one among them."""
+        listed: dict[str, Batch] = {}
+        for pause in LOOKS:
+            time.sleep(pause)
+            listed = {other.id: other for other in self._lookup.batches_beside(batch)}
+            if batch.id in listed:
+                return listed
+        log.warning("Batch %s is not in Groq's listing yet; if there is a double of it, it may not be seen.", batch.id)
+        return {batch.id: batch, **listed}

@@ -1,0 +1,91 @@
+"""Two processes of one task at once, as after a scheduler's reset, end with one running batch."""
+
+import time
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_groq.batches.events import BatchEvent, WaitEnd
+from airflow_provider_groq.operators.killing import TaskStoppedError
+
+
+@pytest.fixture
+def running(groq_emulator):
+    """The batches that nobody has cancelled."""
+
+    def running():
+        return [batch["id"] for batch in groq_emulator.batches() if batch["status"] not in {"cancelling", "cancelled"}]
+
+    groq_emulator.set(seconds=1000)
+    return running
+
+
+def test_a_try_that_was_given_up_before_it_created_stops(stored_tries, groq_emulator, running):
+    groq_emulator.fault("/files", method="POST", delay=0.6)
+    end_of_first = stored_tries.begin()
+    stored_tries.stores[0].given_up = True
+    second = stored_tries.run()
+    assert isinstance(end_of_first(), TaskStoppedError)
+    assert running() == [second]
+    assert len(groq_emulator.batches()) == 1
+
+
+def test_a_try_that_was_given_up_while_it_created_goes_with_the_older_batch(stored_tries, groq_emulator, running):
+    """The second try does not see the first one's batch when it looks, and makes the younger one."""
+    groq_emulator.set(listing_delay=0.3)
+    groq_emulator.fault("/batches", method="POST", delay=0.5)
+    end_of_first = stored_tries.begin()
+    while not groq_emulator.batches():
+        time.sleep(0.01)
+    stored_tries.stores[0].given_up = True
+    stored_tries.forget()
+    second = stored_tries.run()
+    assert isinstance(end_of_first(), TaskStoppedError)
+    assert running() == [second]
+    assert len(groq_emulator.batches()) == 2
+    assert second == groq_emulator.batches()[0]["id"]
+
+
+def test_without_a_store_the_first_try_finds_out_too(bare_tries, groq_emulator, running, caplog):
+    groq_emulator.fault("/files", method="POST", delay=0.6)
+    end_of_first = bare_tries.begin()
+    second = bare_tries.run()
+    assert end_of_first() == second
+    assert running() == [second]
+    assert len(groq_emulator.batches()) == 2
+    assert f"Going on with batch {second}, which another process has made for this task." in caplog.text
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_doubles_that_are_found_later_are_cancelled(tries, groq_emulator, running, count):
+    """Whoever made them was killed before it could."""
+    groq_emulator.set(listing_delay=1000)
+    made = []
+    for _ in range(count):
+        made.append(tries.run())
+        tries.forget()
+    assert running() == made
+    groq_emulator.set(listing_delay=0)
+    assert tries.run() == made[0]
+    assert running() == made[:1]
+
+
+@pytest.mark.parametrize("broken", [(True, True), (True, False), (False, True)])
+def test_a_store_that_does_not_answer_is_made_up_for_by_looking(stored_tries, running, broken):
+    made = []
+    for stored_tries.broken in broken:
+        made.append(stored_tries.run())
+    assert made == running() * 2
+
+
+def test_a_deadline_cancels_nothing_that_another_try_may_want(create, context, store, groq_emulator):
+    groq_emulator.set(seconds=1000)
+    operator = create(wait_for_completion=False)
+    batch_id = operator.execute(context)
+    store.given_up = True
+    end = WaitEnd(batch_id=batch_id, reason="timeout", message="Too long.")
+    with pytest.raises(
+        AirflowFailException, match="Too long. It goes on at Groq: another try of the task has taken over"
+    ):
+        operator.execute_complete(context, BatchEvent(ends=(end,)).payload())
+    assert groq_emulator.batches()[0]["status"] in {"validating", "in_progress"}

@@ -1,0 +1,268 @@
+"""One task with one input makes one batch, whatever became of its earlier tries."""
+
+import re
+import time
+
+import pytest
+from airflow.providers.common.compat.sdk import AirflowFailException
+
+from airflow_provider_groq.batches.identity import INPUT_KEY, TASK_KEY
+from airflow_provider_groq.exceptions import GroqLookupError
+from airflow_provider_groq.hooks.groq import GroqHook
+
+OTHER = [
+    {"custom_id": "two", "body": {"model": "llama-3.1-8b-instant", "messages": [{"role": "user", "content": "!"}]}}
+]
+
+
+@pytest.fixture
+def sent(groq_emulator):
+    """What was asked of Groq since the last question, but for the polling."""
+
+    def sent():
+        asked = [f"{request.method} {request.path.removeprefix('/openai/v1')}" for request in groq_emulator.requests()]
+        groq_emulator.clear_requests()
+        return asked
+
+    return sent
+
+
+@pytest.fixture
+def only_batch(groq_emulator):
+    def only_batch():
+        (batch,) = groq_emulator.batches()
+        return batch["id"]
+
+    return only_batch
+
+
+def test_a_first_try_with_a_store_asks_nothing_more(stored_tries, sent):
+    stored_tries.run()
+    assert sent() == ["POST /files", "POST /batches"]
+
+
+def test_a_first_try_without_a_store_asks_once_more(bare_tries, sent):
+    bare_tries.run()
+    assert sent() == ["POST /files", "POST /batches", "GET /batches"]
+
+
+def test_a_batch_that_is_noted_is_asked_for_alone(stored_tries, sent):
+    batch_id = stored_tries.run()
+    sent()
+    assert stored_tries.run() == batch_id
+    assert sent() == [f"GET /batches/{batch_id}"]
+
+
+def test_the_next_try_takes_the_batch_up(tries, only_batch):
+    assert tries.run() == tries.run() == tries.run() == only_batch()
+
+
+def test_the_log_says_so_with_id_age_and_status(tries, groq_emulator, capfd):
+    batch_id = tries.run()
+    groq_emulator.advance(12)
+    groq_emulator.fault("/batches**", method="GET", times=None, merge={"created_at": int(time.time()) - 7200})
+    tries.forget_the_end()
+    capfd.readouterr()
+    tries.run()
+    log = "".join(capfd.readouterr())
+    assert f"Took up batch {batch_id}, to be seen at" in log
+    assert f"An earlier try has made this task's batch, 2 h ago. Batch {batch_id}: in_progress, 0 of 1" in log
+
+
+@pytest.mark.parametrize("forget", ["forget_the_end", "forget"])
+def test_a_batch_of_which_nothing_was_written_down_is_found_on_groq(tries, only_batch, sent, forget):
+    batch_id = tries.run()
+    getattr(tries, forget)()
+    sent()
+    assert tries.run() == batch_id == only_batch()
+    assert sent() == ["GET /batches"]
+
+
+def test_a_file_that_was_uploaded_is_not_uploaded_again(tries, groq_emulator, only_batch, sent):
+    groq_emulator.fault("/batches", method="POST", status=400)
+    with pytest.raises(AirflowFailException):
+        tries.run()
+    sent()
+    tries.run()
+    assert "POST /files" not in sent()
+    assert len(groq_emulator.files()) == 1
+    assert only_batch()
+
+
+def test_a_file_of_which_nothing_was_written_down_is_found_by_its_name(tries, groq_emulator, sent):
+    groq_emulator.fault("/batches", method="POST", status=400)
+    with pytest.raises(AirflowFailException):
+        tries.run()
+    tries.forget()
+    sent()
+    tries.run()
+    assert sent() == ["GET /batches", "GET /files", "POST /batches", "GET /batches"]
+
+
+def test_a_file_that_is_gone_is_uploaded_again(tries, groq_emulator, only_batch):
+    groq_emulator.fault("/batches", method="POST", status=400)
+    with pytest.raises(AirflowFailException):
+        tries.run()
+    with GroqHook() as hook:
+        hook.delete_file(groq_emulator.files()[0]["id"])
+    tries.run()
+    assert only_batch()
+
+
+def test_another_input_makes_another_batch(tries, groq_emulator, caplog):
+    first = tries.run()
+    second = tries.run(requests=OTHER)
+    assert [batch["id"] for batch in groq_emulator.batches()] == [first, second]
+    assert f"Batch {first}: " in caplog.text
+    assert "of this task too, but of another input: it is left as it is" in caplog.text
+    assert tries.run() == first
+    assert tries.run(requests=OTHER) == second
+
+
+@pytest.mark.parametrize(
+    ("status", "processed"),
+    [("failed", None), ("cancelling", None), ("cancelled", 1), ("expired", 0), ("completed", 0)],
+)
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_batch_of_no_use_is_not_taken_up(tries, groq_emulator, caplog, status, processed, noted):
+    first = tries.run()
+    groq_emulator.force_status(first, status, processed=processed)
+    if not noted:
+        tries.forget()
+    second = tries.run()
+    assert second != first
+    assert re.search(f"Batch {first} of .* try is {status}, and not taken up", caplog.text)
+    assert [file["purpose"] for file in groq_emulator.files()].count("batch") == 1
+    assert tries.run() == second
+    assert len(groq_emulator.batches()) == 2
+
+
+@pytest.mark.parametrize("status", ["completed", "expired", "in_progress", "finalizing", "paused"])
+def test_a_batch_of_use_is_taken_up(tries, groq_emulator, only_batch, status):
+    batch_id = tries.run()
+    groq_emulator.force_status(batch_id, status, processed=1)
+    tries.forget()
+    assert tries.run() == batch_id == only_batch()
+
+
+def test_a_task_that_has_succeeded_does_not_pay_again_when_it_is_cleared(tries, groq_emulator, only_batch):
+    groq_emulator.set(seconds=0.2)
+    batch_id = tries.run(wait_for_completion=True)
+    assert tries.run(wait_for_completion=True) == batch_id == only_batch()
+
+
+def test_a_batch_whose_files_are_gone_is_not_taken_up(tries, groq_emulator):
+    batch_id = tries.run()
+    groq_emulator.fault("/batches**", method="GET", times=None, merge={"created_at": 1_000_000_000})
+    tries.run()
+    assert len(groq_emulator.batches()) == 2
+    assert batch_id
+
+
+def test_a_fresh_batch_can_be_forced(tries, groq_emulator):
+    made = [tries.run(reattach=False) for _ in range(3)]
+    assert [batch["id"] for batch in groq_emulator.batches()] == made
+
+
+def test_a_batch_carries_whose_it_is_beside_the_users_metadata(create, context, groq_emulator):
+    create(metadata={"team": "data"}, wait_for_completion=False).execute(context)
+    (batch,) = groq_emulator.batches()
+    assert {TASK_KEY, INPUT_KEY} < batch["metadata"].keys()
+    assert {"team": "data", "airflow_dag_id": "dag", "airflow_run_id": "run"}.items() <= batch["metadata"].items()
+
+
+def test_the_user_cannot_set_our_metadata(create, context, groq_emulator):
+    with pytest.raises(AirflowFailException, match=r"metadata\['airflow_task'\] is for this package to set"):
+        create(metadata={TASK_KEY: "mine"}).execute(context)
+    assert not groq_emulator.requests()
+
+
+@pytest.mark.parametrize("noted", [True, False])
+def test_a_server_that_drops_metadata_is_asked_for_the_files_names(tries, groq_emulator, make_batch, only_batch, noted):
+    groq_emulator.set(drop_metadata=True)
+    batch_id = tries.run()
+    if not noted:
+        tries.forget()
+    assert tries.run() == batch_id == only_batch()
+    make_batch()
+    assert tries.run() == batch_id
+
+
+def test_batches_without_metadata_of_others_are_not_taken_up(tries, groq_emulator, make_batch):
+    """A file that is at Groq already may be that of another batch, which somebody made by hand."""
+    others = make_batch()
+    (file,) = groq_emulator.files()
+    tries.run(input_file_id=file["id"])
+    assert tries.run(input_file_id=file["id"]) != others
+    assert len(groq_emulator.batches()) == 2
+
+
+@pytest.mark.parametrize("ignore_ids", [True, False])
+def test_the_listing_is_read_page_by_page(tries, groq_emulator, make_batch, ignore_ids):
+    groq_emulator.set(page_size=2, ignore_ids=ignore_ids)
+    batch_id = tries.run()
+    for _ in range(4):
+        make_batch()
+    tries.forget()
+    assert tries.run() == batch_id
+    assert len(groq_emulator.batches()) == 5
+
+
+def test_the_listing_is_read_no_further_back_than_the_run(tries, groq_emulator, make_batch, sent):
+    groq_emulator.set(page_size=2)
+    for _ in range(5):
+        make_batch()
+    groq_emulator.fault("/batches", method="GET", times=1, merge={"created_at": 1_000_000_000})
+    sent()
+    tries.forget()
+    tries.stores.append(None)
+    tries.run()
+    assert sent()[:2] == ["GET /batches", "GET /files"]
+
+
+def test_a_listing_that_is_too_long_is_no_answer(tries, groq_emulator, make_batch, monkeypatch):
+    monkeypatch.setattr("airflow_provider_groq.operators.lookup.MAX_PAGES", 2)
+    groq_emulator.set(page_size=1)
+    tries.run()
+    for _ in range(3):
+        make_batch()
+    tries.forget()
+    with pytest.raises(GroqLookupError, match="2 pages of Groq's listing do not go back to when its run began"):
+        tries.run()
+    assert len(groq_emulator.batches()) == 4
+
+
+@pytest.mark.usefixtures("quick_retries")
+def test_a_lookup_that_fails_ends_the_try_and_costs_nothing(tries, groq_emulator, only_batch):
+    batch_id = tries.run()
+    tries.forget_the_end()
+    groq_emulator.fault("/batches", method="GET", status=503, times=6)
+    with pytest.raises(GroqLookupError, match="could not be looked up: GET /batches was answered with 503") as caught:
+        tries.run()
+    assert caught.value.retryable
+    assert tries.run() == batch_id == only_batch()
+
+
+@pytest.mark.usefixtures("quick_retries")
+def test_a_noted_batch_that_cannot_be_asked_for_ends_the_try(stored_tries, groq_emulator, only_batch):
+    batch_id = stored_tries.run()
+    groq_emulator.fault("/batches/*", method="GET", status=503, times=6)
+    with pytest.raises(GroqLookupError, match=f"Batch {batch_id}, which an earlier try of this task has made"):
+        stored_tries.run()
+    assert stored_tries.run() == batch_id == only_batch()
+
+
+@pytest.mark.parametrize("status", [401, 403, 404])
+def test_a_lookup_that_is_refused_fails_for_good(tries, groq_emulator, only_batch, status):
+    tries.run()
+    tries.forget()
+    groq_emulator.fault("/batches", method="GET", status=status, times=None)
+    with pytest.raises(AirflowFailException, match=f"GroqLookupError: .*{status}.* reattach=False creates one"):
+        tries.run()
+    assert only_batch()
+
+
+def test_a_batch_is_not_lost_for_a_lookup_that_fails_after_it_was_made(bare_tries, groq_emulator, only_batch, caplog):
+    groq_emulator.fault("/batches", method="GET", status=404, times=None)
+    assert bare_tries.run() == only_batch()
+    assert "Whether there is a double of batch" in caplog.text
