@@ -7,7 +7,7 @@ INSTALLED := .venv/installed
 # The first of these that runs and has the right version.
 PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 
-.PHONY: help demo airflow test lint types docs bench build clean
+.PHONY: help demo airflow test crash lint types docs bench build clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -20,6 +20,9 @@ airflow: $(INSTALLED) ## start the whole of Airflow with the example Dags, to lo
 
 test: $(INSTALLED) ## run all tests
 	@$(PY) -m pytest $(ARGS)
+
+crash: $(INSTALLED) ## kill a task at 500 random moments, and count its batches; takes 20 minutes
+	@$(PY) -m pytest tests/crash --crash-rounds 500 $(ARGS)
 
 lint: $(INSTALLED) ## check style and form
 	@$(PY) -m ruff check

@@ -43,6 +43,8 @@ def pytest_addoption(parser):
         action="store_true",
         help="run the conformance tests against Groq itself, with the key in GROQ_API_KEY",
     )
+    parser.addoption("--crash-rounds", type=int, default=30, help="how many rounds of the crash test to run")
+    parser.addoption("--crash-seed", default="1", help="the seed that decides what happens in them")
 
 
 @pytest.fixture(scope="session")

@@ -24,7 +24,7 @@ from airflow_provider_groq.operators.notes import Notes
 log = logging.getLogger(__name__)
 
 LOOKS = (0.0, 1.0, 2.0, 4.0, 8.0)
-"""Seconds before each look for a batch whose creation was not answered, or that is not in the listing yet."""
+"""Seconds before each look for a batch that may be there and not in the listing yet."""
 
 SENDINGS = 3
 """How often a creation is sent when each time its answer is lost and no batch is found."""
@@ -54,6 +54,7 @@ class Submission:
         self._note = f"groq_batch_{claim.input_key}"
         self._noted: dict[str, Any] = {}
         self._in_doubt = False
+        self._told: set[str] = set()
 
     def find(self) -> Batch | None:
         """The batch that an earlier try has made, if it is worth taking up.
@@ -64,7 +65,7 @@ class Submission:
         self._noted = self._notes.read(self._note)
         batch = self._noted_batch()
         if batch is None and not self._is_clearly_new():
-            batch = self._only_one(self._worthy(self._lookup.batches()))
+            batch = self._listed_batch()
         if batch is not None:
             self._notes.write(self._note, input_file_id=batch.input_file_id or "", batch_id=batch.id)
         return batch
@@ -110,7 +111,17 @@ class Submission:
             ) from error
         if may_be_taken_up(batch, time.time()):
             return batch
+        self._told.add(batch.id)
         log.info("Batch %s of the last try is %s, and not taken up.", batch.id, batch.status)
+        return None
+
+    def _listed_batch(self) -> Batch | None:
+        """The one in Groq's listing, which may show late what was made just before the last try was killed."""
+        may_be_late = not self._notes.legible or (self._noted and not self._noted.get("batch_id"))
+        for pause in LOOKS if may_be_late else LOOKS[:1]:
+            self._guard.sleep(pause)
+            if batch := self._only_one(self._worthy(self._lookup.batches())):
+                return batch
         return None
 
     def _worthy(self, batches: Iterable[Batch]) -> list[Batch]:
@@ -119,7 +130,8 @@ class Submission:
         for batch in batches:
             if may_be_taken_up(batch, time.time()):
                 worthy.append(batch)
-            elif batch.id != self._noted.get("batch_id"):
+            elif batch.id not in self._told:
+                self._told.add(batch.id)
                 log.info("Batch %s of an earlier try is %s, and not taken up.", batch.id, batch.status)
         return worthy
 

@@ -1,0 +1,142 @@
+"""One try of a task, run in a process of its own that may be killed, or kills itself at a given exchange."""
+
+import asyncio
+import json
+import os
+import signal
+import sys
+import time
+from contextlib import suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from types import SimpleNamespace
+
+import httpx
+from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType, TaskDeferred
+from airflow.sdk.execution_time.comms import ErrorResponse
+
+from airflow_provider_groq.api import retry
+from airflow_provider_groq.batches import poll_loop, polling
+from airflow_provider_groq.operators import base, submission
+from airflow_provider_groq.operators.batch import GroqCreateBatchOperator
+from airflow_provider_groq.triggers import batch as triggers
+
+
+def run(job):
+    """Run the try that `job` describes; its result goes to a file, its output to another."""
+    output = os.open(job["log"], os.O_WRONLY | os.O_CREAT | os.O_APPEND)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    os.environ["AIRFLOW_CONN_GROQ_DEFAULT"] = job["connection"]
+    make_quick()
+    if job["at"] is not None:
+        act_at_exchange(job["at"], job["when"], job["signal"])
+    operator = GroqCreateBatchOperator(task_id="create", poll_interval=0.1, **job["options"])
+    context = context_of(job)
+    batch_id = execute(operator, context)
+    write(Path(job["result"]), batch_id)
+
+
+def execute(operator, context):
+    """As Airflow does it, deferral and all."""
+    try:
+        return operator.execute(context)
+    except TaskDeferred as deferred:
+        payload = asyncio.run(payload_of(deferred.trigger))
+        again = GroqCreateBatchOperator(task_id="create", requests=[], poll_interval=0.1)
+        return getattr(again, deferred.method_name)(context, payload)
+
+
+async def payload_of(trigger):
+    kind, kwargs = trigger.serialize()
+    assert kind.endswith("GroqBatchTrigger")
+    (event,) = [event async for event in triggers.GroqBatchTrigger(**json.loads(json.dumps(kwargs))).run()]
+    return json.loads(json.dumps(event.payload))
+
+
+def make_quick():
+    """No waiting for what only a real Groq needs."""
+    retry.FIRST_DELAY = retry.LONGEST_DELAY = 0.02
+    base.WATCH_SECONDS = 0.1
+    triggers.EARLIEST_EVENT = 0.0
+    poll_loop.LINGER, poll_loop.EARLY = 0.02, 0.0
+    polling.FIRST_PAUSE, polling.FIRST_BACKOFF, polling.LATE_BY = 0.05, 0.02, 0.0
+    polling.NOT_FOUND_GRACE = 2.0
+    submission.LOOKS = (0.0, 0.1, 0.2, 0.4, 0.8)
+
+
+def act_at_exchange(number, when, signal_name):
+    """Signal this very process at its exchange of that number, before it is sent or before its answer is seen."""
+    left = number
+    plain, plain_async = httpx.HTTPTransport.handle_request, httpx.AsyncHTTPTransport.handle_async_request
+
+    def act(now):
+        nonlocal left
+        left -= now == "before"
+        if left == 0 and now == when:
+            left = -1
+            os.kill(os.getpid(), getattr(signal, signal_name))
+
+    def handle_request(transport, request):
+        act("before")
+        response = plain(transport, request)
+        act("after")
+        return response
+
+    async def handle_async_request(transport, request):
+        act("before")
+        response = await plain_async(transport, request)
+        act("after")
+        return response
+
+    httpx.HTTPTransport.handle_request = handle_request
+    httpx.AsyncHTTPTransport.handle_async_request = handle_async_request
+
+
+def context_of(job):
+    began = datetime.now(UTC)
+    ti = SimpleNamespace(
+        dag_id="dag",
+        task_id="create",
+        run_id="run",
+        map_index=-1,
+        try_number=job["try"],
+        start_date=began,
+        xcom_push=lambda **_: None,
+    )
+    run = SimpleNamespace(run_after=datetime.fromtimestamp(job["began"], UTC))
+    context = {"ti": ti, "dag_run": run}
+    return context | {"task_state_store": Store(Path(job["store"]), job["try"])} if job["stored"] else context
+
+
+class Store:
+    """A task state store in a folder. Only the latest try reads and writes it, as with Airflow's own."""
+
+    def __init__(self, folder, number):
+        self._folder = folder
+        self._number = number
+
+    def get(self, key, default=None):
+        with suppress(FileNotFoundError):
+            if self._counts():
+                return json.loads((self._folder / key).read_text())
+        return default
+
+    def set(self, key, value):
+        if not self._counts():
+            raise AirflowRuntimeError(ErrorResponse(error=ErrorType.API_SERVER_ERROR, detail={"status_code": 404}))
+        write(self._folder / key, value)
+
+    def _counts(self):
+        return json.loads((self._folder / "try").read_text()) == self._number
+
+
+def write(path, value):
+    """Write JSON, whole or not at all."""
+    part = path.with_name(f"{path.name}.{os.getpid()}.{time.monotonic_ns()}")
+    part.write_text(json.dumps(value))
+    part.replace(path)
+
+
+if __name__ == "__main__":
+    sys.exit("run by the rounds")

@@ -1,0 +1,40 @@
+"""Whatever is killed whenever: one task makes one batch, and its results are whole."""
+
+import json
+
+from crash.rounds import REQUESTS, Round, draw
+
+LIVE = {"validating", "in_progress", "finalizing", "completed"}
+
+
+def test_one_batch_whatever_is_killed(crash_seed, groq_emulator, tmp_path, nursery):
+    """The seed is in the test's name: `make crash ARGS="-k 1-17]"` repeats round 17 of seed 1."""
+    plan = draw(crash_seed)
+    this = Round(plan, groq_emulator, tmp_path)
+    try:
+        batch_id = this.run()
+    finally:
+        this.close()
+        print(f"{plan}\n{[str(blow) for blow in plan.blows]}, {this.hits} hit, {this.tries} tries\n{this.log()}")  # noqa: T201 - shown when the round fails
+
+    batches = groq_emulator.batches()
+    assert [batch["id"] for batch in batches if batch["status"] in LIVE] == [batch_id]
+    assert len(batches) == 1 or not plan.quiet
+    (batch,) = [batch for batch in batches if batch["id"] == batch_id]
+    assert batch["status"] == "completed"
+    output = groq_emulator.file_content(batch["output_file_id"])
+    answered = sorted(json.loads(line)["custom_id"] for line in output.splitlines())
+    assert answered == [request["custom_id"] for request in REQUESTS]
+    assert groq_emulator.api_key not in this.log()
+
+
+def test_rounds_differ_and_a_seed_repeats_one():
+    plans = [draw(f"1-{number}") for number in range(50)]
+    assert plans == [draw(f"1-{number}") for number in range(50)]
+    assert len({str(plan) for plan in plans}) == 50
+    assert (
+        {plan.stored for plan in plans}
+        == {plan.pauses for plan in plans}
+        == {plan.quiet for plan in plans}
+        == {True, False}
+    )
