@@ -12,13 +12,13 @@ from airflow_provider_groq.emulator import GroqEmulator
 TESTS = Path(__file__).parents[1]
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def emulator():
     with GroqEmulator(seconds=40, api_key=KEY) as emulator:
         yield emulator
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture(scope="session")
 def airflow(emulator, tmp_path_factory):
     """Scheduler, triggerer, API server and Dag processor on a database of their own.
 

@@ -1,0 +1,34 @@
+"""Dags whose create task is interrupted, cleared and run again."""
+
+from datetime import datetime, timedelta
+
+from airflow.sdk import DAG
+
+from airflow_provider_groq.operators.batch import GroqCreateBatchOperator
+
+REQUEST = {
+    "custom_id": "one",
+    "body": {"model": "llama-3.1-8b-instant", "messages": [{"role": "user", "content": "Hello"}]},
+}
+
+WAYS = {
+    "worker": {},
+    "deferred": {"deferrable": True},
+    "fresh": {"reattach": False},
+    "fresh_deferred": {"reattach": False, "deferrable": True},
+    "impatient": {"timeout": 4, "cancel_on_timeout": False},
+    "timed": {"execution_timeout": timedelta(seconds=5)},
+    "timed_patiently": {"execution_timeout": timedelta(seconds=5), "cancel_on_timeout": False},
+}
+
+for way, options in WAYS.items():
+    with DAG(f"pay_once_{way}", schedule=None, default_args={"retries": 3, "retry_delay": timedelta(seconds=1)}):
+        GroqCreateBatchOperator(
+            task_id="create",
+            input_path="{{ dag_run.conf['input_path'] }}",
+            poll_interval=1,
+            **{"deferrable": False, **options},
+        )
+
+with DAG("pay_once_daily", schedule="@daily", start_date=datetime(2026, 1, 1), catchup=False):  # noqa: DTZ001 - of a Dag
+    GroqCreateBatchOperator(task_id="create", requests=[REQUEST], poll_interval=1, deferrable=False)

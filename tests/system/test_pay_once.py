@@ -1,0 +1,216 @@
+"""What the next try does, on the whole of Airflow: each line of the table in the documentation."""
+
+import json
+import os
+import signal
+
+import psutil
+import pytest
+from system.rest import await_that
+
+pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+
+GOING_ON = {"validating", "in_progress"}
+CANCELLED = {"cancelling", "cancelled"}
+
+
+@pytest.fixture
+def rows(tmp_path):
+    """Writes the input of a run, and says where."""
+    path = tmp_path / "rows.jsonl"
+
+    def write(text="Hello"):
+        body = {"model": "llama-3.1-8b-instant", "messages": [{"role": "user", "content": text}]}
+        line = {"custom_id": "one", "method": "POST", "url": "/v1/chat/completions", "body": body}
+        path.write_text(json.dumps(line) + "\n")
+        return str(path)
+
+    return write
+
+
+@pytest.fixture
+def start(airflow, emulator, rows):
+    """Starts a run, and gives it with its batch as soon as that is in XCom."""
+
+    def start(way):
+        run = airflow.trigger(f"pay_once_{way}", input_path=rows())
+        await_that(lambda: airflow.xcom(run, "create", "batch_id"), "the batch id is in XCom")
+        (batch_id,) = batches(emulator, run)
+        return run, batch_id
+
+    return start
+
+
+def batches(emulator, run):
+    """The batches of a run and their statuses, oldest first."""
+    _, dag_id, _, run_id = run.split("/")
+    marks = {"airflow_dag_id": dag_id, "airflow_run_id": run_id}.items()
+    return {batch["id"]: batch["status"] for batch in emulator.batches() if marks <= (batch["metadata"] or {}).items()}
+
+
+def finish(airflow, emulator, run, try_number):
+    """Let the batch end, and the task succeed in this try."""
+    emulator.advance(100)
+    airflow.await_state(run, "create", "success")
+    assert airflow.task(run, "create")["try_number"] == try_number
+    return airflow.xcom(run, "create", "return_value")
+
+
+def await_try(airflow, run, number):
+    """Wait until the try of this number has taken a batch up or made one."""
+
+    def there():
+        if airflow.task(run, "create")["try_number"] < number:
+            return False
+        log = airflow.log(run, "create", number)
+        return "Took up batch" in log or "Created batch" in log
+
+    await_that(there, f"try {number} has a batch", 90)
+
+
+def signal_task(airflow, run, number):
+    """Signal the process in which the task runs."""
+    title = f"airflow worker -- {airflow.task(run, 'create')['id']}"
+    (process,) = [process for process in psutil.process_iter() if title in " ".join(cmdline(process))]
+    os.kill(process.pid, number)
+
+
+def cmdline(process):
+    try:
+        return process.cmdline()
+    except psutil.Error:
+        return []
+
+
+@pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "evicted"])
+def test_retry_takes_the_batch_up(airflow, emulator, start, number):
+    run, batch_id = start("worker")
+    signal_task(airflow, run, number)
+    await_try(airflow, run, 2)
+    assert batches(emulator, run)[batch_id] in GOING_ON
+    assert finish(airflow, emulator, run, 2) == batch_id
+    assert batches(emulator, run) == {batch_id: "completed"}
+    assert f"Took up batch {batch_id}" in airflow.log(run, "create", 2)
+    if number == signal.SIGTERM:
+        assert f"Batch {batch_id} is left as it is" in airflow.log(run, "create", 1)
+
+
+def test_clear_of_a_running_task_takes_the_batch_up(airflow, emulator, start):
+    run, batch_id = start("worker")
+    airflow.clear(run, "create")
+    await_try(airflow, run, 2)
+    assert finish(airflow, emulator, run, 2) == batch_id
+    assert batches(emulator, run) == {batch_id: "completed"}
+
+
+def test_clear_of_a_deferred_task_takes_the_batch_up(airflow, emulator, start):
+    run, batch_id = start("deferred")
+    airflow.await_state(run, "create", "deferred")
+    await_that(lambda: "starting" in airflow.log(run, "create"), "the trigger has begun")
+    airflow.clear(run, "create")
+    await_try(airflow, run, 2)
+    assert batches(emulator, run)[batch_id] in GOING_ON
+    assert finish(airflow, emulator, run, 2) == batch_id
+    assert batches(emulator, run) == {batch_id: "completed"}
+
+
+def test_clear_of_a_task_that_succeeded_takes_the_batch_up(airflow, emulator, start):
+    run, batch_id = start("worker")
+    finish(airflow, emulator, run, 1)
+    airflow.clear(run, "create")
+    await_that(lambda: airflow.task(run, "create")["try_number"] == 2, "the next try begins")
+    assert finish(airflow, emulator, run, 2) == batch_id
+    assert batches(emulator, run) == {batch_id: "completed"}
+
+
+def test_clear_of_a_task_that_failed_makes_a_new_batch_where_the_old_one_is_of_no_use(airflow, emulator, start):
+    run, batch_id = start("worker")
+    airflow.mark(run, "create", "failed")
+    await_that(lambda: batches(emulator, run)[batch_id] in CANCELLED, "the batch is cancelled")
+    airflow.clear(run, "create")
+    await_try(airflow, run, 2)
+    other = finish(airflow, emulator, run, 2)
+    assert batches(emulator, run) == {batch_id: "cancelled", other: "completed"}
+
+
+def test_clear_of_a_task_that_failed_takes_up_a_batch_that_goes_on(airflow, emulator, start):
+    run, batch_id = start("impatient")
+    airflow.await_state(run, "create", "failed")
+    assert batches(emulator, run)[batch_id] in GOING_ON
+    emulator.advance(100)
+    airflow.clear(run, "create")
+    assert finish(airflow, emulator, run, 2) == batch_id
+    assert batches(emulator, run) == {batch_id: "completed"}
+
+
+def test_a_new_run_makes_a_new_batch(airflow, emulator, start):
+    (one, first), (other, second) = start("worker"), start("worker")
+    assert first != second
+    assert finish(airflow, emulator, one, 1) == first
+    assert finish(airflow, emulator, other, 1) == second
+
+
+def test_a_changed_input_makes_a_new_batch(airflow, emulator, start, rows):
+    run, batch_id = start("worker")
+    rows("Something else")
+    airflow.clear(run, "create")
+    await_try(airflow, run, 2)
+    other = finish(airflow, emulator, run, 2)
+    assert batches(emulator, run) == {batch_id: "completed", other: "completed"}
+    assert "of another input: it is left as it is" in airflow.log(run, "create", 2)
+
+
+@pytest.mark.parametrize("way", ["fresh", "fresh_deferred"])
+def test_without_reattachment_a_clear_cancels_and_makes_a_new_batch(airflow, emulator, start, way):
+    run, batch_id = start(way)
+    if way == "fresh_deferred":
+        airflow.await_state(run, "create", "deferred")
+        await_that(lambda: "starting" in airflow.log(run, "create"), "the trigger has begun")
+    airflow.clear(run, "create")
+    await_try(airflow, run, 2)
+    await_that(lambda: batches(emulator, run)[batch_id] in CANCELLED, "the batch is cancelled")
+    other = finish(airflow, emulator, run, 2)
+    assert batches(emulator, run) == {batch_id: "cancelled", other: "completed"}
+
+
+def test_a_try_that_starts_while_the_old_batch_is_still_cancelling_makes_a_new_one(airflow, emulator, start):
+    """After `execution_timeout`, Airflow retries."""
+    emulator.set(cancelling_seconds=50)
+    run, batch_id = start("timed")
+    await_try(airflow, run, 2)
+    assert list(batches(emulator, run).values()) in (["cancelling", "validating"], ["cancelling", "in_progress"])
+    other = finish(airflow, emulator, run, 2)
+    emulator.set(cancelling_seconds=2)
+    assert batches(emulator, run) == {batch_id: "cancelled", other: "completed"}
+
+
+def test_execution_timeout_without_cancelling_leaves_the_batch_to_the_next_try(airflow, emulator, start):
+    run, batch_id = start("timed_patiently")
+    await_try(airflow, run, 2)
+    assert batches(emulator, run)[batch_id] in GOING_ON
+    assert finish(airflow, emulator, run, 2) == batch_id
+
+
+def test_a_backfill_that_runs_a_run_again_takes_the_batch_up(airflow, emulator):
+    day = {"from_date": "2026-03-01T00:00:00Z", "to_date": "2026-03-01T00:00:00Z"}
+
+    def backfill(**options):
+        await_that(lambda: airflow.call("GET", "dags?dag_id_pattern=pay_once_daily")["dags"], "the Dag is parsed")
+        airflow.call("POST", "backfills", dag_id="pay_once_daily", **day, **options)
+
+    def run():
+        found = airflow.call("GET", "dags/pay_once_daily/dagRuns?run_type=backfill")["dag_runs"]
+        return found and f"dags/pay_once_daily/dagRuns/{found[0]['dag_run_id']}"
+
+    backfill(reprocess_behavior="none")
+    path = await_that(run, "the run is made")
+    await_try(airflow, path, 1)
+    batch_id = finish(airflow, emulator, path, 1)
+    await_that(
+        lambda: all(b["completed_at"] for b in airflow.call("GET", "backfills?dag_id=pay_once_daily")["backfills"]),
+        "the backfill has ended",
+    )
+    backfill(reprocess_behavior="completed")
+    await_that(lambda: airflow.task(path, "create")["try_number"] == 2, "the next try begins")
+    assert finish(airflow, emulator, path, 2) == batch_id
+    assert batches(emulator, path) == {batch_id: "completed"}
