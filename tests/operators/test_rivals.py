@@ -56,6 +56,18 @@ def test_without_a_store_the_first_try_finds_out_too(bare_tries, groq_emulator, 
     assert f"Going on with batch {second}, which another process has made for this task." in caplog.text
 
 
+@pytest.mark.parametrize("drop_metadata", [False, True])
+def test_what_was_made_just_before_a_crash_is_waited_for_where_it_may_be_listed_late(
+    tries, groq_emulator, running, drop_metadata
+):
+    groq_emulator.set(drop_metadata=drop_metadata)
+    first = tries.run()
+    groq_emulator.set(listing_delay=0.2)
+    tries.forget_the_end()
+    assert tries.run() == first
+    assert len(groq_emulator.batches()) == 1
+
+
 @pytest.mark.parametrize("count", [2, 3])
 def test_doubles_that_are_found_later_are_cancelled(tries, groq_emulator, running, count):
     """Whoever made them was killed before it could."""

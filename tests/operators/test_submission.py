@@ -47,6 +47,12 @@ def test_a_first_try_without_a_store_asks_once_more(bare_tries, sent):
     assert sent() == ["POST /files", "POST /batches", "GET /batches"]
 
 
+def test_a_fresh_batch_asks_nothing_more(tries, sent):
+    for _ in range(2):
+        tries.run(reattach=False)
+    assert sent() == ["POST /files", "POST /batches"] * 2
+
+
 def test_a_batch_that_is_noted_is_asked_for_alone(stored_tries, sent):
     batch_id = stored_tries.run()
     sent()

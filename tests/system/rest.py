@@ -25,6 +25,11 @@ class Airflow:
 
     def call(self, method, path, **body):
         answer = self._http.request(method, path, json=body or None)
+        for _ in range(3):
+            # SQLite, which standalone uses, lets one process write at a time.
+            if "Database error" in answer.text:
+                time.sleep(1)
+                answer = self._http.request(method, path, json=body or None)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from enum import Enum, auto
 from typing import Any
 
 from airflow.providers.common.compat.sdk import Context
@@ -18,6 +19,17 @@ GIVEN_UP = frozenset({404, 410})
 """How Airflow answers a try whose task instance it has replaced by that of another."""
 
 
+class Reply(Enum):
+    """What became of something that was to be written."""
+
+    TAKEN = auto()
+    REFUSED = auto()
+    """Airflow has given this try up."""
+    SILENCE = auto()
+    """The store failed."""
+    NO_STORE = auto()
+
+
 class Notes:
     """A few words that outlive a try of a task.
 
@@ -26,12 +38,14 @@ class Notes:
 
     Args:
         context: The context of the running task.
+
+    Attributes:
+        legible: Whether there is a store, and it has answered so far when it was read.
     """
 
     def __init__(self, context: Context) -> None:
         self._store: Any = context.get("task_state_store")
         self.legible = self._store is not None
-        """Whether there is a store, and it has answered so far."""
 
     def read(self, key: str) -> dict[str, Any]:
         """What was last written under this key, by whichever try; empty if nothing was, or cannot be read."""
@@ -45,33 +59,37 @@ class Notes:
             return {}
         return value if isinstance(value, dict) else {}
 
-    def write(self, key: str, **words: str) -> None:
-        """Replace what was written under this key.
+    def write(self, key: str, **words: str) -> bool:
+        """Replace what was written under this key, if there is a store that takes it.
 
-        A store that fails is no reason to stop: the next try looks on Groq.
+        One that does not is no reason to stop: the next try looks on Groq.
+
+        Returns:
+            Whether it was taken.
 
         Raises:
             TaskStoppedError: Airflow has given this try up.
         """
-        if self._put(key, words):
+        reply = self._put(key, words)
+        if reply is Reply.REFUSED:
             raise TaskStoppedError("Airflow has given this try up, and begun another one or none: stopping here.")
+        return reply is Reply.TAKEN
 
     def superseded(self) -> bool:
         """Whether Airflow has given this try up, or may have."""
-        return self._put(PULSE, True) or (self._store is not None and not self.legible)
+        return self._put(PULSE, True) in {Reply.REFUSED, Reply.SILENCE}
 
-    def _put(self, key: str, value: Any) -> bool:
-        """Write, and say whether Airflow has given this try up."""
+    def _put(self, key: str, value: Any) -> Reply:
         if self._store is None:
-            return False
+            return Reply.NO_STORE
         try:
             self._store.set(key, value)
         except Exception as error:
             if _status(error) in GIVEN_UP:
-                return True
+                return Reply.REFUSED
             log.exception("The task state store cannot be written. A next try looks on Groq instead.")
-            self.legible = False
-        return False
+            return Reply.SILENCE
+        return Reply.TAKEN
 
 
 def _status(error: Exception) -> Any:

@@ -17,7 +17,7 @@ from airflow_provider_groq.exceptions import GroqError, GroqLookupError, GroqLos
 from airflow_provider_groq.hooks.errors import patiently
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.operators.inputs import Input
-from airflow_provider_groq.operators.killing import Guard
+from airflow_provider_groq.operators.killing import Guard, TaskStoppedError
 from airflow_provider_groq.operators.lookup import Lookup
 from airflow_provider_groq.operators.notes import Notes
 
@@ -85,8 +85,9 @@ class Submission:
         self._notes.write(self._note, input_file_id=file_id)
         batch = self._sent(file_id, options)
         self._guard.watch(batch.id)
-        if self._may_have_rivals():
-            batch = self._without_rivals(batch)
+        if self._is_alone(file_id, batch):
+            return batch
+        batch = self._without_rivals(batch)
         self._notes.write(self._note, input_file_id=file_id, batch_id=batch.id)
         return batch
 
@@ -187,13 +188,20 @@ class Submission:
                 return found
         return None
 
-    def _may_have_rivals(self) -> bool:
-        """Whether another process may have made a batch for the same task at the same time.
+    def _is_alone(self, file_id: str, batch: Batch) -> bool:
+        """Whether no other process can have made a batch of this claim at the same time; notes the batch if so.
 
-        The task instance of the first try is replaced before that of another one begins: if it can still be
-        written to after the batch was made, then the other one finds this batch.
+        Airflow gives the first try up before another one begins. So if it takes the note of a first try after
+        the batch was made, another one finds the batch.
         """
-        return self._in_doubt or not (self._first_try and self._notes.legible) or self._notes.superseded()
+        for_one_try = self._claim.identity.only != ""
+        if self._in_doubt or not (self._first_try or for_one_try):
+            return False
+        try:
+            noted = self._notes.write(self._note, input_file_id=file_id, batch_id=batch.id)
+        except TaskStoppedError:
+            noted = False
+        return noted or for_one_try
 
     def _without_rivals(self, batch: Batch) -> Batch:
         """The oldest batch of the claim, as soon as the listing shows this one."""
