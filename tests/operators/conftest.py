@@ -43,12 +43,13 @@ class Store:
         rows: What is in it, whichever try asks.
         given_up: Whether Airflow has given this try up: it then reads nothing, and cannot write.
         broken: Whether Airflow does not answer.
+        orphaned: Whether the supervisor of this try is dead.
     """
 
     def __init__(self, rows, *, broken=False):
         self.rows = rows
         self.broken = broken
-        self.given_up = False
+        self.given_up = self.orphaned = False
 
     def get(self, key, default=None):
         self._answer()
@@ -62,6 +63,8 @@ class Store:
         self.rows[key] = value
 
     def _answer(self):
+        if self.orphaned:
+            raise BrokenPipeError
         if self.broken:
             raise self._refusal(None)
 

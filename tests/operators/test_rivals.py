@@ -20,10 +20,11 @@ def running(groq_emulator):
     return running
 
 
-def test_a_try_that_was_given_up_before_it_created_stops(stored_tries, groq_emulator, running):
+@pytest.mark.parametrize("how", ["given_up", "orphaned"])
+def test_a_try_that_was_given_up_before_it_created_stops(stored_tries, groq_emulator, running, how):
     groq_emulator.fault("/files", method="POST", delay=0.6)
     end_of_first = stored_tries.begin()
-    stored_tries.stores[0].given_up = True
+    setattr(stored_tries.stores[0], how, True)
     second = stored_tries.run()
     assert isinstance(end_of_first(), TaskStoppedError)
     assert running() == [second]

@@ -84,6 +84,9 @@ class Notes:
             return Reply.NO_STORE
         try:
             self._store.set(key, value)
+        except (OSError, EOFError):
+            # The supervisor of this process is dead, so Airflow takes this try for lost.
+            return Reply.REFUSED
         except Exception as error:
             if _status(error) in GIVEN_UP:
                 return Reply.REFUSED
