@@ -1,6 +1,5 @@
 """Answers: whatever comes back is a value of the call's type or one of this package's errors."""
 
-import io
 import json
 
 import httpx
@@ -11,7 +10,7 @@ from hypothesis import strategies as st
 from airflow_provider_groq.api import answers, calls
 from airflow_provider_groq.api.models import Model
 from airflow_provider_groq.api.settings import Settings
-from airflow_provider_groq.exceptions import GroqAPIError, GroqError, GroqResponseError
+from airflow_provider_groq.exceptions import GroqAPIError, GroqResponseError
 
 KEY = "gsk_secret"
 CALLS = [
@@ -82,25 +81,3 @@ def test_a_long_message_of_a_server_is_cut():
     with pytest.raises(GroqAPIError) as caught:
         read(calls.list_models(), body, 400)
     assert 2000 < len(str(caught.value)) < 2100
-
-
-@given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=4), st.integers(1, 7))
-def test_content_that_breaks_off_any_number_of_times_is_written_once(content, breaks, step):
-    sink = io.BytesIO()
-    resume = answers.Resume(sink)
-    for reached in (*breaks, len(content)):
-        resume.rewind()
-        for start in range(0, min(reached, len(content)), step):
-            resume.write(content[start : min(start + step, reached)])
-    resume.end(calls.file_content("f"))
-    assert sink.getvalue() == content
-    assert resume.written == len(content)
-
-
-def test_content_that_ends_before_what_is_there_already_is_refused():
-    resume = answers.Resume(io.BytesIO())
-    resume.write(b"12345")
-    resume.rewind()
-    resume.write(b"123")
-    with pytest.raises(GroqError, match="with 3 bytes, after it had been with 5 or more"):
-        resume.end(calls.file_content("f"))

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-import time
 from http import HTTPStatus
-from typing import Any, BinaryIO, TypeVar
+from typing import Any, TypeVar
 
 import httpx
 from pydantic import ValidationError
 
+from airflow_provider_groq.api.bodies import MAX_VALUES, is_too_wide
 from airflow_provider_groq.api.calls import Call
 from airflow_provider_groq.api.retry import read_retry_after
 from airflow_provider_groq.api.settings import Settings
@@ -24,66 +24,10 @@ from airflow_provider_groq.exceptions import (
 
 T = TypeVar("T")
 
-MAX_BYTES = 16 << 20
-"""The largest answer that is read into memory; Groq's largest, 200 batches, is a hundredth of it."""
-
 MAX_MESSAGE = 2_000
 """How much of a server's error message is kept, in characters: some echo the whole request."""
 
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-
-
-class Body:
-    """Gathers an answer's body, up to `MAX_BYTES`, and for no longer than twice the timeout of its parts."""
-
-    def __init__(self, call: Call[Any], settings: Settings) -> None:
-        self._call = call
-        self._seconds = 2 * settings.timeout
-        self._until = time.monotonic() + self._seconds
-        self._chunks: list[bytes] = []
-        self._size = 0
-
-    def add(self, chunk: bytes) -> None:
-        """Take one more chunk."""
-        self._size += len(chunk)
-        if self._size > MAX_BYTES:
-            raise GroqResponseError(f"{self._call} was answered with more than {MAX_BYTES:,} bytes; gave up.")
-        if time.monotonic() > self._until:
-            raise GroqTransportError(f"{self._call} was still being answered after {self._seconds:,.0f} s; gave up.")
-        self._chunks.append(chunk)
-
-    @property
-    def value(self) -> bytes:
-        """All of it."""
-        return b"".join(self._chunks)
-
-
-class Resume:
-    """Writes to an open file what it does not have yet, when the same content comes again from its beginning."""
-
-    def __init__(self, sink: BinaryIO) -> None:
-        self._sink = sink
-        self._position = 0
-        self.written = 0
-
-    def rewind(self) -> None:
-        """The content begins again."""
-        self._position = 0
-
-    def write(self, chunk: bytes) -> None:
-        """Take the next chunk of the content."""
-        new = chunk[max(0, self.written - self._position) :]
-        self._position += len(chunk)
-        if new:
-            self._sink.write(new)
-            self.written += len(new)
-
-    def end(self, call: Call[Any]) -> None:
-        """The content ends here."""
-        if self._position < self.written:
-            raise GroqResponseError(
-                f"{call} was answered with {self._position:,} bytes, after it had been with {self.written:,} or more."
-            )
 
 
 def read(call: Call[T], response: httpx.Response, body: bytes, settings: Settings) -> T:
@@ -104,6 +48,8 @@ def read(call: Call[T], response: httpx.Response, body: bytes, settings: Setting
         raise _api_error(call, response, body, settings)
     if call.raw and is_page(response):
         raise _not_groqs(call, response, body, "a page, no file", settings)
+    if not call.raw and is_too_wide(body):
+        raise _not_groqs(call, response, body, f"it has more than {MAX_VALUES:,} values", settings)
     try:
         return call.answer(body)
     except ValidationError as error:
@@ -119,8 +65,6 @@ def is_page(response: httpx.Response) -> bool:
 
 def transport_error(call: Call[Any], error: Exception) -> GroqError:
     """The error for a request that got no whole answer."""
-    if isinstance(error, httpx.DecodingError):
-        return GroqResponseError(f"{call} was answered with a body that cannot be decompressed: {error}.")
     sent = not isinstance(error, NOT_SENT)
     what = "got no whole answer" if sent else "could not be sent"
     return GroqTransportError(f"{call} {what}: {type(error).__name__}: {error or 'no details'}.", sent=sent)
@@ -170,7 +114,7 @@ def _advice(call: Call[Any], status: int, settings: Settings) -> str:
 def _error_details(body: bytes) -> dict[str, Any]:
     """Groq's ``error`` object, or what a gateway sends in its place."""
     try:
-        value = json.loads(body)
+        value = None if is_too_wide(body) else json.loads(body)
     except (ValueError, RecursionError):
         return {}
     if not isinstance(value, dict):

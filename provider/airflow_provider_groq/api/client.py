@@ -7,14 +7,14 @@ They differ only in that. What is sent, how an answer is read, and what is tried
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator
 from contextlib import AbstractContextManager, aclosing, closing, contextmanager, nullcontext
-from typing import Any, BinaryIO, Self, TypeVar
+from typing import Any, BinaryIO, Self, TypeVar, cast
 
 import httpx
 import tenacity
 
-from airflow_provider_groq.api import answers, retry
+from airflow_provider_groq.api import answers, bodies, retry
 from airflow_provider_groq.api.calls import Call
 from airflow_provider_groq.api.settings import Settings
 from airflow_provider_groq.exceptions import GroqConnectionError, GroqError
@@ -82,9 +82,8 @@ def _request(client: httpx.Client | httpx.AsyncClient, call: Call[Any], content:
             "files": {"file": (call.upload.filename, content, "application/jsonl")},
         }
     request = client.build_request(call.method, call.path, params=list(call.params), json=call.json, **form)
-    if call.raw:
-        # Compressed content that is cut short can look whole.
-        request.headers["Accept-Encoding"] = "identity"
+    # A file is asked for as it is; of an answer, gzip is all that can be unpacked within bounds.
+    request.headers["Accept-Encoding"] = "identity" if call.raw else "gzip"
     return request
 
 
@@ -122,7 +121,7 @@ class GroqClient(_Base):
         Raises:
             GroqError: As for `send`. The file then holds a part.
         """
-        resume = answers.Resume(sink)
+        resume = bodies.Resume(sink)
         tenacity.Retrying(**self._retries(call, None))(self._download_once, call, resume)
         return resume.written
 
@@ -142,23 +141,27 @@ class GroqClient(_Base):
             with closing(response):
                 return answers.read(call, response, _whole(call, response, self.settings), self.settings)
 
-    def _download_once(self, call: Call[bytes], resume: answers.Resume) -> None:
+    def _download_once(self, call: Call[bytes], resume: bodies.Resume) -> None:
         resume.rewind()
         with _errors_of(call):
             response = self._http.send(_request(self._http, call, None), stream=True)
             with closing(response):
                 if not response.is_success or answers.is_page(response):
                     answers.read(call, response, _whole(call, response, self.settings), self.settings)
-                for chunk in response.iter_bytes(CHUNK):
-                    resume.write(chunk)
+                unpacker = bodies.Unpacker(call, response)
+                for chunk in response.iter_raw(CHUNK):
+                    resume.write(unpacker.pieces(chunk))
+                unpacker.end()
                 resume.end(call)
 
 
 def _whole(call: Call[Any], response: httpx.Response, settings: Settings) -> bytes:
-    body = answers.Body(call, settings)
-    for chunk in response.iter_bytes():
+    body = bodies.Body(call, response, settings)
+    for chunk in response.iter_raw():
         body.add(chunk)
-    return body.value
+        if body.full:
+            break
+    return body.whole()
 
 
 class AsyncGroqClient(_Base):
@@ -183,7 +186,7 @@ class AsyncGroqClient(_Base):
 
         The file is written to in a thread.
         """
-        resume = answers.Resume(sink)
+        resume = bodies.Resume(sink)
         await tenacity.AsyncRetrying(**self._retries(call, None))(self._download_once, call, resume)
         return resume.written
 
@@ -208,23 +211,28 @@ class AsyncGroqClient(_Base):
             async with aclosing(response):
                 return answers.read(call, response, await _whole_async(call, response, self.settings), self.settings)
 
-    async def _download_once(self, call: Call[bytes], resume: answers.Resume) -> None:
+    async def _download_once(self, call: Call[bytes], resume: bodies.Resume) -> None:
         resume.rewind()
         with _errors_of(call):
             response = await self._http.send(_request(self._http, call, None), stream=True)
             async with aclosing(response):
                 if not response.is_success or answers.is_page(response):
                     answers.read(call, response, await _whole_async(call, response, self.settings), self.settings)
-                async for chunk in response.aiter_bytes(CHUNK):
-                    await asyncio.to_thread(resume.write, chunk)
+                unpacker = bodies.Unpacker(call, response)
+                async for chunk in response.aiter_raw(CHUNK):
+                    await asyncio.to_thread(resume.write, unpacker.pieces(chunk))
+                unpacker.end()
                 resume.end(call)
 
 
 async def _whole_async(call: Call[Any], response: httpx.Response, settings: Settings) -> bytes:
-    body = answers.Body(call, settings)
-    async for chunk in response.aiter_bytes():
-        body.add(chunk)
-    return body.value
+    body = bodies.Body(call, response, settings)
+    async with aclosing(cast("AsyncGenerator[bytes, None]", response.aiter_raw())) as chunks:
+        async for chunk in chunks:
+            body.add(chunk)
+            if body.full:
+                break
+    return body.whole()
 
 
 class _InThread(httpx.AsyncByteStream):

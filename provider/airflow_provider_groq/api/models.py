@@ -11,7 +11,7 @@ import json
 from enum import StrEnum
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, Field
+from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, FailFast, Field
 
 
 class BatchStatus(StrEnum):
@@ -105,7 +105,7 @@ class Batch(Model):
     completion_window: str | None = None
     output_file_id: Id = None
     error_file_id: Id = None
-    errors: Annotated[tuple[BatchError, ...], BeforeValidator(_error_list)] = ()
+    errors: Annotated[tuple[BatchError, ...], FailFast(), BeforeValidator(_error_list)] = ()
     metadata: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(default_factory=dict)
     request_counts: Annotated[RequestCounts, _if_null({})] = RequestCounts()
     in_progress_at: Time = None
@@ -152,7 +152,7 @@ T = TypeVar("T", bound=Model)
 class Page(Model, Generic[T]):
     """One page of a listing."""
 
-    data: Annotated[tuple[T, ...], _if_null(())]
+    data: Annotated[tuple[T, ...], FailFast(), _if_null(())]
     next_cursor: Annotated[str | None, BeforeValidator(_none_if_empty)] = Field(
         default=None, validation_alias=AliasPath("paging", "next_cursor")
     )
