@@ -117,3 +117,42 @@ def test_a_file_needs_no_more_than_its_id():
     file = File.model_validate_json(json.dumps({"id": "file_1"} | nulls))
     assert file == File(id="file_1")
     assert (file.bytes, file.filename, file.purpose) == (0, "", "")
+
+
+@pytest.mark.parametrize("text", ["a\nb", "a\x1b[31m", "\u202ea", "a\u2028b", "\0", "x" * 257])
+@pytest.mark.parametrize("field", ["id", "status", "output_file_id", "error_file_id", "input_file_id"])
+def test_an_id_or_a_status_cannot_write_lines_of_its_own_into_the_log(field, text):
+    with pytest.raises(ValidationError, match="cannot be printed|at most 256 characters"):
+        read(**{field: text})
+
+
+def test_what_is_said_of_an_error_is_one_printable_line():
+    (error,) = read(errors=[{"message": "a\r\nb\x1b[31m \u202e", "code": "x" * 20_000}]).errors
+    assert error.message == "a b\ufffd[31m \ufffd"
+    assert len(error.code) == 10_000
+
+
+@pytest.mark.parametrize("number", [2**63, -(2**63) - 1, 10**400, 10**4299])
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda number: {"created_at": number},
+        lambda number: {"expires_at": number},
+        lambda number: {"request_counts": {"total": 1, "completed": number}},
+        lambda number: {"errors": [{"line": number}]},
+    ],
+)
+def test_a_number_too_large_to_calculate_with_is_refused(make, number):
+    with pytest.raises(ValidationError, match="Input should be"):
+        read(**make(number))
+
+
+@pytest.mark.parametrize("window", [None, "24h", 86_400])
+def test_a_window_may_be_said_in_any_form(window):
+    assert read(completion_window=window).completion_window == (window if window is None else str(window))
+
+
+@pytest.mark.parametrize("name", ["../../etc/passwd", "/etc/passwd", "a\0b", "a\nb", "C:\\x", "\u202e", "x" * 100_000])
+def test_a_filename_is_a_text_like_others(name):
+    """Nothing is ever written to it."""
+    assert File.model_validate_json(json.dumps({"id": "file_1", "filename": name})).filename == name

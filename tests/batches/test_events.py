@@ -14,7 +14,8 @@ FIELDS = st.fixed_dictionaries(
     optional={
         "output_file_id": st.sampled_from(["", "file_out", None]),
         "metadata": st.none() | st.dictionaries(TEXT, TEXT, max_size=3),
-        "errors": st.none() | st.lists(st.fixed_dictionaries({"message": TEXT, "line": st.integers(0)}), max_size=3),
+        "errors": st.none()
+        | st.lists(st.fixed_dictionaries({"message": TEXT, "line": st.integers(0, 2**62)}), max_size=3),
         "completed_at": st.none() | st.integers(0, 2**62),
         "from_the_future": st.recursive(st.none() | st.booleans() | st.integers() | TEXT, st.lists, max_leaves=4),
     },

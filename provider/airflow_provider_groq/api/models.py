@@ -11,7 +11,14 @@ import json
 from enum import StrEnum
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AliasPath, BaseModel, BeforeValidator, ConfigDict, FailFast, Field
+from pydantic import AfterValidator, AliasPath, BaseModel, BeforeValidator, ConfigDict, FailFast, Field
+
+from airflow_provider_groq.api.text import one_line
+
+MAX_ID_CHARS = 256
+"""Of an id or a status; Groq's have thirty. Two hundred ids must fit into an address."""
+
+MAX_REASON_CHARS = 10_000
 
 
 class BatchStatus(StrEnum):
@@ -49,7 +56,7 @@ def _error_list(value: Any) -> Any:
 
 
 def _text(value: Any) -> Any:
-    return value if value is None or isinstance(value, str) else str(value)
+    return value if value is None else one_line(str(value), MAX_REASON_CHARS)
 
 
 def _texts(value: Any) -> Any:
@@ -63,11 +70,21 @@ def _if_null(default: Any) -> BeforeValidator:
     return BeforeValidator(lambda value: default if value is None else value)
 
 
-Id = Annotated[str | None, BeforeValidator(_none_if_empty)]
-Time = int | None
+def _printable(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("has characters that cannot be printed")
+    return value
+
+
+Word = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARS), AfterValidator(_printable)]
+"""An id or a status: it goes into addresses, logs and XCom, and must not write lines of its own there."""
+Id = Annotated[Word | None, BeforeValidator(_none_if_empty)]
+Whole = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+"""A whole number that can be calculated with, and written."""
+Time = Whole | None
 Reason = Annotated[str | None, BeforeValidator(_text)]
-"""Text, as which some gateways send a number."""
-Count = Annotated[int, _if_null(0)]
+"""Text for people, as which some gateways send a number."""
+Count = Annotated[Whole, _if_null(0)]
 Label = Annotated[str, _if_null("")]
 
 
@@ -77,7 +94,7 @@ class BatchError(Model):
     code: Reason = None
     message: Reason = None
     param: Reason = None
-    line: int | None = None
+    line: Whole | None = None
 
 
 class RequestCounts(Model):
@@ -96,13 +113,13 @@ class RequestCounts(Model):
 class Batch(Model):
     """A batch. Times are Unix seconds."""
 
-    id: str = Field(min_length=1)
-    status: str = Field(min_length=1)
+    id: Word
+    status: Word
     """One of `BatchStatus`, or whatever else the server says."""
-    created_at: int
+    created_at: Whole
     endpoint: Label = ""
     input_file_id: Id = None
-    completion_window: str | None = None
+    completion_window: Reason = None
     output_file_id: Id = None
     error_file_id: Id = None
     errors: Annotated[tuple[BatchError, ...], FailFast(), BeforeValidator(_error_list)] = ()
@@ -126,7 +143,7 @@ class Batch(Model):
 class File(Model):
     """A file at Groq: an uploaded input (purpose ``batch``) or a result (``batch_output``)."""
 
-    id: str = Field(min_length=1)
+    id: Word
     bytes: Count = 0
     created_at: Count = 0
     filename: Label = ""
@@ -136,14 +153,14 @@ class File(Model):
 class DeletedFile(Model):
     """The answer to a deletion."""
 
-    id: str
+    id: Word
     deleted: bool
 
 
 class LanguageModel(Model):
     """A model that the key may use."""
 
-    id: str
+    id: Word
 
 
 T = TypeVar("T", bound=Model)
