@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from airflow_provider_groq.api import answers, calls
 from airflow_provider_groq.api.models import Model
 from airflow_provider_groq.api.settings import Settings
-from airflow_provider_groq.exceptions import GroqAPIError, GroqResponseError
+from airflow_provider_groq.exceptions import GroqAPIError, GroqError, GroqResponseError
 
 KEY = "gsk_secret"
 CALLS = [
@@ -48,6 +48,7 @@ def test_any_json_is_a_model_or_refused(call, value):
         answer = read(call, json.dumps(value).encode())
     except GroqResponseError as error:
         assert "the body is not Groq's" in str(error)  # noqa: PT017 - either is right
+        assert str(error).isprintable()  # noqa: PT017 - likewise
     else:
         assert isinstance(answer, Model)
 
@@ -56,17 +57,19 @@ def test_any_json_is_a_model_or_refused(call, value):
 def test_any_bytes_are_a_model_or_refused(call, body):
     try:
         answer = read(call, body)
-    except GroqResponseError:
+    except GroqResponseError as error:
+        assert str(error).isprintable()  # noqa: PT017 - either is right
         return
     assert isinstance(answer, Model)
 
 
 @given(st.sampled_from(CALLS), st.integers(300, 599), ERRORS.map(json.dumps).map(str.encode) | st.binary(), HEADERS)
 def test_any_error_is_one_of_ours_and_does_not_show_the_key(call, status, body, headers):
-    with pytest.raises((GroqAPIError, GroqResponseError)) as caught:
+    with pytest.raises((GroqAPIError, GroqError, GroqResponseError)) as caught:
         read(call, body, status, headers)
     assert KEY not in str(caught.value)
     assert str(call) in str(caught.value)
+    assert str(caught.value).isprintable()
 
 
 @pytest.mark.parametrize("before", [0, 30, 70, 75])
@@ -81,3 +84,44 @@ def test_a_long_message_of_a_server_is_cut():
     with pytest.raises(GroqAPIError) as caught:
         read(calls.list_models(), body, 400)
     assert 2000 < len(str(caught.value)) < 2100
+
+
+HARMFUL = "No.\r\n2026-01-01 INFO Success \x1b[32m \ud800 \u202egreat\x00"
+SHOWN = "No. 2026-01-01 INFO Success \ufffd[32m \ufffd \ufffdgreat\ufffd"
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {"error": {"message": HARMFUL, "type": "t"}},
+        {"error": {"message": "x", "code": HARMFUL}},
+        {"error": HARMFUL},
+        {"detail": HARMFUL},
+    ],
+)
+def test_what_a_server_says_cannot_write_lines_of_its_own_into_the_log(body):
+    with pytest.raises(GroqAPIError) as caught:
+        read(calls.list_models(), json.dumps(body).encode(), 400)
+    assert SHOWN in str(caught.value)
+    assert str(caught.value).isprintable()
+    assert (caught.value.code + caught.value.type).isprintable()
+
+
+LONG = "x" * 100_000
+
+
+@pytest.mark.parametrize(
+    ("status", "body", "headers"),
+    [
+        (400, {"error": {"message": LONG, "type": LONG, "code": LONG}}, {}),
+        (400, {"detail": [{"msg": LONG}] * 2}, {"content-type": LONG}),
+        (500, [], {"content-type": LONG}),
+        (200, {}, {"content-type": LONG}),
+        (302, {}, {"location": "https://elsewhere.example/" + LONG}),
+    ],
+)
+def test_however_much_a_server_says_an_error_stays_short(status, body, headers):
+    with pytest.raises(GroqError) as caught:
+        read(calls.list_models(), json.dumps(body).encode(), status, headers)
+    assert len(str(caught.value)) < 2_500
+    assert len(repr(vars(caught.value))) < 600

@@ -138,6 +138,18 @@ def test_what_is_no_id_is_refused_before_anything_is_sent(make, value):
         make(value)
 
 
+@pytest.mark.parametrize("make", [calls.get_file, calls.cancel_batch, lambda value: calls.get_batches([value])])
+def test_what_is_far_too_long_for_an_id_is_refused_and_shown_in_part(make):
+    with pytest.raises(GroqInputError, match="but has 70,000 characters: 'xxx") as caught:
+        make("x" * 70_000)
+    assert len(str(caught.value)) < 200
+
+
+def test_a_batch_is_not_created_of_what_is_no_id():
+    with pytest.raises(GroqInputError, match="input_file_id must be the id of one at Groq, but is ''"):
+        calls.create_batch(**BODY | {"input_file_id": ""})
+
+
 def test_looks_are_told_apart_by_their_ids():
     """In any order, the first of each, and nothing of what is no batch."""
     call = calls.look_at_batches(["a", "b"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, TypeVar
 
@@ -10,9 +11,10 @@ import httpx
 from pydantic import ValidationError
 
 from airflow_provider_groq.api.bodies import MAX_VALUES, is_too_wide
-from airflow_provider_groq.api.calls import Call
+from airflow_provider_groq.api.calls import Call, first_problem
 from airflow_provider_groq.api.retry import read_retry_after
 from airflow_provider_groq.api.settings import Settings
+from airflow_provider_groq.api.text import one_line
 from airflow_provider_groq.exceptions import (
     API_ERRORS,
     GroqAPIError,
@@ -24,8 +26,16 @@ from airflow_provider_groq.exceptions import (
 
 T = TypeVar("T")
 
-MAX_MESSAGE = 2_000
-"""How much of a server's error message is kept, in characters: some echo the whole request."""
+MAX_MESSAGE, MAX_WORD = 2_000, 200
+"""How much of a server's error message is kept, in characters, and of all else that it says: some echo the
+whole request."""
+
+TIMEOUTS: Mapping[type[Exception], str] = {
+    httpx.ConnectTimeout: "no connection within",
+    httpx.ReadTimeout: "nothing came for",
+    httpx.WriteTimeout: "nothing was taken for",
+    httpx.PoolTimeout: "no connection was free for",
+}
 
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 
@@ -39,7 +49,7 @@ def read(call: Call[T], response: httpx.Response, body: bytes, settings: Setting
         GroqResponseError: It is not Groq's.
     """
     if response.has_redirect_location:
-        location = settings.without_key(response.headers["location"])
+        location = _said(response.headers["location"], settings)
         raise GroqConnectionError(
             f"{call} was answered with a redirect to {location!r}. Redirects are not followed, since the key must not "
             f"go elsewhere: set the base URL (host) of {settings.origin} right."
@@ -53,9 +63,7 @@ def read(call: Call[T], response: httpx.Response, body: bytes, settings: Setting
     try:
         return call.answer(body)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(str(part) for part in first["loc"])
-        raise _not_groqs(call, response, body, f"{where + ': ' if where else ''}{first['msg']}", settings) from None
+        raise _not_groqs(call, response, body, first_problem(error), settings) from None
 
 
 def is_page(response: httpx.Response) -> bool:
@@ -63,11 +71,25 @@ def is_page(response: httpx.Response) -> bool:
     return str(response.headers.get("content-type", "")).startswith("text/html")
 
 
-def transport_error(call: Call[Any], error: Exception) -> GroqError:
+def transport_error(call: Call[Any], error: Exception, settings: Settings) -> GroqError:
     """The error for a request that got no whole answer."""
-    sent = not isinstance(error, NOT_SENT)
-    what = "got no whole answer" if sent else "could not be sent"
-    return GroqTransportError(f"{call} {what}: {type(error).__name__}: {error or 'no details'}.", sent=sent)
+    if isinstance(error, httpx.InvalidURL):  # only of a redirect: that of a request is found before it is sent
+        return GroqResponseError(f"{call} was answered with a redirect to what is no URL: {_said(error, settings)}.")
+    reason = f"{type(error).__name__}: {_timeout(error, settings) or _said(error, settings) or 'no details'}"
+    if not isinstance(error, NOT_SENT):
+        return GroqTransportError(f"{call} got no whole answer: {reason.rstrip('. ')}.")
+    return GroqTransportError(
+        f"{call} could not be sent: {reason.rstrip('. ')}. Is the base URL (host) of {settings.origin} right, and "
+        "can this machine reach it?",
+        sent=False,
+    )
+
+
+def _timeout(error: Exception, settings: Settings) -> str:
+    """How long was waited, and for what; empty if something else went wrong."""
+    waited = TIMEOUTS.get(type(error))
+    seconds = settings.connect_timeout if isinstance(error, httpx.ConnectTimeout) else settings.timeout
+    return f"{waited} {seconds:g} s" if waited else ""
 
 
 def _not_groqs(
@@ -75,7 +97,7 @@ def _not_groqs(
 ) -> GroqResponseError:
     return GroqResponseError(
         f"{call} was answered with {response.status_code}, but the body is not Groq's "
-        f"({settings.without_key(reason)}). It is {_described(response, body, settings)}. "
+        f"({_said(reason, settings)}). It is {_described(response, body, settings)}. "
         "Is a proxy in between, or the base URL (host) of the connection another server's?"
     )
 
@@ -83,15 +105,15 @@ def _not_groqs(
 def _api_error(call: Call[Any], response: httpx.Response, body: bytes, settings: Settings) -> GroqAPIError:
     status = response.status_code
     details = _error_details(body)
-    message = settings.without_key(str(details.get("message") or ""))[:MAX_MESSAGE]
+    message = _said(details.get("message") or "", settings, longest=MAX_MESSAGE)
     message = message or f"no Groq error body, but {_described(response, body, settings)}"
-    code = settings.without_key(str(details.get("code") or ""))
+    code = _said(details.get("code") or "", settings)
     advice = _advice(call, status, settings)
     text = f"{call} was answered with {status}{f' {code}' if code else ''}: {message.rstrip('. ')}. {advice}".rstrip()
     return API_ERRORS.get(status, GroqAPIError)(
         text,
         status_code=status,
-        type=settings.without_key(str(details.get("type") or "")),
+        type=_said(details.get("type") or "", settings),
         code=code,
         retry_after=read_retry_after(response.headers.get("retry-after")),
     )
@@ -127,6 +149,11 @@ def _error_details(body: bytes) -> dict[str, Any]:
 
 
 def _described(response: httpx.Response, body: bytes, settings: Settings) -> str:
-    kind = response.headers.get("content-type", "of no type").split(";")[0]
+    kind = _said(response.headers.get("content-type", "of no type").split(";")[0], settings)
     text = settings.without_key(" ".join(body[:400].decode("utf-8", "replace").split()))
     return f"{kind}, {len(body):,} bytes" + (f", beginning {text[:80]!r}" if text else "")
+
+
+def _said(what: object, settings: Settings, *, longest: int = MAX_WORD) -> str:
+    """What a server said, or a library of it, as it may be shown."""
+    return one_line(settings.without_key(str(what)), longest)

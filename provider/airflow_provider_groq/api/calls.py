@@ -10,13 +10,15 @@ from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from airflow_provider_groq.api.models import Batch, DeletedFile, File, LanguageModel, Page
+from airflow_provider_groq.api.models import MAX_ID_CHARS, Batch, DeletedFile, File, LanguageModel, Page
 from airflow_provider_groq.exceptions import GroqInputError, GroqResponseError
 
 T = TypeVar("T")
 
 MAX_IDS = 200
 """How many batches one request may ask for."""
+
+SHOWN_CHARS = 60
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ def create_batch(
 ) -> Call[Batch]:
     """Begin to work on an uploaded file. The one call that costs money, so never sent twice unasked."""
     body = {
-        "input_file_id": input_file_id,
+        "input_file_id": _checked(input_file_id, "input_file_id"),
         "endpoint": endpoint,
         "completion_window": completion_window,
         "metadata": dict(metadata) if metadata else None,
@@ -136,9 +138,14 @@ def read_look(batch_id: str, item: Any) -> Batch | GroqResponseError:
     try:
         return Batch.model_validate(item)
     except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        where = ".".join(map(str, first["loc"]))
-        return GroqResponseError(f"Groq's answer about batch {batch_id} cannot be read ({where}: {first['msg']}).")
+        return GroqResponseError(f"Groq's answer about batch {batch_id} cannot be read ({first_problem(error)}).")
+
+
+def first_problem(error: ValidationError) -> str:
+    """What is wrong first with an answer, and where."""
+    first = error.errors(include_url=False, include_input=False)[0]
+    where = ".".join(map(str, first["loc"]))
+    return f"{where}: {first['msg']}" if where else first["msg"]
 
 
 def list_batches(cursor: str | None = None, *, after: str | None = None) -> Call[Page[Batch]]:
@@ -200,4 +207,8 @@ def _segment(value: str, name: str) -> str:
 def _checked(value: str, name: str) -> str:
     if not isinstance(value, str) or not value.strip() or value in {".", ".."} or not value.isprintable():
         raise GroqInputError(f"{name} must be the id of one at Groq, but is {value!r}.")
+    if len(value) > MAX_ID_CHARS:
+        raise GroqInputError(
+            f"{name} must be the id of one at Groq, but has {len(value):,} characters: {value[:SHOWN_CHARS]!r}…"
+        )
     return value

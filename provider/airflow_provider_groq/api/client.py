@@ -17,7 +17,7 @@ import tenacity
 from airflow_provider_groq.api import answers, bodies, retry
 from airflow_provider_groq.api.calls import Call
 from airflow_provider_groq.api.settings import Settings
-from airflow_provider_groq.exceptions import GroqConnectionError, GroqError
+from airflow_provider_groq.exceptions import GroqConnectionError, GroqError, GroqInputError
 
 T = TypeVar("T")
 
@@ -38,7 +38,7 @@ class _Base:
         return {
             "base_url": self._base_url(),
             "headers": self.settings.headers,
-            "timeout": httpx.Timeout(self.settings.timeout, connect=min(10.0, self.settings.timeout)),
+            "timeout": httpx.Timeout(self.settings.timeout, connect=self.settings.connect_timeout),
             "follow_redirects": False,
             # No proxy stands between this machine and itself; one from the environment would get the key.
             "trust_env": not self.settings.is_loopback,
@@ -57,13 +57,16 @@ class _Base:
 
 
 @contextmanager
-def _errors_of(call: Call[Any]) -> Iterator[None]:
-    """Raise what goes wrong while the call is under way as an error of ours."""
+def _errors_of(call: Call[Any], settings: Settings) -> Iterator[None]:
+    """Raise what goes wrong while the call is under way as an error of ours.
+
+    Without its cause: httpx and h11 quote what the server sent, which can be the key.
+    """
     try:
         yield
-    except (httpx.HTTPError, httpx.StreamError) as cause:
-        error: GroqError = answers.transport_error(call, cause)
-        raise retry.lost_answer(call, error) or error from cause
+    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as cause:
+        error = answers.transport_error(call, cause, settings)
+        raise retry.lost_answer(call, error) or error from None
     except GroqError as error:
         if lost := retry.lost_answer(call, error):
             raise lost from error
@@ -81,7 +84,10 @@ def _request(client: httpx.Client | httpx.AsyncClient, call: Call[Any], content:
             "data": {"purpose": "batch"},
             "files": {"file": (call.upload.filename, content, "application/jsonl")},
         }
-    request = client.build_request(call.method, call.path, params=list(call.params), json=call.json, **form)
+    try:
+        request = client.build_request(call.method, call.path, params=list(call.params), json=call.json, **form)
+    except (httpx.InvalidURL, ValueError) as error:
+        raise GroqInputError(f"{str(call)[:200]} cannot be sent: {error}.") from None
     # A file is asked for as it is; of an answer, gzip is all that can be unpacked within bounds.
     request.headers["Accept-Encoding"] = "identity" if call.raw else "gzip"
     return request
@@ -136,14 +142,14 @@ class GroqClient(_Base):
         self.close()
 
     def _send_once(self, call: Call[T]) -> T:
-        with _errors_of(call), _content(call) as content:
+        with _errors_of(call, self.settings), _content(call) as content:
             response = self._http.send(_request(self._http, call, content), stream=True)
             with closing(response):
                 return answers.read(call, response, _whole(call, response, self.settings), self.settings)
 
     def _download_once(self, call: Call[bytes], resume: bodies.Resume) -> None:
         resume.rewind()
-        with _errors_of(call):
+        with _errors_of(call, self.settings):
             response = self._http.send(_request(self._http, call, None), stream=True)
             with closing(response):
                 if not response.is_success or answers.is_page(response):
@@ -201,7 +207,7 @@ class AsyncGroqClient(_Base):
         await self.close()
 
     async def _send_once(self, call: Call[T]) -> T:
-        with _errors_of(call), await asyncio.to_thread(_content, call) as content:
+        with _errors_of(call, self.settings), await asyncio.to_thread(_content, call) as content:
             if content is None:
                 request = _request(self._http, call, None)
             else:  # measures the file
@@ -213,7 +219,7 @@ class AsyncGroqClient(_Base):
 
     async def _download_once(self, call: Call[bytes], resume: bodies.Resume) -> None:
         resume.rewind()
-        with _errors_of(call):
+        with _errors_of(call, self.settings):
             response = await self._http.send(_request(self._http, call, None), stream=True)
             async with aclosing(response):
                 if not response.is_success or answers.is_page(response):

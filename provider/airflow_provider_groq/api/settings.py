@@ -15,6 +15,9 @@ API_PATH = "/openai/v1"
 LONGEST_TIMEOUT = 86_400
 """A day; the operating system takes no number of seconds beyond its clock's."""
 
+LONGEST_CONNECTING = 10.0
+"""Seconds for making a connection, to each address that the host has."""
+
 MAX_FILE_BYTES = 100_000_000
 """The largest input file. Groq's batch guide says 200 MB, its API reference 100 MB; the smaller holds."""
 
@@ -74,6 +77,11 @@ class Settings:
     def is_loopback(self) -> bool:
         """Whether the server is on this machine."""
         return _is_loopback(urlsplit(self.base_url).hostname or "")
+
+    @property
+    def connect_timeout(self) -> float:
+        """Seconds for making a connection."""
+        return min(LONGEST_CONNECTING, self.timeout)
 
     def hurried(self, timeout: float) -> Settings:
         """The same with no more patience than `timeout` seconds."""
