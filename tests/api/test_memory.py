@@ -161,8 +161,31 @@ def test_what_is_zipped_twice_is_not_unpacked(ask):
     assert "compressed as gzip, gzip: not asked for" in outcome
 
 
+CONTENTS = {
+    "one line of spaces": (itertools.repeat(b" " * MIB, 200), "{'unreadable': 1}"),
+    "one line of brackets": (itertools.repeat(b"[" * MIB, 100), "{'unreadable': 1}"),
+    "a line of brackets that is kept": ([b"[" * 15 * MIB, b"\n"], "{'unreadable': 1}"),
+    "a line of very many values": (wide(b'{"custom_id":"a","x":[', b"{},", b"]}\n", 15 * MIB), "{'unreadable': 1}"),
+    "empty lines": (itertools.repeat(b"\n" * MIB, 20), "{}"),
+    "long ids": ((b'{"custom_id": "%d%s"}\n' % (n, b"x" * MIB) for n in range(100)), "{'failed': 100}"),
+}
+
+
+@pytest.mark.parametrize("kind", CONTENTS)
+def test_a_file_of_any_content_streams_by(ask, kind):
+    parts, outcome = CONTENTS[kind]
+    assert ask(itertools.chain([head()], parts), "download")[0] == outcome
+
+
 def test_a_zipped_file_streams_by_too(ask):
     """It is asked for as it is, but a gateway may pay no heed."""
     packed = itertools.islice(zipped_for_ever(b" "), 100)
     outcome, _ = ask(itertools.chain([head(headers="Content-Encoding: gzip\r\n")], packed), "download")
     assert "cannot be decompressed: it ends too early" in outcome
+
+
+def test_a_file_of_more_lines_than_any_batch_is_given_up(ask):
+    rows = (b"".join(b'{"custom_id": "%d-%d"}\n' % (more, n) for n in range(3000)) for more in itertools.count())
+    outcome, sent = ask(itertools.chain([head()], rows), "download", max_lines=100_000)
+    assert outcome.startswith("GroqResponseError: The files of the batch have more than 100,000 lines; gave up.")
+    assert sent < 40 * MIB

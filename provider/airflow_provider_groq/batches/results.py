@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import uuid
 from collections import Counter, defaultdict
@@ -9,13 +10,25 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO, TypeAlias, cast
 
+from airflow_provider_groq.api.bodies import is_too_wide
 from airflow_provider_groq.api.models import Batch, BatchStatus
+from airflow_provider_groq.api.text import one_line
+from airflow_provider_groq.exceptions import GroqResponseError
 
 Path: TypeAlias = Any
 """``ObjectStoragePath``: what is Airflow's is not imported here."""
 
-MAX_LINE_BYTES = 64 << 20
-"""A longer line is counted as unreadable, and not kept in memory."""
+MAX_LINE_BYTES = 16 << 20
+"""A longer line is counted as unreadable, and not kept in memory; the longest answers have a tenth of it."""
+
+MAX_LINES = 1_000_000
+"""More answers no batch has: Groq's have 50,000. Without an end of them, what is remembered would have none."""
+
+MAX_MODELS, MAX_KINDS_OF_TOKENS, MAX_NAME_CHARS = 100, 20, 100
+"""How many models and kinds of tokens are told apart, and the length of their names: they go into XCom."""
+
+MAX_TOKENS = 2**53
+"""A larger number of tokens is nonsense."""
 
 BLOCK_BYTES = 8 << 20
 """How much object storage takes at a time; its default of 50 MiB costs three times that in memory."""
@@ -38,7 +51,8 @@ class Tally:
     def __init__(self) -> None:
         self.rows: Counter[str] = Counter()
         self.tokens: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        self._seen: set[str] = set()
+        self._seen: set[bytes] = set()
+        self._lines = 0
         self._rest: list[bytes] = []
         self._rest_size = 0
 
@@ -46,18 +60,28 @@ class Tally:
         """Take the next bytes of a file."""
         *lines, rest = chunk.split(b"\n")
         for line in lines:
-            self._keep(line)
-            self.end()
+            if line or self._rest_size:
+                self._keep(line)
+                self.end()
         self._keep(rest)
 
     def end(self) -> None:
-        """The line, or the file, ends here."""
+        """The line, or the file, ends here.
+
+        Raises:
+            GroqResponseError: There are more lines than a batch can have.
+        """
         line = b"".join(self._rest)
         too_long = self._rest_size > MAX_LINE_BYTES
         self._rest, self._rest_size = [], 0
+        if not too_long and not line.strip():
+            return
+        self._lines += 1
+        if self._lines > MAX_LINES:
+            raise _too_many()
         if too_long:
             self.rows["unreadable"] += 1
-        elif line.strip():
+        else:
             self._count(line)
 
     def _keep(self, part: bytes) -> None:
@@ -71,10 +95,13 @@ class Tally:
         row = read_row(line)
         if row is None:
             self.rows["unreadable"] += 1
-        elif row["custom_id"] in self._seen:
+            return
+        # However long an id is, it takes the same memory.
+        seen = hashlib.blake2b(row["custom_id"].encode(errors="surrogatepass"), digest_size=16).digest()
+        if seen in self._seen:
             self.rows["repeated"] += 1
         else:
-            self._seen.add(row["custom_id"])
+            self._seen.add(seen)
             self.rows[kind(row)] += 1
             self._add_tokens(row)
 
@@ -83,15 +110,31 @@ class Tally:
         usage = body.get("usage")
         if isinstance(usage, dict):
             model = body.get("model")
-            self.tokens[model if isinstance(model, str) else "unknown"].update(
-                {k: v for k, v in usage.items() if k.endswith("_tokens") and isinstance(v, int)}
-            )
+            name = one_line(model, MAX_NAME_CHARS) if isinstance(model, str) else "unknown"
+            sums = self.tokens[name if name in self.tokens or len(self.tokens) < MAX_MODELS else "others"]
+            for kind_of, number in usage.items():
+                if _counts(kind_of, number) and (kind_of in sums or len(sums) < MAX_KINDS_OF_TOKENS):
+                    sums[kind_of] += number
+
+
+def _too_many() -> GroqResponseError:
+    error = GroqResponseError(
+        f"The files of the batch have more than {MAX_LINES:,} lines; gave up. No batch has so many requests."
+    )
+    error.retryable = False  # it would all be downloaded again
+    return error
+
+
+def _counts(kind_of: str, number: Any) -> bool:
+    """Whether this entry of a ``usage`` is a number of tokens."""
+    named = kind_of.endswith("_tokens") and len(kind_of) <= MAX_NAME_CHARS and kind_of.isprintable()
+    return named and isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= MAX_TOKENS
 
 
 def read_row(line: bytes) -> dict[str, Any] | None:
     """One line of an output or error file; None if it is no JSON object with a ``custom_id``."""
     try:
-        row = json.loads(line)
+        row = None if is_too_wide(line) else json.loads(line)
     except (ValueError, RecursionError):
         return None
     return row if isinstance(row, dict) and isinstance(row.get("custom_id"), str) else None
