@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
+from airflow_provider_groq.api.calls import first_problem
 from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.exceptions import GroqInputError
 
 MAX_ERRORS, MAX_ERROR_CHARS = 20, 500
 """How many of a batch's errors travel with an event, and how much of each: a rejected file can have one a line."""
@@ -45,8 +47,18 @@ class BatchEvent(BaseModel):
 
     @classmethod
     def read(cls, payload: dict[str, Any]) -> Self:
-        """The event that `payload` was made of."""
-        return cls.model_validate(payload)
+        """The event that `payload` was made of.
+
+        Raises:
+            GroqInputError: It was made of none.
+        """
+        try:
+            return cls.model_validate(payload)
+        except ValidationError as error:
+            raise GroqInputError(
+                f"The event that ended the wait cannot be read ({first_problem(error)}). Do worker and "
+                "triggerer run the same version of airflow-provider-groq? The batch is as it was."
+            ) from None
 
 
 def with_few_errors(batch: Batch) -> Batch:

@@ -55,7 +55,7 @@ def window_hours(completion_window: str) -> int:
     hours = int(found[1]) * (24 if found[2] == "d" else 1) if found else 0
     if not SHORTEST_WINDOW <= hours <= LONGEST_WINDOW:
         raise GroqInputError(
-            f"completion_window is {completion_window!r}, but must be from '24h' to '7d': "
+            f"completion_window is {_shown(completion_window)}, but must be from '24h' to '7d': "
             "a whole number and h or d, without a space."
         )
     return hours
@@ -79,7 +79,7 @@ def check_options(*, endpoint: str, completion_window: str, metadata: Mapping[st
         GroqInputError: Groq would not take it.
     """
     if endpoint not in ENDPOINTS:
-        raise GroqInputError(f"endpoint is {endpoint!r}, but must be one of {', '.join(ENDPOINTS)}.")
+        raise GroqInputError(f"endpoint is {_shown(endpoint)}, but must be one of {', '.join(ENDPOINTS)}.")
     window_hours(completion_window)
     if metadata is not None:
         _check_metadata(metadata)
@@ -93,10 +93,10 @@ def _check_metadata(metadata: Mapping[str, str]) -> None:
     for key, value in metadata.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise GroqInputError(
-                f"metadata[{key!r}] is {_shown(value)}, but keys and values must be text: write them as strings."
+                f"metadata[{_shown(key)}] is {_shown(value)}, but keys and values must be text: write them as strings."
             )
         if not _is_utf8(key + value):
-            raise GroqInputError(f"metadata[{key!r}] is {_shown(value)}, which is no valid Unicode.")
+            raise GroqInputError(f"metadata[{_shown(key)}] is {_shown(value)}, which is no valid Unicode.")
         if len(key) > MAX_KEY_CHARS or len(value) > MAX_VALUE_CHARS:
             raise GroqInputError(
                 f"metadata[{_shown(key)}] has a key of {len(key)} and a value of {len(value)} characters, but at most "
@@ -239,7 +239,10 @@ def _is_utf8(text: str) -> bool:
 
 
 def _shown(value: Any) -> str:
-    text = repr(value)
+    try:
+        text = repr(value)
+    except RecursionError:
+        text = f"a {type(value).__name__} nested too deeply to be shown"
     return text if len(text) <= SHOWN_CHARS else f"{text[: SHOWN_CHARS - 3]}..."
 
 
