@@ -1,6 +1,11 @@
 """Settings: what a client may be told, and what is refused before it sends anything."""
 
+from ipaddress import ip_address
+
+import httpx
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from airflow_provider_groq.api.client import GroqClient
 from airflow_provider_groq.api.settings import Settings
@@ -109,6 +114,23 @@ def test_plain_http_to_another_machine_must_be_allowed(base_url):
     with pytest.raises(GroqConnectionError, match='plain HTTP to another machine.*"allow_http": true'):
         Settings(KEY, base_url=base_url)
     assert Settings(KEY, base_url=base_url, allow_http=True).base_url == base_url
+
+
+PIECES = [
+    *["http://", "localhost", "127.0.0.1", "[::1]", "[::ffff:127.0.0.1]", "evil.example", "10.0.0.1", "::1", "127.1"],
+    *["@", ":", "/", "\\", "#", "?", ".", "[", "]", "%2e", "%00", "0x7f000001", "2130706433", "ⓛocalhost", "。", "80"],
+]
+
+
+@given(st.lists(st.sampled_from(PIECES) | st.text(max_size=2), max_size=6).map("".join))
+def test_no_spelling_makes_another_machine_look_like_this_one(rest):
+    """What httpx takes for the host is what was judged."""
+    try:
+        settings = Settings(KEY, base_url=f"http://{rest}")
+        host = httpx.URL(settings.api_url).host
+    except (GroqConnectionError, httpx.InvalidURL):
+        return
+    assert host == "localhost" or ip_address(host).is_loopback
 
 
 @pytest.mark.parametrize(
