@@ -222,5 +222,5 @@ class Round:
 def is_stopped(pid):
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
-    except FileNotFoundError:
+    except OSError:  # gone, perhaps while being read
         return False
