@@ -3,7 +3,7 @@
 import pytest
 
 from airflow_provider_groq.api import calls, retry
-from airflow_provider_groq.exceptions import GroqAPIError, GroqLostAnswerError
+from airflow_provider_groq.exceptions import GroqAPIError, GroqLostAnswerError, GroqNotFoundError
 
 
 @pytest.fixture
@@ -91,3 +91,10 @@ def test_what_costs_nothing_is_sent_again(groq_emulator, create, client, drop):
     groq_emulator.fault(f"/batches/{batch.id}/cancel", drop=drop, times=2)
     assert client().send(calls.cancel_batch(batch.id)).status == "cancelling"
     assert len(groq_emulator.requests("POST", f"/batches/{batch.id}/cancel")) == 3
+
+
+def test_an_input_file_that_is_not_found_is_said_to_be_what_is_wrong(groq_emulator, client):
+    call = calls.create_batch("file_nope", endpoint="/v1/chat/completions", completion_window="24h")
+    with pytest.raises(GroqNotFoundError, match="No such File object: file_nope. Check the id, and for the connection"):
+        client().send(call)
+    assert len(groq_emulator.requests()) == 1

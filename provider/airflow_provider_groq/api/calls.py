@@ -64,7 +64,7 @@ class Call(Generic[T]):
     @property
     def names_one(self) -> bool:
         """Whether it is about one batch or file."""
-        return self.path.count("/") > 1
+        return self.path.count("/") > 1 or self.json is not None
 
 
 def upload_file(upload: Upload) -> Call[File]:
