@@ -7,7 +7,7 @@ INSTALLED := .venv/installed
 # The first of these that runs and has the right version.
 PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 
-.PHONY: help demo airflow test crash lint types docs bench build clean
+.PHONY: help demo airflow test crash lint types docs faults bench build clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,6 +34,9 @@ types: $(INSTALLED) ## check types
 docs: $(INSTALLED) ## build the documentation into docs/_build
 	@$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build
 	@echo "docs/_build/index.html"
+
+faults: $(INSTALLED) ## write docs/faults.md anew, after a change of tests/hooks/fault_table.py
+	@cd tests && ../$(PY) -m hooks.fault_page
 
 bench: .venv/peers ## install the peers, and run the benchmarks; takes an hour
 	@for benchmark in imports.py memory.py triggerer.py waits; do echo "== $$benchmark"; $(PY) tests/benchmarks/$$benchmark || exit 1; done

@@ -1,0 +1,182 @@
+"""Makes docs/faults.md of the fault table: `make faults`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+
+from hooks.fault_calls import ENDPOINTS, Endpoint
+from hooks.fault_table import ATTEMPTS, DEFAULTS, DIFFERENCES, FAULTS, GRACE, Difference, Fault
+
+from airflow_provider_groq.api import retry
+from airflow_provider_groq.api.settings import LONGEST_CONNECTING
+
+PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
+
+ORDINARY, CREATION = ENDPOINTS[-1], next(endpoint for endpoint in ENDPOINTS if endpoint.creates)
+SHOWN_CALL = "GET /batches/batch_01m8…"
+
+TEMPLATE = """\
+# Faults
+
+<!-- Made by `make faults` of tests/hooks/fault_table.py. A test makes each of these faults happen with each call. -->
+
+What can go wrong between Airflow and Groq, what the client does about it, how long that takes, and what you read.
+It holds for these calls of [`GroqHook`](api.md#hook), and so for the operators and the sensor:
+
+{endpoints}
+
+The times are those of the default settings: `max_retries` {retries}, `timeout` {timeout} s, and {connecting} s for
+making a connection to each address of the host. "As a rule" is the time until the error if the server answers at once,
+"at most" the time if it lets every attempt wait as long as it may. How to change them is on the page
+[Connection](connection.md).
+
+Two things can take longer. An answer that comes in drips is given up after twice the timeout, once its headers are
+there. A file takes as long as its bytes go by.
+
+## Every call but the creation of a batch
+
+{ordinary}
+
+"Retried" means: by Airflow, if the task has retries left. Each attempt sends the whole call again. The pauses between
+attempts are {first:g} s, then twice as long each time, up to {longest:g} s, each shortened at random to no less than
+half.
+
+While a batch is waited for, each look at it is one attempt, and what passes is ridden out until the deadline: see
+[How often it looks](sensor-and-trigger.md#how-often-it-looks).
+
+## The creation of a batch
+
+`POST /batches` costs money, so it is never blindly sent again. Where it may have taken effect, the hook raises a
+[`GroqLostAnswerError`](errors.md#no-answer-or-a-wrong-one). The create operator then looks for the batch on Groq before
+anything is sent again, and takes up what it finds: see [How a try knows](operators.md#how-a-try-knows).
+
+{creation}
+
+## What is not found
+
+A 404 is an answer, so the client does not ask again. Operators and waits do, every 2 s for half a minute, since what is
+new is not everywhere at once: for a batch just made, for the file that it is made of, for its results. So a wrong id
+fails after {grace}. A hook asks once. In an answer about many batches, those not found are left out.
+
+## What single calls do otherwise
+
+{differences}
+
+## What you read
+
+`{shown}` stands for the call, and `…` for what varies.
+
+{said}
+
+A `GroqLostAnswerError` quotes them: "The answer to POST /batches was lost (POST /batches was answered with 500:
+Internal error.), so Groq may have done it or not. …"
+"""
+
+
+def page() -> str:
+    """The whole page."""
+    return TEMPLATE.format(
+        endpoints=_table(["call", "what for"], ([f"`{each.call}`", each.name] for each in ENDPOINTS)),
+        ordinary=_ordinary(),
+        creation=_creation(),
+        differences=_table(["call", "what goes wrong", "what is different"], map(_differing, DIFFERENCES)),
+        said=_table(["what goes wrong", "text"], _together([fault.name, _said(fault)] for fault in FAULTS)),
+        retries=DEFAULTS.max_retries,
+        timeout=f"{DEFAULTS.timeout:g}",
+        connecting=f"{LONGEST_CONNECTING:g}",
+        first=retry.FIRST_DELAY,
+        longest=retry.LONGEST_DELAY,
+        grace=_seconds(GRACE),
+        shown=SHOWN_CALL,
+    )
+
+
+def _ordinary() -> str:
+    rows = (
+        [
+            fault.name,
+            _sent_again(fault, ORDINARY),
+            _seconds(fault.as_a_rule(fault.attempts(ORDINARY))),
+            _seconds(fault.at_most(fault.attempts(ORDINARY))),
+            f"`{fault.error.__name__}`",
+            "yes" if fault.again else "no",
+        ]
+        for fault in FAULTS
+    )
+    header = ["what goes wrong", "sent again", "as a rule", "at most", "then", "retried"]
+    return _table(header, _together(rows))
+
+
+def _creation() -> str:
+    rows = (
+        [
+            fault.name,
+            "no" if fault.refusal else "perhaps",
+            _sent_again(fault, CREATION),
+            _seconds(fault.at_most(fault.attempts(CREATION))),
+            f"`{fault.error.__name__}`" if fault.refusal else "`GroqLostAnswerError`",
+            _of_the_operator(fault),
+        ]
+        for fault in FAULTS
+    )
+    header = [
+        "what goes wrong",
+        "a batch may exist",
+        "sent again",
+        "at most",
+        "the hook raises",
+        "the create operator",
+    ]
+    return _table(header, _together(rows))
+
+
+def _sent_again(fault: Fault, endpoint: Endpoint) -> str:
+    if not fault.is_sent_again(endpoint):
+        return "no"
+    return f"{ATTEMPTS - 1} times" + (
+        f", each after what was asked for, {retry.LONGEST_RETRY_AFTER:g} s at most" if fault.asked else ""
+    )
+
+
+def _of_the_operator(fault: Fault) -> str:
+    if not fault.refusal:
+        return "looks before anything is sent again"
+    return "raises it, for Airflow to retry" if fault.again else "sends it again for half a minute, then fails for good"
+
+
+def _differing(each: Difference) -> list[str]:
+    return [f"`{each.endpoint}`", "; ".join(each.faults), each.says]
+
+
+def _said(fault: Fault) -> str:
+    texts = [text for text in fault.said if "base URL (host) of connection" not in text or len(fault.said) == 1]
+    shown = (
+        text.format(call=SHOWN_CALL, timeout=f"{DEFAULTS.timeout:g}", connecting=f"{LONGEST_CONNECTING:g}")
+        for text in texts
+    )
+    return f"{fault.error.__name__}: {' Or: '.join(shown)}".replace("<", "\\<")
+
+
+def _seconds(seconds: float) -> str:
+    if not seconds:
+        return "at once"
+    minutes, rest = divmod(round(seconds + 0.4), 60)
+    return " ".join(part for part in (f"{minutes} min" if minutes else "", f"{rest} s" if rest else "") if part)
+
+
+def _table(header: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    first, *rest = [f"| {' | '.join(line)} |" for line in (header, *rows)]
+    return "\n".join([first, "|" + "---|" * len(header), *rest])
+
+
+def _together(rows: Iterable[Sequence[str]]) -> list[list[str]]:
+    """Rows that say the same, but for their first cell, in one."""
+    names: dict[tuple[str, ...], list[str]] = {}
+    for name, *same in rows:
+        names.setdefault(tuple(same), []).append(name)
+    return [["; ".join(all_of_them), *same] for same, all_of_them in names.items()]
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")
