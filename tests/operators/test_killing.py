@@ -18,12 +18,7 @@ def kill_while_waiting(create, context, groq_emulator):
 
     def kill(**options):
         groq_emulator.set(seconds=1000)
-        operator = create(**options)
-        timer = Timer(0.5, operator.on_kill)
-        timer.start()
-        with pytest.raises(TaskStoppedError, match="told to stop while batch batch_.* was under way"):
-            operator.execute(context)
-        timer.join()
+        kill_after(0.5, create(**options), context, match="told to stop while batch batch_.* was under way")
         (batch,) = groq_emulator.batches()
         return batch["status"]
 
@@ -140,42 +135,27 @@ def execute_with_timeout(operator, context):
         raise
 
 
-def test_a_task_killed_while_uploading_creates_no_batch(create, context, groq_emulator):
-    groq_emulator.fault("/files", method="POST", delay=1.0)
-    operator = create()
-    timer = Timer(0.5, operator.on_kill)
+def kill_after(seconds, operator, context, **stopped):
+    """Execute, and kill it meanwhile."""
+    timer = Timer(seconds, operator.on_kill)
     timer.start()
-    with pytest.raises(TaskStoppedError, match="no batch had been created"):
+    with pytest.raises(TaskStoppedError, **stopped):
         operator.execute(context)
     timer.join()
+
+
+def test_a_task_killed_while_uploading_creates_no_batch(create, context, groq_emulator):
+    groq_emulator.fault("/files", method="POST", delay=1.0)
+    kill_after(0.5, create(), context, match="no batch had been created")
     assert not groq_emulator.batches()
 
 
-@pytest.mark.usefixtures("quick")
-def test_a_task_killed_while_its_creations_answer_is_lost_cancels_what_it_created(create, context, ti, groq_emulator):
-    groq_emulator.set(seconds=1000, listing_delay=0.7)
-    groq_emulator.fault("/batches", method="POST", drop="after", delay=0.6)
+@pytest.mark.parametrize("fault", [{"delay": 1.0}, {"drop": "after", "delay": 0.9}], ids=["slow", "with a lost answer"])
+def test_a_task_killed_while_creating_cancels_what_it_created(create, context, ti, groq_emulator, fault):
+    groq_emulator.set(seconds=1000, listing_delay=1.0)
+    groq_emulator.fault("/batches", method="POST", **fault)
     ti.state = "failed"
-    operator = create()
-    timer = Timer(0.3, operator.on_kill)
-    timer.start()
-    with pytest.raises(TaskStoppedError):
-        operator.execute(context)
-    timer.join()
-    (batch,) = groq_emulator.batches()
-    assert batch["status"] in {"cancelling", "cancelled"}
-
-
-def test_a_task_killed_while_creating_cancels_what_it_created(create, context, ti, groq_emulator):
-    groq_emulator.set(seconds=1000)
-    groq_emulator.fault("/batches", method="POST", delay=1.0)
-    ti.state = "failed"
-    operator = create(wait_for_completion=False)
-    timer = Timer(0.6, operator.on_kill)
-    timer.start()
-    with pytest.raises(TaskStoppedError):
-        operator.execute(context)
-    timer.join()
+    kill_after(0.6, create(wait_for_completion=False), context)
     (batch,) = groq_emulator.batches()
     assert batch["status"] in {"cancelling", "cancelled"}
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context
@@ -19,15 +18,13 @@ from airflow_provider_groq.exceptions import (
     GroqBatchFailedError,
     GroqBatchNotEndedError,
     GroqBatchTimeoutError,
-    GroqError,
     GroqInputError,
-    GroqNotFoundError,
 )
 from airflow_provider_groq.hooks.errors import fail_for_good, patiently
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.operators.base import BatchOperator, settle_timeout
 from airflow_provider_groq.operators.inline import InlineRequests
-from airflow_provider_groq.operators.inputs import Input, checked_input, input_at_groq
+from airflow_provider_groq.operators.inputs import delete_input, open_input
 from airflow_provider_groq.operators.killing import Guard
 from airflow_provider_groq.operators.landing import land
 from airflow_provider_groq.operators.notes import Notes
@@ -157,7 +154,8 @@ class GroqCreateBatchOperator(BatchOperator):
     def _batch(self, context: Context, hook: GroqHook, notes: Notes, guard: Guard) -> Batch:
         """The batch to wait for."""
         this = current_try(context, reattach=self.reattach)
-        with self._input(hook) as source:
+        given = self.input_path if self.requests is None else self.requests
+        with open_input(hook, given, file_id=self.input_file_id, endpoint=self.endpoint, stem=self.task_id) as source:
             claim = Claim(this.identity, source.digest)
             submission = Submission(hook, claim, notes=notes, guard=guard, first_try=this.first, since=this.since)
             guard.check()
@@ -176,12 +174,6 @@ class GroqCreateBatchOperator(BatchOperator):
         self._say(context, batch, "Created", guard)
         return batch
 
-    def _input(self, hook: GroqHook) -> AbstractContextManager[Input]:
-        if self.input_file_id:
-            return nullcontext(input_at_groq(self.input_file_id))
-        source = self.input_path if self.requests is None else self.requests
-        return checked_input(hook, source, endpoint=self.endpoint, stem=self.task_id)
-
     def _end_time(self) -> float:
         if self.timeout is not None:
             return time.time() + self.timeout
@@ -193,7 +185,8 @@ class GroqCreateBatchOperator(BatchOperator):
             superseded = Notes(context).superseded
             end, fate = settle_timeout(self.groq_conn_id, end, cancel=self.cancel_on_timeout, superseded=superseded)
         if self.delete_files and end.batch:
-            self._delete_input(end.batch)
+            with GroqHook(self.groq_conn_id) as hook:
+                delete_input(hook, end.batch)
         wrong = problem(end, fail_on_partial_error=self.fail_on_partial_error)
         if isinstance(wrong, GroqBatchTimeoutError):
             raise GroqBatchTimeoutError(f"{wrong} {fate}", batch_id=end.batch_id)
@@ -202,20 +195,6 @@ class GroqCreateBatchOperator(BatchOperator):
         if end.batch and (said := remark(end.batch)):
             self.log.warning(said)
         return end.batch_id
-
-    def _delete_input(self, batch: Batch) -> None:
-        """Delete the input file of a batch that has ended; that it cannot be is no reason to fail."""
-        if batch.input_file_id is None:
-            return
-        try:
-            with GroqHook(self.groq_conn_id) as hook:
-                hook.delete_file(batch.input_file_id)
-        except GroqNotFoundError:
-            self.log.info("The input file %s is deleted already.", batch.input_file_id)
-        except GroqError as error:
-            self.log.warning("The input file %s could not be deleted: %s", batch.input_file_id, error)
-        else:
-            self.log.info("Deleted the input file %s.", batch.input_file_id)
 
 
 class GroqCancelBatchOperator(BatchOperator):

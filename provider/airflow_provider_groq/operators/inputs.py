@@ -10,9 +10,10 @@ from pathlib import PurePath
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, NamedTuple, cast
 
+from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches import requests as batch_requests
 from airflow_provider_groq.batches.identity import digest_of_file
-from airflow_provider_groq.exceptions import GroqInputError
+from airflow_provider_groq.exceptions import GroqError, GroqInputError, GroqNotFoundError
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.operators.inline import InlineRequests
 from airflow_provider_groq.operators.storage import storage_path
@@ -37,24 +38,23 @@ class Input:
     upload: Callable[[str], str]
 
 
-def input_at_groq(file_id: str) -> Input:
-    """A file that was uploaded before."""
-    return Input(digest_of_file(file_id), "", None, lambda _: file_id)
-
-
 @contextmanager
-def checked_input(hook: GroqHook, source: Any, *, endpoint: str, stem: str) -> Iterator[Input]:
+def open_input(hook: GroqHook, source: Any, *, file_id: str | None = None, endpoint: str, stem: str) -> Iterator[Input]:
     """Check requests while copying them; the copy lasts as long as the ``with`` block, and is what is sent.
 
     Args:
         hook: Where to.
         source: `InlineRequests`, or the path of a JSONL file.
+        file_id: A file that is at Groq already, in place of either, and is not checked.
         endpoint: The ``url`` of inline requests that have none.
         stem: What inline requests are called after.
 
     Raises:
         GroqInputError: A request is wrong; nothing was sent.
     """
+    if file_id:
+        yield Input(digest_of_file(file_id), "", None, lambda _: file_id)
+        return
     max_bytes = hook.get_conn().settings.max_file_bytes
     with TemporaryFile() as temporary:
         copy = cast("BinaryIO", temporary)
@@ -73,6 +73,20 @@ def checked_input(hook: GroqHook, source: Any, *, endpoint: str, stem: str) -> I
             return uploaded.id
 
         yield Input(summary.digest, stem, summary.bytes, upload)
+
+
+def delete_input(hook: GroqHook, batch: Batch) -> None:
+    """Delete the input file of a batch that has ended; that it cannot be is no reason to fail."""
+    if batch.input_file_id is None:
+        return
+    try:
+        hook.delete_file(batch.input_file_id)
+    except GroqNotFoundError:
+        log.info("The input file %s is deleted already.", batch.input_file_id)
+    except GroqError as error:
+        log.warning("The input file %s could not be deleted: %s", batch.input_file_id, error)
+    else:
+        log.info("Deleted the input file %s.", batch.input_file_id)
 
 
 class Source(NamedTuple):
