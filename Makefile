@@ -7,7 +7,7 @@ INSTALLED := .venv/installed
 # The first of these that runs and has the right version.
 PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 
-.PHONY: help demo airflow test crash lint types docs faults bench build clean
+.PHONY: help demo airflow test crash fire lint types docs faults bench build clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -23,6 +23,9 @@ test: $(INSTALLED) ## run all tests
 
 crash: $(INSTALLED) ## kill a task at 500 random moments, and count its batches; takes 20 minutes
 	@$(PY) -m pytest tests/crash --crash-rounds 500 $(ARGS)
+
+fire: $(INSTALLED) ## run 50 Dags on Airflow while its parts are killed, three times; takes 20 minutes
+	@$(PY) -m pytest tests/system/test_fire.py --fire-runs 50 --fire-seed 1 --fire-seed 2 --fire-seed 3 $(ARGS)
 
 lint: $(INSTALLED) ## check style and form
 	@$(PY) -m ruff check

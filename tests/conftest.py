@@ -45,6 +45,13 @@ def pytest_addoption(parser):
     )
     parser.addoption("--crash-rounds", type=int, default=30, help="how many rounds of the crash test to run")
     parser.addoption("--crash-seed", default="1", help="the seed that decides what happens in them")
+    parser.addoption("--fire-runs", type=int, default=6, help="how many Dag runs real Airflow makes under fire")
+    parser.addoption(
+        "--fire-seed",
+        type=int,
+        action="append",
+        help="which parts are killed when under fire; give it several times for several tests",
+    )
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,7 @@
 """The whole of Airflow in its own processes, on a database of its own."""
 
 import os
+import signal
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,18 @@ from airflow_provider_groq.demo.home import Home, Standalone
 from airflow_provider_groq.emulator import GroqEmulator
 
 TESTS = Path(__file__).parents[1]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def ends_in_order():
+    """SIGTERM ends the tests as Ctrl-C does, so that all processes that they have started are stopped."""
+
+    def end(*_):
+        raise KeyboardInterrupt
+
+    before = signal.signal(signal.SIGTERM, end)
+    yield
+    signal.signal(signal.SIGTERM, before)
 
 
 @pytest.fixture(scope="session")

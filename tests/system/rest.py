@@ -39,6 +39,12 @@ class Airflow:
         run = self.call("POST", f"dags/{dag_id}/dagRuns", logical_date=None, conf=conf)
         return f"dags/{dag_id}/dagRuns/{run['dag_run_id']}"
 
+    def start(self, dag_id, run_id, **conf):
+        """Start a run of this id; whether it has been started, now or before."""
+        body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
+        answer = self._http.post(f"dags/{dag_id}/dagRuns", json=body)
+        return answer.is_success or answer.status_code == 409
+
     def task(self, run, task_id):
         return self.call("GET", f"{run}/taskInstances/{task_id}")
 
