@@ -14,10 +14,11 @@ DOWN = (0.5, 4.0)
 TRAPS = {
     # The batch is there, and the task does not know.
     "creating task": ("/batches", {"delay": 8.0}),
-    # The task lives on, and goes on to create a batch when Airflow has long begun the next try.
+    # These tasks live on, and go on to create a batch when Airflow has long begun the next try.
     "uploading task's supervisor": ("/files", {"delay": 35.0}),
+    "put off task's supervisor": ("/batches", {"status": 429, "headers": {"Retry-After": "35"}}),
 }
-"""What is killed while a task waits for the answer to one of its calls."""
+"""What is killed while a task waits for the answer to one of its calls, or to send it again."""
 
 OTHERS = ["task", "supervisor", "worker", "triggerer", "scheduler", "api-server"]
 KINDS = [*TRAPS, *OTHERS]
