@@ -3,6 +3,9 @@
 import pytest
 from system.rest import await_that
 
+from airflow_provider_groq.api.retry import FIRST_DELAY, LONGEST_DELAY
+from airflow_provider_groq.api.settings import Settings
+
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
 
@@ -73,3 +76,28 @@ def test_a_clear_of_a_deferred_task_cancels_nothing(airflow, emulator):
     await_that(lambda: "Nobody marked the task" in airflow.log(run, "create"), "the old trigger was told", 60)
     assert status(emulator, batch_id) == "in_progress"
     airflow.mark(run, "create", "failed")
+
+
+def longest_retries():
+    """For how long, at most, a call is sent again (s)."""
+    return sum(min(LONGEST_DELAY, FIRST_DELAY * 2**number) for number in range(Settings(api_key="any").max_retries))
+
+
+def test_a_deferred_task_outlasts_an_outage_of_groq_that_no_call_would(airflow, emulator):
+    """Groq is away for longer than a call is sent again: it answers 503, then not at all. The task has no retries."""
+    run, batch_id = deferred(airflow)
+    half = longest_retries() * 0.75
+    outage = [
+        emulator.fault(status=503, times=None, for_seconds=half),
+        emulator.fault(drop="before", times=None, for_seconds=2 * half),
+    ]
+    began = emulator.now()
+    airflow.await_state(run, "create", "success")
+    since = [request for request in emulator.requests() if request.time >= began]
+    assert {request.fault for request in since} == {*outage, None}
+    answered = min(request.time for request in since if request.fault is None)
+    assert answered - began > longest_retries()
+    log = airflow.log(run, "create")
+    assert "could not be asked for; going on trying until the deadline" in log
+    assert f"Batch {batch_id}: completed" in log
+    assert status(emulator, batch_id) == "completed"
