@@ -179,3 +179,8 @@ def test_poke_interval_serves_where_poll_interval_is_not_given():
     assert GroqBatchSensor(task_id="wait", batch_id="b", poke_interval=timedelta(seconds=7)).poke_interval == 7
     assert GroqBatchSensor(task_id="wait", batch_id="b", poke_interval=7, poll_interval=9).poke_interval == 9
     assert GroqBatchSensor(task_id="wait", batch_id="b").poke_interval == 60
+
+
+def test_an_event_that_cannot_be_read_fails_for_good():
+    with pytest.raises(AirflowFailException, match="GroqInputError: The event that ended the wait cannot be read"):
+        GroqBatchSensor(task_id="sense", batch_id="batch_1").execute_complete({}, {"status": "success"})

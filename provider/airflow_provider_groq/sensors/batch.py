@@ -102,7 +102,9 @@ class GroqBatchSensor(BaseSensorOperator):
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:  # noqa: ARG002 - Airflow's form
         """Go on when the trigger has fired; called by Airflow."""
-        return self._result(BatchEvent.read(event).ends)
+        with fail_for_good():
+            ends = BatchEvent.read(event).ends
+        return self._result(ends)
 
     def _look_or_defer(self, context: Context) -> Any:
         looked = self.poke(context)
