@@ -31,6 +31,14 @@ def emulator():
         yield emulator
 
 
+@pytest.fixture
+def slow_batches(emulator):
+    """Batches last, however slowly this machine works off a task's tries."""
+    emulator.set(seconds=600)
+    yield
+    emulator.set(seconds=40)
+
+
 @pytest.fixture(scope="session")
 def airflow(emulator, tmp_path_factory):
     """Scheduler, triggerer, API server and Dag processor on a database of their own.

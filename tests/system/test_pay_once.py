@@ -29,7 +29,7 @@ def rows(tmp_path):
 
 
 @pytest.fixture
-def start(airflow, emulator, rows):
+def start(airflow, emulator, rows, slow_batches):
     """Starts a run, and gives it with its batch as soon as that is in XCom."""
 
     def start(way):
@@ -50,7 +50,7 @@ def batches(emulator, run):
 
 def finish(airflow, emulator, run, try_number):
     """Let the batch end, and the task succeed in this try."""
-    emulator.advance(100)
+    emulator.advance(600)
     airflow.await_state(run, "create", "success")
     assert airflow.task(run, "create")["try_number"] == try_number
     return airflow.xcom(run, "create", "return_value")
@@ -137,7 +137,7 @@ def test_clear_of_a_task_that_failed_takes_up_a_batch_that_goes_on(airflow, emul
     run, batch_id = start("impatient")
     airflow.await_state(run, "create", "failed")
     assert batches(emulator, run)[batch_id] in GOING_ON
-    emulator.advance(100)
+    emulator.advance(600)
     airflow.clear(run, "create")
     assert finish(airflow, emulator, run, 2) == batch_id
     assert batches(emulator, run) == {batch_id: "completed"}

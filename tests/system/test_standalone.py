@@ -68,13 +68,14 @@ def test_a_user_who_marks_a_deferred_task_cancels_its_batch(airflow, emulator, s
     assert airflow.task(run, "create")["state"] == state
 
 
+@pytest.mark.usefixtures("slow_batches")
 def test_a_clear_of_a_deferred_task_cancels_nothing(airflow, emulator):
     run, batch_id = deferred(airflow)
     airflow.clear(run, "create")
     await_that(lambda: airflow.task(run, "create")["try_number"] == 2, "the next try begins")
     airflow.await_state(run, "create", "deferred")
     await_that(lambda: "Nobody marked the task" in airflow.log(run, "create"), "the old trigger was told", 60)
-    assert status(emulator, batch_id) == "in_progress"
+    assert status(emulator, batch_id) in {"validating", "in_progress"}
     airflow.mark(run, "create", "failed")
 
 
