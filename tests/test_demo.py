@@ -13,6 +13,14 @@ from system.rest import await_that
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
 
+@pytest.fixture(autouse=True)
+def interruptible():
+    """What is started here inherits no SIG_IGN, with which a shell runs what it puts into the background."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 def start(folder):
     environment = {key: value for key, value in os.environ.items() if key != "GROQ_API_KEY"}
     return subprocess.Popen(

@@ -30,5 +30,6 @@ for way, options in WAYS.items():
             **{"deferrable": False, **options},
         )
 
-with DAG("pay_once_daily", schedule="@daily", start_date=datetime(2026, 1, 1), catchup=False):  # noqa: DTZ001 - of a Dag
+# It has ended, so that only backfills run it.
+with DAG("pay_once_daily", schedule="@daily", start_date=datetime(2026, 3, 1), end_date=datetime(2026, 3, 2)):  # noqa: DTZ001 - of a Dag
     GroqCreateBatchOperator(task_id="create", requests=[REQUEST], poll_interval=1, deferrable=False)

@@ -150,6 +150,15 @@ def test_a_task_killed_while_uploading_creates_no_batch(create, context, groq_em
     assert not groq_emulator.batches()
 
 
+def test_a_task_killed_while_groq_puts_it_off_creates_no_batch(create, context, groq_emulator):
+    """It does not wait for the end of the pause, for which Airflow would not wait either."""
+    groq_emulator.fault("/batches", method="POST", status=429, headers={"Retry-After": "50"})
+    start = time.monotonic()
+    kill_after(0.6, create(), context, match="no batch had been created")
+    assert time.monotonic() - start < 20
+    assert len(groq_emulator.requests("POST", "/batches")) == 1
+
+
 @pytest.mark.parametrize("fault", [{"delay": 1.0}, {"drop": "after", "delay": 0.9}], ids=["slow", "with a lost answer"])
 def test_a_task_killed_while_creating_cancels_what_it_created(create, context, ti, groq_emulator, fault):
     groq_emulator.set(seconds=1000, listing_delay=1.0)

@@ -31,6 +31,39 @@ def test_a_try_that_was_given_up_before_it_created_stops(stored_tries, groq_emul
     assert len(groq_emulator.batches()) == 1
 
 
+PUT_OFF = [
+    {"status": 429, "headers": {"Retry-After": "1"}},
+    {"status": 503, "headers": {"Retry-After": "1"}},
+]
+
+
+@pytest.mark.parametrize("how", ["given_up", "orphaned"])
+@pytest.mark.parametrize("fault", PUT_OFF, ids=lambda fault: fault["status"])
+def test_a_try_that_was_given_up_while_groq_put_it_off_stops(stored_tries, groq_emulator, running, fault, how):
+    fault_id = groq_emulator.fault("/batches", method="POST", times=None, **fault)
+    end_of_first = stored_tries.begin()
+    while not groq_emulator.requests("POST", "/batches"):
+        time.sleep(0.01)
+    setattr(stored_tries.stores[0], how, True)
+    groq_emulator.remove_fault(fault_id)
+    second = stored_tries.run()
+    assert isinstance(end_of_first(), TaskStoppedError)
+    assert [batch["id"] for batch in groq_emulator.batches()] == running() == [second]
+
+
+@pytest.mark.parametrize("fault", [{"drop": "before"}, {"status": 404}], ids=["lost answer", "file not found"])
+def test_a_creation_is_not_sent_again_by_a_try_that_was_given_up(stored_tries, groq_emulator, monkeypatch, fault):
+    monkeypatch.setattr("airflow_provider_groq.batches.polling.FIRST_PAUSE", 1.0)
+    monkeypatch.setattr("airflow_provider_groq.batches.polling.NOT_FOUND_GRACE", 5.0)
+    groq_emulator.fault("/batches", method="POST", times=None, **fault)
+    end_of_first = stored_tries.begin()
+    while not groq_emulator.requests("POST", "/batches"):
+        time.sleep(0.01)
+    stored_tries.stores[0].given_up = True
+    assert isinstance(end_of_first(), TaskStoppedError)
+    assert len(groq_emulator.requests("POST", "/batches")) == 1
+
+
 def test_a_try_that_was_given_up_while_it_created_goes_with_the_older_batch(stored_tries, groq_emulator, running):
     """The second try does not see the first one's batch when it looks, and makes the younger one."""
     groq_emulator.set(listing_delay=0.3)

@@ -7,7 +7,7 @@ They differ only in that. What is sent, how an answer is read, and what is tried
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, aclosing, closing, contextmanager, nullcontext
 from typing import Any, BinaryIO, Self, TypeVar, cast
 
@@ -106,17 +106,20 @@ class GroqClient(_Base):
         super().__init__(settings)
         self._http = httpx.Client(**self._options)
 
-    def send(self, call: Call[T], *, max_retries: int | None = None) -> T:
+    def send(
+        self, call: Call[T], *, max_retries: int | None = None, sleep: Callable[[float], None] = tenacity.nap.sleep
+    ) -> T:
         """Send the call, again where that helps and does no harm, and return its answer.
 
         Args:
             call: What to send.
             max_retries: How often to send it again; by default as the settings say.
+            sleep: Called before it is sent again, with the seconds to wait. What it raises ends the call.
 
         Raises:
             GroqError: As the tree in `exceptions` has it, after the last attempt.
         """
-        answer: T = tenacity.Retrying(**self._retries(call, max_retries))(self._send_once, call)
+        answer: T = tenacity.Retrying(sleep=sleep, **self._retries(call, max_retries))(self._send_once, call)
         return answer
 
     def download(self, call: Call[bytes], sink: BinaryIO) -> int:

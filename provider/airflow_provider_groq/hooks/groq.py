@@ -9,6 +9,7 @@ from contextlib import suppress
 from os import PathLike
 from typing import Any, BinaryIO, Self
 
+import tenacity
 from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
 from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, Connection
 
@@ -97,6 +98,7 @@ class GroqHook(BaseHook):
         endpoint: str = "/v1/chat/completions",
         completion_window: str = "24h",
         metadata: Mapping[str, str] | None = None,
+        sleep: Callable[[float], None] = tenacity.nap.sleep,
     ) -> Batch:
         """Begin to work on an uploaded file.
 
@@ -105,15 +107,18 @@ class GroqHook(BaseHook):
             endpoint: One of Groq's batch endpoints, such as ``/v1/chat/completions``.
             completion_window: From ``24h`` to ``7d``.
             metadata: Text to keep with the batch.
+            sleep: Called with the seconds to wait, before the call is sent again because Groq has refused it
+                for the time being. What it raises ends the call.
 
         Raises:
             GroqInputError: Groq would not take one of these; nothing was sent.
             GroqLostAnswerError: The batch may exist or not.
         """
         check_options(endpoint=endpoint, completion_window=completion_window, metadata=metadata)
-        return self.get_conn().send(
-            calls.create_batch(input_file_id, endpoint=endpoint, completion_window=completion_window, metadata=metadata)
+        call = calls.create_batch(
+            input_file_id, endpoint=endpoint, completion_window=completion_window, metadata=metadata
         )
+        return self.get_conn().send(call, sleep=sleep)
 
     def get_batch(self, batch_id: str) -> Batch:
         """Ask for one batch."""

@@ -81,8 +81,6 @@ class Submission:
             GroqLookupError: It is not known whether the batch was made.
         """
         file_id = self._uploaded(source) or source.upload(self._claim.file_name(source.stem))
-        # From here on there may be a batch; and a try that Airflow has given up stops here.
-        self._notes.write(self._note, input_file_id=file_id)
         batch = self._sent(file_id, options)
         self._guard.watch(batch.id)
         if self._is_alone(file_id, batch):
@@ -166,10 +164,9 @@ class Submission:
     def _sent(self, file_id: str, options: dict[str, Any]) -> Batch:
         """Send the creation; when its answer is lost, look before it is sent again."""
         for _ in range(SENDINGS):
-            self._guard.check()
             sent_at = time.time()
             try:
-                return patiently(self._hook.create_batch, file_id, **options)
+                return patiently(self._sent_if_wanted, file_id, options)
             except GroqLostAnswerError as error:
                 lost = error
             log.warning("%s Looking for the batch.", lost)
@@ -178,6 +175,17 @@ class Submission:
                 log.info("Batch %s was created after all.", found.id)
                 return found
         raise GroqLookupError(f"{lost} That happened {SENDINGS} times, and no batch was found on Groq.") from lost
+
+    def _sent_if_wanted(self, file_id: str, options: dict[str, Any]) -> Batch:
+        """Send it, and again where Groq puts it off; before each time a try that was stopped or given up ends."""
+
+        def pause(seconds: float) -> None:
+            self._guard.sleep(seconds)
+            # Before it is sent, so that the next try knows that there may be a batch.
+            self._notes.write(self._note, input_file_id=file_id)
+
+        pause(0)
+        return self._hook.create_batch(file_id, sleep=pause, **options)
 
     def _made_after_all(self, file_id: str, sent_at: float) -> Batch | None:
         # Told to stop or not: if there is a batch, what becomes of it is to be decided.
