@@ -169,6 +169,30 @@ def test_a_task_killed_while_creating_cancels_what_it_created(create, context, t
     assert batch["status"] in {"cancelling", "cancelled"}
 
 
+def test_a_task_killed_while_it_looks_for_doubles_cancels_at_once(create, context, ti, groq_emulator):
+    """Airflow may kill the process for good before it has looked."""
+    del context["task_state_store"]
+    groq_emulator.set(seconds=1000)
+    groq_emulator.fault("/batches", method="GET", delay=1.5)
+    ti.state = "failed"
+    operator = create()
+    left = []
+
+    def kill():
+        while not groq_emulator.batches():
+            time.sleep(0.01)
+        time.sleep(0.3)
+        operator.on_kill()
+        left.extend(batch["status"] for batch in groq_emulator.batches())
+
+    thread = threading.Thread(target=kill)
+    thread.start()
+    with pytest.raises(TaskStoppedError):
+        operator.execute(context)
+    thread.join()
+    assert left in (["cancelling"], ["cancelled"])
+
+
 def test_a_task_that_has_not_begun_can_be_killed(create):
     create().on_kill()
 
