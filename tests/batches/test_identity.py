@@ -1,7 +1,6 @@
 """Whose a batch is: what is the same in all tries of a task, and different in all else."""
 
 import json
-import time
 
 import hypothesis
 import pytest
@@ -111,6 +110,7 @@ def test_a_file_at_groq_has_a_digest_that_no_content_has():
     assert digest_of_file("file_1") == digest_of_file("file_1") != digest_of_file("file_2")
 
 
+NOW = 1_800_000_000
 COUNTS = {"total": 2, "completed": 1, "failed": 1}
 
 
@@ -129,13 +129,12 @@ COUNTS = {"total": 2, "completed": 1, "failed": 1}
         ({"status": "failed"}, False),
         ({"status": "cancelling", "request_counts": COUNTS}, False),
         ({"status": "cancelled", "request_counts": COUNTS}, False),
-        ({"status": "completed", "request_counts": COUNTS, "created_at": int(time.time() - FILES_KEPT - 60)}, False),
+        ({"status": "completed", "request_counts": COUNTS, "created_at": NOW - FILES_KEPT - 60}, False),
     ],
     ids=str,
 )
 def test_a_batch_is_taken_up_if_something_in_it_was_or_will_be_paid_for_and_can_be_had(fields, worth):
-    now = time.time()
-    assert may_be_taken_up(batch(**{"created_at": int(now) - 60} | fields), now) is worth
+    assert may_be_taken_up(batch(**{"created_at": NOW - 60} | fields), NOW) is worth
 
 
 def test_everybody_finds_the_same_one_oldest():
