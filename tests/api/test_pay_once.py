@@ -48,9 +48,13 @@ def test_an_answer_that_comes_too_late_is_lost_too(groq_emulator, create):
     assert len(groq_emulator.requests("POST", "/batches")) == 1
 
 
-@pytest.mark.parametrize("status", [408, 409, 429, 503])
-def test_a_refusal_is_followed_by_another_attempt(groq_emulator, create, status):
-    groq_emulator.fault("/batches", method="POST", status=status, times=2)
+@pytest.mark.parametrize(
+    "refusal",
+    [{"status": 408}, {"status": 409}, {"status": 429}, {"status": 503, "headers": {"Retry-After": "0"}}],
+    ids=lambda refusal: refusal["status"],
+)
+def test_a_refusal_is_followed_by_another_attempt(groq_emulator, create, refusal):
+    groq_emulator.fault("/batches", method="POST", times=2, **refusal)
     batch = create()
     assert len(groq_emulator.requests("POST", "/batches")) == 3
     assert [stored["id"] for stored in groq_emulator.batches()] == [batch.id]
@@ -68,7 +72,7 @@ def test_a_server_that_nobody_reached_is_followed_by_another_attempt(late_wire, 
 
 
 def test_a_doubt_after_a_refusal_ends_the_attempts(groq_emulator, create):
-    groq_emulator.fault("/batches", method="POST", status=503)
+    groq_emulator.fault("/batches", method="POST", status=429)
     groq_emulator.fault("/batches", method="POST", drop="after")
     with pytest.raises(GroqLostAnswerError):
         create()

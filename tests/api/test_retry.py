@@ -93,6 +93,7 @@ def test_without_its_word_the_wait_doubles_up_to_8_seconds_with_jitter(attempt, 
     assert len(delays) > 1
 
 
+PUT_OFF = api_error(503, 7.0)
 UNSENT = GroqTransportError("refused", sent=False)
 LOST = GroqTransportError("reset")
 
@@ -108,8 +109,9 @@ LOST = GroqTransportError("reset")
         (GroqConnectionError("bad"), False, False),
         (ValueError("a bug"), False, False),
         *((api_error(status), False, False) for status in (400, 401, 403, 404, 410, 413, 422)),
-        *((api_error(status), True, True) for status in (408, 409, 429, 503)),
-        *((api_error(status), True, False) for status in (500, 502, 504, 529)),
+        *((api_error(status), True, True) for status in (408, 409, 429)),
+        (PUT_OFF, True, True),
+        *((api_error(status), True, False) for status in (500, 502, 503, 504, 529)),
     ],
     ids=lambda value: getattr(value, "status_code", type(value).__name__),
 )
@@ -120,7 +122,7 @@ def test_what_is_sent_again(error, repeated, created_again):
 
 
 @pytest.mark.parametrize(
-    "error", [LOST, GroqResponseError("a page"), *(api_error(status) for status in (500, 502, 504))]
+    "error", [LOST, GroqResponseError("a page"), *(api_error(status) for status in (500, 502, 503, 504))]
 )
 def test_doubt_about_a_creation_is_said(error):
     lost = retry.lost_answer(CREATE, error)
@@ -131,6 +133,8 @@ def test_doubt_about_a_creation_is_said(error):
     assert retry.lost_answer(GET, error) is None
 
 
-@pytest.mark.parametrize("error", [UNSENT, *(api_error(status) for status in (400, 401, 403, 404, 408, 409, 429, 503))])
+@pytest.mark.parametrize(
+    "error", [UNSENT, PUT_OFF, *(api_error(status) for status in (400, 401, 403, 404, 408, 409, 429))]
+)
 def test_what_certainly_created_nothing_leaves_no_doubt(error):
     assert retry.lost_answer(CREATE, error) is None

@@ -1,8 +1,9 @@
 """Dags whose create task is interrupted, cleared and run again."""
 
+import time
 from datetime import datetime, timedelta
 
-from airflow.sdk import DAG
+from airflow.sdk import DAG, task
 
 from airflow_provider_groq.operators.batch import GroqCreateBatchOperator
 
@@ -18,7 +19,7 @@ WAYS = {
     "fresh_deferred": {"reattach": False, "deferrable": True},
     "impatient": {"timeout": 4, "cancel_on_timeout": False},
     "timed": {"execution_timeout": timedelta(seconds=5)},
-    "timed_patiently": {"execution_timeout": timedelta(seconds=5), "cancel_on_timeout": False},
+    "timed_once": {"execution_timeout": timedelta(seconds=5), "retries": 0},
 }
 
 for way, options in WAYS.items():
@@ -29,6 +30,19 @@ for way, options in WAYS.items():
             poll_interval=1,
             **{"deferrable": False, **options},
         )
+
+with DAG("pay_once_run_timeout", schedule=None, dagrun_timeout=timedelta(seconds=8)):
+    GroqCreateBatchOperator(task_id="create", input_path="{{ dag_run.conf['input_path'] }}", deferrable=False)
+
+with DAG("pay_once_fail_fast", schedule=None, fail_fast=True):
+    GroqCreateBatchOperator(task_id="create", input_path="{{ dag_run.conf['input_path'] }}", deferrable=False)
+
+    @task
+    def fail():
+        time.sleep(8)
+        raise ValueError("as the test wants it")
+
+    fail()
 
 # It has ended, so that only backfills run it.
 with DAG("pay_once_daily", schedule="@daily", start_date=datetime(2026, 3, 1), end_date=datetime(2026, 3, 2)):  # noqa: DTZ001 - of a Dag

@@ -101,11 +101,15 @@ def busy(status: int, message: str, **more: Any) -> Fault:
     )
 
 
+def put_off(name: str, status: int, message: str, retry_after: Callable[[], str], **more: Any) -> Fault:
+    """The server has too much to do, and says for how long."""
+    script = answers(status, message, retry_after)
+    return busy(status, message, name=name, script=script, refusal=True, asked=7.0, **more)
+
+
 def limited(name: str, retry_after: Callable[[], str]) -> Fault:
-    """Too many requests; the server says for how long."""
-    message = "Rate limit reached."
-    script = answers(429, message, retry_after)
-    return busy(429, message, name=name, error=GroqRateLimitError, script=script, refusal=True, asked=7.0)
+    """Too many requests of this account."""
+    return put_off(name, 429, "Rate limit reached.", retry_after, error=GroqRateLimitError)
 
 
 def in_seven_seconds() -> str:
@@ -203,7 +207,8 @@ FAULTS = [
         (f"{{call}} was answered with 502: no Groq error body, but text/html, 46 bytes, beginning {HTML!r}.",),
         lambda: {"status": 502, "body": HTML, "content_type": "text/html"},
     ),
-    busy(503, "Overloaded.", refusal=True),
+    busy(503, "Overloaded."),
+    put_off("503 that names seconds", 503, "Overloaded.", lambda: "7"),
 ]
 
 

@@ -16,7 +16,7 @@ class TaskInstance:
     dag_id, task_id, run_id, map_index = "dag", "create", "run", -1
 
     def __init__(self):
-        self.try_number = 1
+        self.try_number, self.max_tries = 1, 0
         self.start_date = datetime.now(UTC)
         self.pushed = {}
         self.state = "running"
@@ -123,7 +123,7 @@ class Tries:
     def __init__(self, create, *, stored):
         self._create = create
         self._stored = stored
-        self._run_after = datetime.now(UTC) - timedelta(hours=3)
+        self.run_after = datetime.now(UTC) - timedelta(hours=3)
         self.rows = {}
         self.stores = []
         self.broken = False
@@ -135,7 +135,7 @@ class Tries:
         self.stores.append(Store(self.rows, broken=self.broken))
         store = self.stores[-1] if self._stored else None
         operator = self._create(**{"wait_for_completion": False} | options)
-        return operator.execute(context_of(ti, self._run_after, store))
+        return operator.execute(context_of(ti, self.run_after, store))
 
     def begin(self, **options):
         """Run the next try in a thread; the answer waits for its end and returns its result, or its error."""

@@ -122,6 +122,23 @@ def test_execution_timeout_cancels_if_timeouts_do(create, context, groq_emulator
     assert (batch["status"] in {"cancelling", "cancelled"}) == cancel_on_timeout
 
 
+def test_execution_timeout_leaves_the_batch_to_the_tries_that_are_left(create, context, ti, groq_emulator):
+    groq_emulator.set(seconds=1000)
+    ti.max_tries = 1
+    with pytest.raises(AirflowTaskTimeout):
+        execute_with_timeout(create(), context)
+    ti.try_number = 2
+    with pytest.raises(AirflowTaskTimeout):
+        execute_with_timeout(create(), context)
+    (batch,) = groq_emulator.batches()
+    assert batch["status"] in {"cancelling", "cancelled"}
+    assert len(cancellings(groq_emulator)) == 1
+
+
+def cancellings(groq_emulator):
+    return [request.path for request in groq_emulator.requests("POST") if request.path.endswith("/cancel")]
+
+
 def execute_with_timeout(operator, context):
     """As Airflow's task runner does it."""
     from airflow.sdk.execution_time.timeout import timeout
@@ -193,8 +210,50 @@ def test_a_task_killed_while_it_looks_for_doubles_cancels_at_once(create, contex
     assert left in (["cancelling"], ["cancelled"])
 
 
-def test_a_task_that_has_not_begun_can_be_killed(create):
-    create().on_kill()
+def test_a_task_that_is_killed_before_it_begins_creates_nothing(create, context, ti, groq_emulator):
+    ti.state = "failed"
+    operator = create()
+    operator.on_kill()
+    with pytest.raises(TaskStoppedError, match="no batch had been created"):
+        operator.execute(context)
+    assert groq_emulator.requests() == []
+
+
+@pytest.mark.parametrize("wait_for_completion", [True, False])
+def test_a_task_that_is_killed_after_it_has_succeeded_cancels_nothing(
+    create, context, ti, groq_emulator, wait_for_completion
+):
+    """Airflow stops a process that takes long for its callbacks; its state is then that of a mark."""
+    operator = create(wait_for_completion=wait_for_completion)
+    operator.execute(context)
+    ti.state = "success"
+    operator.on_kill()
+    assert cancellings(groq_emulator) == []
+
+
+@pytest.mark.parametrize("options", [{"wait_for_completion": False}, {}, {"deferrable": True}])
+def test_a_task_that_is_killed_at_its_last_step_does_not_succeed(create, context, ti, groq_emulator, options):
+    """Its batch is cancelled, and nobody should go on with it."""
+    ti.state = "failed"
+    operator = create(**options)
+    groq_emulator.set(seconds=0 if options.get("wait_for_completion", True) else 1000)
+    push = ti.xcom_push
+
+    def kill_and_push(key, value):
+        operator.on_kill()
+        push(key, value)
+
+    ti.xcom_push = kill_and_push
+    with pytest.raises(TaskStoppedError):
+        operator.execute(context)
+
+
+def test_a_cancelling_that_groq_puts_off_does_not_wait_for_as_long(kill_while_waiting, ti, groq_emulator):
+    ti.state = "failed"
+    groq_emulator.fault("/batches/*/cancel", method="POST", status=429, headers={"Retry-After": "50"})
+    start = time.monotonic()
+    assert kill_while_waiting() in {"cancelling", "cancelled"}
+    assert time.monotonic() - start < 20
 
 
 def test_a_batch_that_cannot_be_cancelled_is_said_to_go_on(kill_while_waiting, ti, groq_emulator, caplog):

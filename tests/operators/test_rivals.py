@@ -1,6 +1,7 @@
 """Two processes of one task at once, as after a scheduler's reset, end with one running batch."""
 
 import time
+from datetime import timedelta
 
 import pytest
 from airflow.providers.common.compat.sdk import AirflowFailException
@@ -116,6 +117,22 @@ def test_doubles_that_are_found_later_are_cancelled(tries, groq_emulator, runnin
     assert running() == made[:1]
 
 
+@pytest.mark.parametrize("status", [408, 409, 429, 503])
+def test_a_refusal_is_not_trusted(stored_tries, groq_emulator, running, status):
+    """A proxy can refuse what it has handed on."""
+    groq_emulator.fault("/batches", method="POST", status=status, takes_effect=True, headers={"Retry-After": "0.1"})
+    assert [stored_tries.run()] == running()
+    assert len(groq_emulator.batches()) == 2
+
+
+def test_a_clock_that_is_wrong_hides_no_double(bare_tries, groq_emulator, running, monkeypatch):
+    """Each try looks for a double of what it has made, by the time that Groq's clock says."""
+    first = bare_tries.run()
+    bare_tries.run_after += timedelta(hours=4)
+    assert bare_tries.run() == first
+    assert running() == [first]
+
+
 @pytest.mark.parametrize("broken", [(True, True), (True, False), (False, True)])
 def test_a_store_that_does_not_answer_is_made_up_for_by_looking(stored_tries, running, broken):
     made = []
@@ -135,3 +152,23 @@ def test_a_deadline_cancels_nothing_that_another_try_may_want(create, context, s
     ):
         operator.execute_complete(context, BatchEvent(ends=(end,)).payload())
     assert groq_emulator.batches()[0]["status"] in {"validating", "in_progress"}
+
+
+def test_a_deadline_without_reattachment_cancels_whatever_has_taken_over(create, context, store, groq_emulator):
+    """No other try would want the batch."""
+    groq_emulator.set(seconds=1000)
+    operator = create(wait_for_completion=False, reattach=False)
+    batch_id = operator.execute(context)
+    store.given_up = True
+    end = WaitEnd(batch_id=batch_id, reason="timeout", message="Too long.")
+    with pytest.raises(AirflowFailException, match="Too long. It was cancelled"):
+        operator.execute_complete(context, BatchEvent(ends=(end,)).payload())
+
+
+@pytest.mark.parametrize("error", [TimeoutError, ConnectionRefusedError])
+def test_a_store_that_is_away_is_no_sign_of_being_given_up(create, context, store, running, monkeypatch, error):
+    def away(*_):
+        raise error
+
+    monkeypatch.setattr(store, "set", away)
+    assert [create(wait_for_completion=False).execute(context)] == running()

@@ -238,6 +238,16 @@ def test_a_listing_that_is_too_long_is_no_answer(tries, groq_emulator, make_batc
     assert len(groq_emulator.batches()) == 4
 
 
+def test_a_listing_that_cannot_be_read_on_is_no_answer(tries, groq_emulator, only_batch):
+    tries.run()
+    tries.forget()
+    others = [{"id": "batch_other", "status": "completed", "created_at": int(time.time()), "metadata": {"a": "b"}}]
+    groq_emulator.fault("/batches", method="GET", json={"data": others, "has_more": True}, times=None)
+    with pytest.raises(GroqLookupError, match="says that it goes on, and gives the same page again"):
+        tries.run()
+    assert only_batch()
+
+
 @pytest.mark.usefixtures("quick_retries")
 def test_a_lookup_that_fails_ends_the_try_and_costs_nothing(tries, groq_emulator, only_batch):
     batch_id = tries.run()

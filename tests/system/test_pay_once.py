@@ -174,9 +174,11 @@ def test_without_reattachment_a_clear_cancels_and_makes_a_new_batch(airflow, emu
 
 
 def test_a_try_that_starts_while_the_old_batch_is_still_cancelling_makes_a_new_one(airflow, emulator, start):
-    """After `execution_timeout`, Airflow retries."""
     emulator.set(cancelling_seconds=50)
-    run, batch_id = start("timed")
+    run, batch_id = start("worker")
+    airflow.mark(run, "create", "failed")
+    await_that(lambda: batches(emulator, run)[batch_id] == "cancelling", "the batch is being cancelled")
+    airflow.clear(run, "create")
     await_try(airflow, run, 2)
     assert list(batches(emulator, run).values()) in (["cancelling", "validating"], ["cancelling", "in_progress"])
     other = finish(airflow, emulator, run, 2)
@@ -184,11 +186,27 @@ def test_a_try_that_starts_while_the_old_batch_is_still_cancelling_makes_a_new_o
     assert batches(emulator, run) == {batch_id: "cancelled", other: "completed"}
 
 
-def test_execution_timeout_without_cancelling_leaves_the_batch_to_the_next_try(airflow, emulator, start):
-    run, batch_id = start("timed_patiently")
+def test_a_try_after_execution_timeout_takes_the_batch_up(airflow, emulator, start):
+    run, batch_id = start("timed")
     await_try(airflow, run, 2)
     assert batches(emulator, run)[batch_id] in GOING_ON
     assert finish(airflow, emulator, run, 2) == batch_id
+    assert batches(emulator, run) == {batch_id: "completed"}
+
+
+def test_execution_timeout_of_the_last_try_cancels_the_batch(airflow, emulator, start):
+    run, batch_id = start("timed_once")
+    airflow.await_state(run, "create", "failed")
+    assert batches(emulator, run)[batch_id] in CANCELLED
+    assert f"Batch {batch_id} is cancelling: execution_timeout passed." in airflow.log(run, "create", 1)
+
+
+@pytest.mark.parametrize("way", ["run_timeout", "fail_fast"])
+def test_a_task_that_airflow_ends_with_its_run_cancels_its_batch(airflow, emulator, start, way):
+    run, batch_id = start(way)
+    await_that(lambda: batches(emulator, run)[batch_id] in CANCELLED, "the batch is cancelled", 60)
+    state = {"run_timeout": "skipped", "fail_fast": "failed"}[way]
+    assert f"Batch {batch_id} is cancelling: the task was marked {state}." in airflow.log(run, "create", 1)
 
 
 def test_a_backfill_that_runs_a_run_again_takes_the_batch_up(airflow, emulator):

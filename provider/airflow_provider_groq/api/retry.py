@@ -19,8 +19,11 @@ LONGEST_DELAY = 8.0
 LONGEST_RETRY_AFTER = 60.0
 """Groq's own client does not wait longer either."""
 
-REFUSED = frozenset({408, 409, 429, 503})
+REFUSED = frozenset({408, 409, 429})
 """Statuses by which a server says that it has not done what was asked."""
+
+UNAVAILABLE = 503
+"""Says the same if it names a time to come again. If not, it may be a proxy's that lost its server halfway."""
 
 
 def policy(call: Call[Any], max_retries: int) -> dict[str, Any]:
@@ -79,5 +82,6 @@ def _may_have_taken_effect(error: GroqError) -> bool:
     if isinstance(error, GroqTransportError):
         return error.sent
     if isinstance(error, GroqAPIError):
-        return error.status_code not in REFUSED
+        put_off = error.status_code == UNAVAILABLE and error.retry_after is not None
+        return not put_off and error.status_code not in REFUSED
     return True

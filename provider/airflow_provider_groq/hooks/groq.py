@@ -147,16 +147,21 @@ class GroqHook(BaseHook):
             yield from page
 
     def batch_pages(self) -> Iterator[list[Batch]]:
-        """Give the same page by page, each batch once."""
+        """Give the same page by page, each batch once.
+
+        An empty page comes last, and only if the server says that there is more and does not give it.
+        """
         seen: set[str] = set()
         call = calls.list_batches()
         while True:
             page = self.get_conn().send(call)
+            more = bool(page.data and (page.next_cursor or page.has_more))
             new = [batch for batch in page.data if batch.id not in seen]
-            yield new
+            if new or more:
+                yield new
             seen.update(batch.id for batch in new)
             # A server that ignores the cursor would send the same page for ever.
-            if not new or not (page.next_cursor or page.has_more):
+            if not new or not more:
                 return
             call = calls.list_batches(page.next_cursor, after=None if page.next_cursor else new[-1].id)
 

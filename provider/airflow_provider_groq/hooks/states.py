@@ -17,7 +17,8 @@ log = logging.getLogger(__name__)
 T = TypeVar("T")
 
 MARKED = frozenset({"failed", "success", "skipped"})
-"""A task that is told to stop is in one of these states only if somebody marked it."""
+"""A task that is told to stop is in one of these states if it is to have ended: somebody marked it, or its Dag
+run timed out or failed fast. Either way no next try is to come."""
 
 TRIGGERER_SECONDS = 30.0
 """How long the question may take in the triggerer, where nobody waits for the answer."""

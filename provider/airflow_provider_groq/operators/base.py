@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import Any
 
 from airflow.providers.common.compat.sdk import BaseOperator, Context, conf
@@ -57,6 +58,7 @@ class BatchOperator(BaseOperator):
         self.deferrable = deferrable
         self.poll_interval = poll_interval
         self._guard: Guard | None = None
+        self._killed = False
 
     def execute_complete(self, context: Context, event: dict[str, Any]) -> Any:
         """Go on when the trigger has fired; called by Airflow."""
@@ -66,8 +68,23 @@ class BatchOperator(BaseOperator):
 
     def on_kill(self) -> None:
         """Cancel the batch if a user marked the task; called by Airflow when the task is to stop."""
+        self._killed = True
         if self._guard is not None:
             self._guard.kill()
+
+    @contextmanager
+    def _guarded_by(self, guard: Guard) -> Iterator[None]:
+        """Leave kills to the guard, those that came before it and those that come until the work is done.
+
+        When it has failed too, for Airflow calls ``on_kill`` after a timeout.
+        """
+        self._guard = guard
+        if self._killed:
+            guard.kill()
+        guard.check()
+        yield
+        guard.check()
+        self._guard = None
 
     def _say(self, context: Context, batch: Batch, what: str, guard: Guard) -> None:
         """Make the batch known: to the log, to what happens at a kill, to other tasks."""
@@ -85,6 +102,7 @@ class BatchOperator(BaseOperator):
         """Wait here, or defer once it is clear that the batch takes longer."""
         looking_until = min(end_time, time.time() + WATCH_SECONDS) if self.deferrable else end_time
         end = hook.wait_for_batch(batch.id, end_time=looking_until, poll_interval=self.poll_interval, sleep=guard.sleep)
+        guard.check()
         if end.reason == "timeout" and looking_until < end_time:
             # Imported where it is used: Airflow's triggers cost a Dag's file a third of what all of this does.
             from airflow_provider_groq.triggers.batch import GroqBatchTrigger  # noqa: PLC0415

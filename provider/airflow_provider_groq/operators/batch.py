@@ -130,7 +130,7 @@ class GroqCreateBatchOperator(BatchOperator):
             )
             check_metadata(self.metadata)
             notes = Notes(context)
-            self._guard = guard = Guard(
+            guard = Guard(
                 context,
                 hook.get_conn().settings,
                 superseded=notes.superseded,
@@ -138,10 +138,11 @@ class GroqCreateBatchOperator(BatchOperator):
                 cancel_on_timeout=self.cancel_on_timeout,
                 reattach=self.reattach,
             )
-            batch = self._batch(context, hook, notes, guard)
-            if not self.wait_for_completion:
-                return batch.id
-            return cast("str", self._wait(context, hook, batch, guard=guard, end_time=self._end_time()))
+            with self._guarded_by(guard):
+                batch = self._batch(context, hook, notes, guard)
+                if not self.wait_for_completion:
+                    return batch.id
+                return cast("str", self._wait(context, hook, batch, guard=guard, end_time=self._end_time()))
 
     def _check_inputs(self) -> None:
         given = [name for name in ("input_file_id", "input_path", "requests") if getattr(self, name) not in (None, "")]
@@ -158,7 +159,6 @@ class GroqCreateBatchOperator(BatchOperator):
         with open_input(hook, given, file_id=self.input_file_id, endpoint=self.endpoint, stem=self.task_id) as source:
             claim = Claim(this.identity, source.digest)
             submission = Submission(hook, claim, notes=notes, guard=guard, first_try=this.first, since=this.since)
-            guard.check()
             batch = submission.find() if self.reattach else None
             if batch is not None:
                 age = duration(max(0.0, time.time() - batch.created_at))
@@ -182,7 +182,8 @@ class GroqCreateBatchOperator(BatchOperator):
     def _finish(self, context: Context, end: WaitEnd) -> str:
         fate = ""
         if end.reason == "timeout":
-            superseded = Notes(context).superseded
+            # Without reattachment no other try would want the batch.
+            superseded = Notes(context).superseded if self.reattach else lambda: False
             end, fate = settle_timeout(self.groq_conn_id, end, cancel=self.cancel_on_timeout, superseded=superseded)
         if self.delete_files and end.batch:
             with GroqHook(self.groq_conn_id) as hook:
@@ -233,15 +234,16 @@ class GroqCancelBatchOperator(BatchOperator):
             GroqError: For what a retry may mend.
         """
         with fail_for_good(), GroqHook(self.groq_conn_id) as hook:
-            settings = hook.get_conn().settings
-            self._guard = guard = Guard(context, settings)
-            batch = self._cancel(hook)
-            self._say(context, batch, "Cancelling" if batch.status == BatchStatus.CANCELLING else "Looked at", guard)
-            self.log.info(describe(batch))
-            if batch.terminal or not self.wait_for_completion:
-                return batch.id
-            end_time = time.time() + self.timeout
-            return cast("str", self._wait(context, hook, batch, guard=guard, end_time=end_time))
+            guard = Guard(context, hook.get_conn().settings)
+            with self._guarded_by(guard):
+                batch = self._cancel(hook)
+                cancelling = batch.status == BatchStatus.CANCELLING
+                self._say(context, batch, "Cancelling" if cancelling else "Looked at", guard)
+                self.log.info(describe(batch))
+                if batch.terminal or not self.wait_for_completion:
+                    return batch.id
+                end_time = time.time() + self.timeout
+                return cast("str", self._wait(context, hook, batch, guard=guard, end_time=end_time))
 
     def _cancel(self, hook: GroqHook) -> Batch:
         batch = patiently(hook.get_batch, self.batch_id)

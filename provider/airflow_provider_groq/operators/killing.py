@@ -59,7 +59,7 @@ class Guard:
         settings: How to reach Groq.
         superseded: Says whether Airflow has given this try up.
         cancel_on_kill: Whether a batch is cancelled when a user marks its task.
-        cancel_on_timeout: Whether it is cancelled when ``execution_timeout`` passes.
+        cancel_on_timeout: Whether it is cancelled when ``execution_timeout`` passes in the last try.
         reattach: Whether a next try would take the batch up.
     """
 
@@ -125,7 +125,7 @@ class Guard:
             return
         try:
             with GroqClient(self._settings) as client:
-                batch = client.send(calls.cancel_batch(batch_id), max_retries=1)
+                batch = client.send(calls.cancel_batch(batch_id), max_retries=1, sleep=_at_most_a_slice)
         except GroqError as error:
             log.error("Batch %s could not be cancelled, and goes on at Groq: %s", batch_id, error)  # noqa: TRY400
         else:
@@ -139,6 +139,8 @@ class Guard:
         )
         if not asked or not self._reattach:
             return asked, "no other try would take it up (reattach=False)" if asked else f"{name} is False"
+        if timed_out and self._ti.try_number <= self._ti.max_tries:
+            return False, "execution_timeout passed, and the next try takes it up"
         standing = self._question.answer(SECONDS) if self._question else None
         self._undecided = bool(standing is None and self._question and self._question.open)
         if standing is None:
@@ -150,3 +152,8 @@ class Guard:
             return True, "execution_timeout passed" if timed_out else f"the task was marked {standing.state}"
         state = standing.state or "not known"
         return False, f"nobody marked the task (its state is {state}), so its next try may want it"
+
+
+def _at_most_a_slice(seconds: float) -> None:
+    """Airflow does not wait for as long as Groq may ask for."""
+    time.sleep(min(seconds, SLICE))

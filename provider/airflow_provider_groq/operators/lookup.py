@@ -19,6 +19,8 @@ MAX_PAGES = 50
 SKEW = 300.0
 """Seconds by which Groq's clock may differ from this machine's."""
 
+WAY_OUT = "No batch is created without knowing; reattach=False creates one all the same."
+
 
 class Lookup:
     """Looks for the batches of a claim in Groq's listing, the newest first.
@@ -43,7 +45,7 @@ class Lookup:
         Raises:
             GroqLookupError: Groq could not be asked, or refuses to be.
         """
-        return self._ours(self._list(), look_at_bare=True)
+        return self._ours(self._list(self._since), look_at_bare=True)
 
     def batches_beside(self, made: Batch) -> list[Batch]:
         """Find all, given one that was just made and is among them as soon as it is listed.
@@ -51,7 +53,8 @@ class Lookup:
         Raises:
             GroqLookupError: As for `batches`.
         """
-        listed = self._list()
+        # Its time is that of Groq's clock, which this machine's should be and may not.
+        listed = self._list(min(self._since, made.created_at - SKEW))
         # The one that was made shows whether the server keeps metadata.
         ours = {batch.id for batch in self._ours(listed, look_at_bare=not made.metadata)}
         return [batch for batch in listed if batch.id in ours or batch.id == made.id]
@@ -62,7 +65,7 @@ class Lookup:
         Raises:
             GroqLookupError: As for `batches`.
         """
-        listed = self._list()
+        listed = self._list(self._since)
         made = [batch for batch in listed if batch.input_file_id == file_id and batch.created_at >= sent_at - SKEW]
         if any(batch.metadata for batch in listed):
             return [batch for batch in made if self._claim.marks(batch)]
@@ -89,10 +92,10 @@ class Lookup:
         except GroqError as error:
             raise _failed(error) from error
 
-    def _list(self) -> list[Batch]:
-        """The account's batches as far back as they can be of this claim."""
+    def _list(self, since: float) -> list[Batch]:
+        """The account's batches that were made since then."""
         try:
-            listed = list(self._recent())
+            listed = list(self._recent(since))
         except GroqLookupError:
             raise
         except GroqError as error:
@@ -100,19 +103,17 @@ class Lookup:
         self._tell_of_others(listed)
         return listed
 
-    def _recent(self) -> Iterator[Batch]:
+    def _recent(self, since: float) -> Iterator[Batch]:
         for number, page in enumerate(self._hook.batch_pages(), 1):
-            recent = [batch for batch in page if batch.created_at >= self._since]
+            if not page:
+                raise _not_known("Groq's listing says that it goes on, and gives the same page again")
+            recent = [batch for batch in page if batch.created_at >= since]
             yield from recent
             # Not all gateways list strictly by age, so only a page without anything recent ends it.
             if not recent:
                 return
             if number == MAX_PAGES:
-                raise GroqLookupError(
-                    f"Whether this task has a batch already is not known: {MAX_PAGES} pages of Groq's listing do not "
-                    "go back to when its run began. No batch is created without knowing; reattach=False creates one "
-                    "all the same."
-                )
+                raise _not_known(f"{MAX_PAGES} pages of Groq's listing do not go back to when its run began")
 
     def _tell_of_others(self, batches: Iterable[Batch]) -> None:
         for batch in batches:
@@ -126,7 +127,9 @@ class Lookup:
 
 def _failed(error: GroqError) -> GroqLookupError:
     return GroqLookupError(
-        f"Whether this task has a batch already could not be looked up: {error} No batch is created without "
-        "knowing; reattach=False creates one all the same.",
-        retryable=error.retryable,
+        f"Whether this task has a batch already could not be looked up: {error} {WAY_OUT}", retryable=error.retryable
     )
+
+
+def _not_known(why: str) -> GroqLookupError:
+    return GroqLookupError(f"Whether this task has a batch already is not known: {why}. {WAY_OUT}")

@@ -84,7 +84,7 @@ class Notes:
             return Reply.NO_STORE
         try:
             self._store.set(key, value)
-        except (OSError, EOFError):
+        except (BrokenPipeError, ConnectionResetError, EOFError):
             # The supervisor of this process is dead, so Airflow takes this try for lost.
             return Reply.REFUSED
         except Exception as error:

@@ -18,7 +18,7 @@ from airflow_provider_groq.hooks.errors import patiently
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.operators.inputs import Input
 from airflow_provider_groq.operators.killing import Guard, TaskStoppedError
-from airflow_provider_groq.operators.lookup import Lookup
+from airflow_provider_groq.operators.lookup import WAY_OUT, Lookup
 from airflow_provider_groq.operators.notes import Notes
 
 log = logging.getLogger(__name__)
@@ -105,7 +105,7 @@ class Submission:
         except GroqError as error:
             raise GroqLookupError(
                 f"Batch {batch_id}, which an earlier try of this task has made, could not be looked up: {error} "
-                "No batch is created without knowing; reattach=False creates one all the same.",
+                f"{WAY_OUT}",
                 retryable=error.retryable,
             ) from error
         if may_be_taken_up(batch, time.time()):
@@ -181,6 +181,8 @@ class Submission:
 
         def pause(seconds: float) -> None:
             self._guard.sleep(seconds)
+            # A proxy can say that it was not done though it was.
+            self._in_doubt |= seconds > 0
             # Before it is sent, so that the next try knows that there may be a batch.
             self._notes.write(self._note, input_file_id=file_id)
 
