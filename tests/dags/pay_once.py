@@ -14,6 +14,7 @@ REQUEST = {
 
 WAYS = {
     "worker": {},
+    "once": {"retries": 0},
     "deferred": {"deferrable": True},
     "fresh": {"reattach": False},
     "fresh_deferred": {"reattach": False, "deferrable": True},

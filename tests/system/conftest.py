@@ -50,6 +50,7 @@ def airflow(emulator, tmp_path_factory):
     home.migrate()
     settings = {
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"],
     }
     with (folder / "standalone.log").open("wb") as log, Standalone(home, log, **settings) as standalone:

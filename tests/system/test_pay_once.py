@@ -1,8 +1,8 @@
 """What the next try does, on the whole of Airflow: each line of the table in the documentation."""
 
 import json
-import os
 import signal
+from contextlib import contextmanager
 
 import psutil
 import pytest
@@ -68,11 +68,21 @@ def await_try(airflow, run, number):
     await_that(there, f"try {number} has a batch", 90)
 
 
-def signal_task(airflow, run, number):
-    """Signal the process in which the task runs."""
+def process_of(airflow, run):
+    """The process in which the task runs."""
     title = f"airflow worker -- {airflow.task(run, 'create')['id']}"
     (process,) = [process for process in psutil.process_iter() if title in " ".join(cmdline(process))]
-    os.kill(process.pid, number)
+    return process
+
+
+@contextmanager
+def held_up(process):
+    """Stop a process for a while."""
+    process.suspend()
+    try:
+        yield
+    finally:
+        process.resume()
 
 
 def cmdline(process):
@@ -85,7 +95,7 @@ def cmdline(process):
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGTERM], ids=["killed", "evicted"])
 def test_retry_takes_the_batch_up(airflow, emulator, start, number):
     run, batch_id = start("worker")
-    signal_task(airflow, run, number)
+    process_of(airflow, run).send_signal(number)
     await_try(airflow, run, 2)
     assert batches(emulator, run)[batch_id] in GOING_ON
     assert finish(airflow, emulator, run, 2) == batch_id
@@ -207,6 +217,25 @@ def test_a_task_that_airflow_ends_with_its_run_cancels_its_batch(airflow, emulat
     await_that(lambda: batches(emulator, run)[batch_id] in CANCELLED, "the batch is cancelled", 60)
     state = {"run_timeout": "skipped", "fail_fast": "failed"}[way]
     assert f"Batch {batch_id} is cancelling: the task was marked {state}." in airflow.log(run, "create", 1)
+
+
+def test_a_try_that_the_scheduler_took_for_lost_leaves_the_batch_to_the_next(airflow, emulator, start):
+    run, batch_id = start("worker")
+    with held_up(process_of(airflow, run).parent()):
+        await_try(airflow, run, 2)
+    await_that(lambda: f"Batch {batch_id} is left as it is" in airflow.log(run, "create", 1), "the lost try is stopped")
+    assert batches(emulator, run)[batch_id] in GOING_ON
+    assert finish(airflow, emulator, run, 2) == batch_id
+    assert batches(emulator, run) == {batch_id: "completed"}
+
+
+def test_the_last_try_cancels_its_batch_when_the_scheduler_took_it_for_lost(airflow, emulator, start):
+    run, batch_id = start("once")
+    with held_up(process_of(airflow, run).parent()):
+        airflow.await_state(run, "create", "failed")
+        assert batches(emulator, run)[batch_id] in GOING_ON
+    await_that(lambda: batches(emulator, run)[batch_id] in CANCELLED, "the batch is cancelled")
+    assert f"Batch {batch_id} is cancelling: the task was marked failed." in airflow.log(run, "create", 1)
 
 
 def test_a_backfill_that_runs_a_run_again_takes_the_batch_up(airflow, emulator):
