@@ -19,6 +19,7 @@ WAYS = {
     "fresh": {"reattach": False},
     "fresh_deferred": {"reattach": False, "deferrable": True},
     "impatient": {"timeout": 4, "cancel_on_timeout": False},
+    "strict": {"fail_on_partial_error": True},
     "timed": {"execution_timeout": timedelta(seconds=5)},
     "timed_once": {"execution_timeout": timedelta(seconds=5), "retries": 0},
 }

@@ -58,6 +58,10 @@ class Airflow:
 
         return await_that(there, f"{task_id} is {' or '.join(states)}", seconds)
 
+    def await_end(self, run, state):
+        """Wait until the run has ended like this: a clear at the very moment may be overtaken, and run nothing."""
+        await_that(lambda: self.call("GET", run)["state"] == state, f"the run is {state}")
+
     def log(self, run, task_id, try_number=1):
         answer = self.call("GET", f"{run}/taskInstances/{task_id}/logs/{try_number}?full_content=true")
         return "\n".join(map(str, answer["content"]))
@@ -83,6 +87,12 @@ class Airflow:
 
     def mark(self, run, task_id, state):
         self.call("PATCH", f"{run}/taskInstances/{task_id}", new_state=state)
+
+    def mark_run(self, run, state):
+        self.call("PATCH", run, state=state)
+
+    def delete(self, run):
+        self._http.delete(run).raise_for_status()
 
 
 def await_that(holds, what, seconds=120):

@@ -21,8 +21,8 @@ def rows(tmp_path):
 
     def write(text="Hello"):
         body = {"model": "llama-3.1-8b-instant", "messages": [{"role": "user", "content": text}]}
-        line = {"custom_id": "one", "method": "POST", "url": "/v1/chat/completions", "body": body}
-        path.write_text(json.dumps(line) + "\n")
+        line = {"method": "POST", "url": "/v1/chat/completions", "body": body}
+        path.write_text("".join(json.dumps(line | {"custom_id": name}) + "\n" for name in ("one", "two")))
         return str(path)
 
     return write
@@ -52,6 +52,7 @@ def finish(airflow, emulator, run, try_number):
     """Let the batch end, and the task succeed in this try."""
     emulator.advance(600)
     airflow.await_state(run, "create", "success")
+    airflow.await_end(run, "success")
     assert airflow.task(run, "create")["try_number"] == try_number
     return airflow.xcom(run, "create", "return_value")
 
@@ -137,6 +138,7 @@ def test_clear_of_a_task_that_failed_makes_a_new_batch_where_the_old_one_is_of_n
     run, batch_id = start("worker")
     airflow.mark(run, "create", "failed")
     await_that(lambda: batches(emulator, run)[batch_id] in CANCELLED, "the batch is cancelled")
+    airflow.await_end(run, "failed")
     airflow.clear(run, "create")
     await_try(airflow, run, 2)
     other = finish(airflow, emulator, run, 2)
@@ -146,11 +148,37 @@ def test_clear_of_a_task_that_failed_makes_a_new_batch_where_the_old_one_is_of_n
 def test_clear_of_a_task_that_failed_takes_up_a_batch_that_goes_on(airflow, emulator, start):
     run, batch_id = start("impatient")
     airflow.await_state(run, "create", "failed")
+    airflow.await_end(run, "failed")
     assert batches(emulator, run)[batch_id] in GOING_ON
     emulator.advance(600)
     airflow.clear(run, "create")
     assert finish(airflow, emulator, run, 2) == batch_id
     assert batches(emulator, run) == {batch_id: "completed"}
+
+
+def test_clear_of_a_task_that_failed_takes_up_a_batch_that_has_answers(airflow, emulator, start):
+    emulator.set(failing_requests={"two": 500})
+    run, batch_id = start("strict")
+    emulator.advance(600)
+    airflow.await_state(run, "create", "failed")
+    airflow.await_end(run, "failed")
+    airflow.clear(run, "create")
+    await_try(airflow, run, 2)
+    airflow.await_state(run, "create", "failed")
+    emulator.set(failing_requests={})
+    assert batches(emulator, run) == {batch_id: "completed"}
+    assert f"Took up batch {batch_id}" in airflow.log(run, "create", 2)
+
+
+def test_a_run_that_was_deleted_and_made_again_makes_a_new_batch(airflow, emulator, start, rows):
+    run, batch_id = start("worker")
+    finish(airflow, emulator, run, 1)
+    airflow.delete(run)
+    _, dag_id, _, run_id = run.split("/")
+    airflow.start(dag_id, run_id, input_path=rows())
+    await_that(lambda: len(batches(emulator, run)) > 1, "another batch is made")
+    other = finish(airflow, emulator, run, 1)
+    assert batches(emulator, run) == {batch_id: "completed", other: "completed"}
 
 
 def test_a_new_run_makes_a_new_batch(airflow, emulator, start):
@@ -188,6 +216,7 @@ def test_a_try_that_starts_while_the_old_batch_is_still_cancelling_makes_a_new_o
     run, batch_id = start("worker")
     airflow.mark(run, "create", "failed")
     await_that(lambda: batches(emulator, run)[batch_id] == "cancelling", "the batch is being cancelled")
+    airflow.await_end(run, "failed")
     airflow.clear(run, "create")
     await_try(airflow, run, 2)
     assert list(batches(emulator, run).values()) in (["cancelling", "validating"], ["cancelling", "in_progress"])

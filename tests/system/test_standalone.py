@@ -33,7 +33,7 @@ def test_the_demo_dag_defers_and_lands_its_answers(airflow, emulator, tmp_path):
     assert airflow.xcom(run, "create", "return_value") == batch_id
 
 
-@pytest.mark.parametrize("state", ["failed", "success"])
+@pytest.mark.parametrize("state", ["failed", "success", "skipped"])
 def test_a_user_who_marks_a_waiting_task_cancels_its_batch(airflow, emulator, state):
     run = airflow.trigger("create_slowly")
     batch_id = await_that(lambda: airflow.xcom(run, "create", "batch_id"), "the batch id is in XCom")
@@ -66,6 +66,19 @@ def test_a_user_who_marks_a_deferred_task_cancels_its_batch(airflow, emulator, s
     airflow.mark(run, "create", state)
     await_that(lambda: status(emulator, batch_id) in {"cancelling", "cancelled"}, "the batch is cancelled", 60)
     assert airflow.task(run, "create")["state"] == state
+
+
+def test_a_user_who_marks_the_run_of_a_waiting_task_cancels_its_batch(airflow, emulator):
+    run = airflow.trigger("create_slowly")
+    batch_id = await_that(lambda: airflow.xcom(run, "create", "batch_id"), "the batch id is in XCom")
+    airflow.mark_run(run, "failed")
+    await_that(lambda: status(emulator, batch_id) in {"cancelling", "cancelled"}, "the batch is cancelled", 60)
+
+
+def test_a_user_who_marks_the_run_of_a_deferred_task_cancels_its_batch(airflow, emulator):
+    run, batch_id = deferred(airflow)
+    airflow.mark_run(run, "failed")
+    await_that(lambda: status(emulator, batch_id) in {"cancelling", "cancelled"}, "the batch is cancelled", 60)
 
 
 @pytest.mark.usefixtures("slow_batches")
