@@ -15,6 +15,7 @@ LEVELS = [
     {"exceptions"},
     {"api"},
     {"batches"},
+    {"compat"},
     {"hooks"},
     {"links"},
     {"triggers"},

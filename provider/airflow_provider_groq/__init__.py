@@ -6,6 +6,7 @@
     exceptions      every error
     api/            Groq over HTTP; knows no Airflow
     batches/        what a batch means: its input, its waits, its end, its results; knows neither
+    compat          what differs between versions of Airflow
     hooks/  links/  triggers/  sensors/  operators/     Airflow's own nouns
     emulator/       Groq's Files and Batch API on a local port; stands alone
     pytest_plugin   the emulator for tests of Dags

@@ -134,7 +134,7 @@ def no_connection(monkeypatch):
 
 
 def test_a_connection_that_does_not_exist_is_airflows_matter(no_connection):
-    from airflow.providers.common.compat.sdk import AirflowNotFoundException
+    from airflow_provider_groq.compat import AirflowNotFoundException
 
     with pytest.raises(AirflowNotFoundException, match="groq_default"):
         settings()
@@ -158,8 +158,7 @@ async def test_a_coroutine_reads_the_same_connection(connect):
 
 
 async def test_a_coroutine_hears_of_the_same_problems(connect, no_connection):
-    from airflow.providers.common.compat.sdk import AirflowNotFoundException
-
+    from airflow_provider_groq.compat import AirflowNotFoundException
     from airflow_provider_groq.hooks.groq import GroqHook
 
     with pytest.raises(AirflowNotFoundException, match="groq_default"):
@@ -171,11 +170,10 @@ async def test_a_coroutine_hears_of_the_same_problems(connect, no_connection):
 
 async def test_a_connection_that_only_the_blocking_way_finds_is_found(connect, mocker):
     """As with `dag.test()`, where coroutines do not see the connections of the database."""
-    from airflow.providers.common.compat.sdk import AirflowNotFoundException
-
+    from airflow_provider_groq.compat import AirflowNotFoundException
     from airflow_provider_groq.hooks.groq import GroqHook
 
     connect()
-    mocker.patch("airflow_provider_groq.hooks.groq.get_async_connection", side_effect=AirflowNotFoundException)
+    mocker.patch("airflow_provider_groq.hooks.groq.GroqHook.aget_connection", side_effect=AirflowNotFoundException)
     async with await GroqHook().get_async_conn() as client:
         assert client.settings.api_key == KEY

@@ -23,8 +23,7 @@ from airflow_provider_groq.exceptions import (
     ],
 )
 def test_what_no_retry_can_mend_fails_for_good(error):
-    from airflow.providers.common.compat.sdk import AirflowFailException
-
+    from airflow_provider_groq.compat import AirflowFailException
     from airflow_provider_groq.hooks.errors import fail_for_good
 
     with pytest.raises(AirflowFailException) as caught, fail_for_good():

@@ -13,7 +13,7 @@ def test_names_the_batch_in_the_address():
 
 @pytest.mark.parametrize(("batch_id", "link"), [("batch_1", console_url("batch_1")), (None, CONSOLE)])
 def test_reads_the_tasks_own_xcom(mocker, batch_id, link):
-    value = mocker.patch("airflow_provider_groq.links.batch.XCom.get_value", return_value=batch_id)
+    value = mocker.patch("airflow.sdk.execution_time.xcom.XCom.get_value", return_value=batch_id)
     assert GroqBatchLink().get_link(None, ti_key="key") == link
     value.assert_called_once_with(key="batch_id", ti_key="key")
 

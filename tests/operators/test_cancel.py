@@ -1,8 +1,9 @@
 """The cancel operator against the emulator."""
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, TaskDeferred
+from airflow.sdk.exceptions import TaskDeferred
 
+from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.operators.batch import GroqCancelBatchOperator
 
 

@@ -7,9 +7,11 @@ import time
 from datetime import timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath, TaskDeferred
+from airflow.sdk import ObjectStoragePath
+from airflow.sdk.exceptions import TaskDeferred
 
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd
+from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.emulator import GroqEmulator
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.links.batch import GroqBatchLink

@@ -3,8 +3,9 @@
 import json
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException, ObjectStoragePath
+from airflow.sdk import ObjectStoragePath
 
+from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.exceptions import GroqBatchNotEndedError, GroqTransportError
 from airflow_provider_groq.operators.batch import GroqDownloadBatchResultsOperator
 

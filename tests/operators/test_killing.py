@@ -7,8 +7,8 @@ import time
 from threading import Timer
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowTaskTimeout
 
+from airflow_provider_groq.compat import AirflowTaskTimeout
 from airflow_provider_groq.operators.killing import TaskStoppedError
 
 

@@ -4,9 +4,9 @@ import time
 from datetime import timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd
+from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.operators.killing import TaskStoppedError
 
 

@@ -5,9 +5,9 @@ import time
 from itertools import groupby
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_groq.batches.identity import INPUT_KEY, TASK_KEY
+from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.exceptions import GroqLookupError
 from airflow_provider_groq.hooks.groq import GroqHook
 

@@ -5,13 +5,9 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from airflow.providers.common.compat.sdk import (
-    AirflowFailException,
-    AirflowSensorTimeout,
-    AirflowSkipException,
-    TaskDeferred,
-)
+from airflow.sdk.exceptions import TaskDeferred
 
+from airflow_provider_groq.compat import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 from airflow_provider_groq.sensors.batch import GroqBatchSensor
 
 

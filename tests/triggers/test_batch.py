@@ -5,11 +5,11 @@ import json
 import time
 
 import pytest
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
 from blockbuster import BlockingError
 
 from airflow_provider_groq.api.uploads import upload
 from airflow_provider_groq.batches.events import BatchEvent
+from airflow_provider_groq.compat import AirflowNotFoundException
 from airflow_provider_groq.triggers import batch as triggers
 from airflow_provider_groq.triggers.batch import GroqBatchTrigger
 
@@ -88,7 +88,7 @@ async def test_a_missing_connection_is_an_event_and_no_crash(trigger, monkeypatc
         raise AirflowNotFoundException("The conn_id `groq_default` isn't defined")
 
     # What a triggerer's supervisor answers.
-    monkeypatch.setattr("airflow_provider_groq.hooks.groq.get_async_connection", missing)
+    monkeypatch.setattr("airflow_provider_groq.hooks.groq.GroqHook.aget_connection", missing)
     monkeypatch.setattr("airflow_provider_groq.hooks.groq.GroqHook.get_connection", lambda *_: asyncio.run(missing()))
     (end,) = await event_of(trigger("batch_x"))
     assert (end.reason, end.message) == ("unknown", "The conn_id `groq_default` isn't defined")

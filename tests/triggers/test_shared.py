@@ -8,7 +8,7 @@ import time
 import pytest
 
 from airflow_provider_groq.batches.events import BatchEvent
-from airflow_provider_groq.hooks.groq import GroqHook
+from airflow_provider_groq.hooks import groq
 from airflow_provider_groq.triggers import shared as sharing
 from airflow_provider_groq.triggers.batch import GroqBatchTrigger
 
@@ -91,7 +91,7 @@ async def test_a_revoked_key_ends_all_waits_with_the_reason(trigger, groq_emulat
 
 
 async def test_the_connection_is_looked_up_once_for_all(trigger, groq_emulator, make_batches, mocker):
-    look_up = mocker.spy(GroqHook, "_get_connection_async")
+    look_up = mocker.spy(groq, "connection_and_extra")
     ids = await make_batches(20)
     await control(groq_emulator.advance, 100)
     await asyncio.gather(*(ends(trigger(batch_id)) for batch_id in ids))

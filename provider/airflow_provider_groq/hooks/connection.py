@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from airflow.providers.common.compat.sdk import Connection
+from airflow.sdk import Connection
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from airflow_provider_groq.api.settings import BASE_URL, Settings

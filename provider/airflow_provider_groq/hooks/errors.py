@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
 
 import tenacity
-from airflow.providers.common.compat.sdk import AirflowFailException
 
 from airflow_provider_groq.batches import polling
+from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.exceptions import GroqError, GroqNotFoundError
 
 P = ParamSpec("P")

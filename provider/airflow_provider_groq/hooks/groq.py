@@ -10,8 +10,6 @@ from os import PathLike
 from typing import Any, BinaryIO, Self
 
 import tenacity
-from airflow.providers.common.compat.connection import get_async_connection, get_async_extra_dejson
-from airflow.providers.common.compat.sdk import AirflowNotFoundException, BaseHook, Connection
 
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.client import AsyncGroqClient, GroqClient
@@ -21,6 +19,7 @@ from airflow_provider_groq.api.uploads import upload
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.polling import Poller
 from airflow_provider_groq.batches.requests import check_options
+from airflow_provider_groq.compat import BaseHook, connection_and_extra
 from airflow_provider_groq.exceptions import GroqError, GroqNotFoundError
 from airflow_provider_groq.hooks.connection import settings_of
 
@@ -74,8 +73,7 @@ class GroqHook(BaseHook):
 
     async def get_async_conn(self) -> AsyncGroqClient:
         """A new client for coroutines, for the caller to close; nothing in it blocks the event loop."""
-        connection = await self._get_connection_async()
-        extra = await get_async_extra_dejson(connection)
+        connection, extra = await connection_and_extra(self, self.groq_conn_id)
         settings = settings_of(self.groq_conn_id, connection, extra)
         return await asyncio.to_thread(AsyncGroqClient, settings)
 
@@ -242,10 +240,3 @@ class GroqHook(BaseHook):
         finally:
             self.close()
         return True, f"Groq knows the key and offers {len(models)} models."
-
-    async def _get_connection_async(self) -> Connection:
-        try:
-            return await get_async_connection(self.groq_conn_id)
-        except AirflowNotFoundException:
-            # dag.test() on Airflow 3.3 finds connections of the database only this way.
-            return await asyncio.to_thread(self.get_connection, self.groq_conn_id)

@@ -6,12 +6,11 @@ import asyncio
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeVar
 
-from airflow.providers.common.compat.sdk import AirflowNotFoundException
-
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.calls import Call
 from airflow_provider_groq.api.client import AsyncGroqClient
 from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.compat import AirflowNotFoundException
 from airflow_provider_groq.exceptions import (
     GroqAuthenticationError,
     GroqConnectionError,

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from airflow.providers.common.compat.sdk import BaseOperatorLink, XCom
+from airflow.sdk import BaseOperatorLink
 
 from airflow_provider_groq.batches.console import CONSOLE, console_url
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import BaseOperator, Context, TaskInstanceKey
+    from airflow.sdk import BaseOperator, Context
+    from airflow.sdk.types import TaskInstanceKey
 
 
 class GroqBatchLink(BaseOperatorLink):
@@ -19,6 +20,8 @@ class GroqBatchLink(BaseOperatorLink):
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's form
         """The address of the batch's page, or that of all batches where the task has not one of its own."""
+        from airflow.sdk.execution_time.xcom import XCom  # noqa: PLC0415 - where it runs, it is imported already
+
         batch_id = XCom.get_value(key="batch_id", ti_key=ti_key)
         return console_url(batch_id) if batch_id else CONSOLE
 

@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from airflow.providers.common.compat.sdk import BaseOperator, Context, conf
+from airflow.sdk import BaseOperator, Context
 
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.console import console_url
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd
 from airflow_provider_groq.batches.requests import check_seconds
+from airflow_provider_groq.compat import conf
 from airflow_provider_groq.exceptions import GroqError
 from airflow_provider_groq.hooks.errors import fail_for_good
 from airflow_provider_groq.hooks.groq import GroqHook

@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, cast
 
-from airflow.providers.common.compat.sdk import BaseOperator, Context
+from airflow.sdk import BaseOperator, Context
 
 from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.batches import requests as batch_requests
@@ -32,7 +32,7 @@ from airflow_provider_groq.operators.submission import Submission
 from airflow_provider_groq.operators.tries import current_try
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import ObjectStoragePath
+    from airflow.sdk import ObjectStoragePath
 
 SPARE_SECONDS = 3600.0
 """Added to the completion window for the default deadline: Groq ends a batch at its window's end, about."""

@@ -10,7 +10,7 @@ from airflow.sdk.definitions._internal.mixins import ResolveMixin
 from airflow_provider_groq.exceptions import GroqInputError
 
 if TYPE_CHECKING:
-    from airflow.providers.common.compat.sdk import Context
+    from airflow.sdk import Context
 
 
 class InlineRequests(ResolveMixin):

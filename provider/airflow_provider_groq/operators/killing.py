@@ -8,11 +8,12 @@ import time
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from airflow.providers.common.compat.sdk import AirflowTaskTimeout, Context
+from airflow.sdk import Context
 
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.client import GroqClient
 from airflow_provider_groq.api.settings import Settings
+from airflow_provider_groq.compat import AirflowTaskTimeout
 from airflow_provider_groq.exceptions import GroqError
 from airflow_provider_groq.hooks import states
 from airflow_provider_groq.hooks.states import Question

@@ -6,7 +6,7 @@ import logging
 from enum import Enum, auto
 from typing import Any
 
-from airflow.providers.common.compat.sdk import Context
+from airflow.sdk import Context
 
 from airflow_provider_groq.operators.killing import TaskStoppedError
 

@@ -7,15 +7,7 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any, NoReturn
 
-from airflow.providers.common.compat.sdk import (
-    AirflowFailException,
-    AirflowSensorTimeout,
-    AirflowSkipException,
-    BaseSensorOperator,
-    Context,
-    PokeReturnValue,
-    conf,
-)
+from airflow.sdk import BaseSensorOperator, Context, PokeReturnValue
 
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.models import Batch
@@ -23,6 +15,7 @@ from airflow_provider_groq.batches.events import BatchEvent, WaitEnd, with_few_e
 from airflow_provider_groq.batches.outcome import problem, remark
 from airflow_provider_groq.batches.polling import Poller
 from airflow_provider_groq.batches.requests import check_seconds
+from airflow_provider_groq.compat import AirflowFailException, AirflowSensorTimeout, AirflowSkipException, conf
 from airflow_provider_groq.exceptions import GroqBatchTimeoutError, GroqError
 from airflow_provider_groq.hooks.errors import fail_for_good
 from airflow_provider_groq.hooks.groq import GroqHook

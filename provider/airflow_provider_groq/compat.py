@@ -1,0 +1,77 @@
+"""What differs between the supported versions of Airflow, 3.0 to 3.3; all else is imported from Airflow directly.
+
+``apache-airflow-providers-common-compat`` hands on some of this too, but the version of it that an Airflow
+release pins lacks what came later (Airflow 3.0.6 pins 1.7, which has no ``sdk`` module).
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import Connection
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseHook, conf
+    from airflow.sdk.exceptions import (
+        AirflowFailException,
+        AirflowNotFoundException,
+        AirflowSensorTimeout,
+        AirflowSkipException,
+        AirflowTaskTimeout,
+    )
+else:
+    try:
+        from airflow.sdk import BaseHook
+    except ImportError:  # 3.0
+        from airflow.hooks.base import BaseHook
+    try:
+        from airflow.sdk.configuration import conf
+        from airflow.sdk.exceptions import (
+            AirflowFailException,
+            AirflowNotFoundException,
+            AirflowSensorTimeout,
+            AirflowSkipException,
+            AirflowTaskTimeout,
+        )
+    except ImportError:  # 3.0 and 3.1
+        from airflow.configuration import conf
+        from airflow.exceptions import (
+            AirflowFailException,
+            AirflowNotFoundException,
+            AirflowSensorTimeout,
+            AirflowSkipException,
+            AirflowTaskTimeout,
+        )
+
+__all__ = [
+    "AirflowFailException",
+    "AirflowNotFoundException",
+    "AirflowSensorTimeout",
+    "AirflowSkipException",
+    "AirflowTaskTimeout",
+    "BaseHook",
+    "conf",
+    "connection_and_extra",
+]
+
+
+async def connection_and_extra(hook: BaseHook, conn_id: str) -> tuple[Connection, dict[str, Any]]:
+    """Look up a connection and its parsed ``extra`` from a coroutine, without blocking the event loop.
+
+    Raises:
+        AirflowNotFoundException: There is no such connection.
+    """
+    if hasattr(Connection, "aextra_dejson"):  # 3.3.2
+        try:
+            connection = await hook.aget_connection(conn_id)
+        except AirflowNotFoundException:
+            # dag.test() finds connections of the database only this way.
+            connection = await asyncio.to_thread(hook.get_connection, conn_id)
+        return connection, await connection.aextra_dejson()
+    # Older ones mask secrets with a synchronous call to the supervisor, which fails in an event loop; asgiref's
+    # threads know the event loop that the call has to be made from.
+    from asgiref.sync import sync_to_async  # noqa: PLC0415 - only in the triggerer
+
+    connection = await sync_to_async(hook.get_connection)(conn_id)
+    return connection, await sync_to_async(lambda: connection.extra_dejson)()
