@@ -19,7 +19,7 @@ with DAG(
                 "custom_id": model,
                 "body": {"model": model, "messages": [{"role": "user", "content": "Are you there?"}]},
             }
-            for model in ("llama-3.1-8b-instant", "a-model-that-is-not-there")
+            for model in ("openai/gpt-oss-20b", "a-model-that-is-not-there")
         ],
         deferrable=True,
     )

@@ -13,7 +13,7 @@ with DAG("groq_cancel", schedule=None, tags=["groq"]):
             {
                 "custom_id": "poem",
                 "body": {
-                    "model": "llama-3.1-8b-instant",
+                    "model": "openai/gpt-oss-20b",
                     "messages": [{"role": "user", "content": "Write a poem about changing one's mind."}],
                 },
             }

@@ -15,7 +15,7 @@ with DAG("groq_create_and_wait", schedule=None, tags=["groq"]):
             {
                 "custom_id": f"question-{number}",
                 "body": {
-                    "model": "llama-3.1-8b-instant",
+                    "model": "openai/gpt-oss-20b",
                     "messages": [{"role": "user", "content": question}],
                 },
             }

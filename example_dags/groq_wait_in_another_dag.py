@@ -18,7 +18,7 @@ with DAG("groq_create_here", schedule=None, tags=["groq"]):
             {
                 "custom_id": "greeting",
                 "body": {
-                    "model": "llama-3.1-8b-instant",
+                    "model": "openai/gpt-oss-20b",
                     "messages": [{"role": "user", "content": "Greet the other Dag."}],
                 },
             }

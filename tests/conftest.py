@@ -144,7 +144,7 @@ def make_batch(groq_emulator):
                 "url": "/v1/chat/completions",
                 "body": {"model": model, "messages": [{"role": "user", "content": "Hello"}]},
             }
-            for number, model in enumerate(models or ("llama-3.1-8b-instant",), 1)
+            for number, model in enumerate(models or ("openai/gpt-oss-20b",), 1)
         ]
         with tempfile.TemporaryFile() as file, GroqHook() as hook:
             file.write("".join(json.dumps(line) + "\n" for line in lines).encode())

@@ -45,7 +45,7 @@ def request_line():
             "custom_id": custom_id,
             "method": "POST",
             "url": "/v1/chat/completions",
-            "body": {"model": "llama-3.1-8b-instant", "messages": [{"role": "user", "content": "Hi"}]},
+            "body": {"model": "openai/gpt-oss-20b", "messages": [{"role": "user", "content": "Hi"}]},
         } | changes
         return json.dumps({name: value for name, value in request.items() if value is not ...}).encode()
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from airflow_provider_groq.batches.requests import Summary, copy_checked, encode, read_lines
 from airflow_provider_groq.exceptions import GroqInputError
 
-MODEL = "llama-3.1-8b-instant"
+MODEL = "openai/gpt-oss-20b"
 CHAT = "/v1/chat/completions"
 
 

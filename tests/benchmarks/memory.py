@@ -28,7 +28,7 @@ def write_requests(path, rows):
     with path.open("w") as file:
         for number in range(rows):
             body = {
-                "model": "llama-3.1-8b-instant",
+                "model": "openai/gpt-oss-20b",
                 "messages": [{"role": "user", "content": f"{number} ".ljust(PROMPT_BYTES, "x")}],
             }
             line = {"custom_id": f"row-{number}", "method": "POST", "url": "/v1/chat/completions", "body": body}

@@ -5,7 +5,7 @@ import pytest
 from groq.types import BatchListResponse
 
 NO_KEY = {"headers": {"Authorization": "Bearer"}}
-MODEL = "llama-3.1-8b-instant"
+MODEL = "openai/gpt-oss-20b"
 DAY = 86400
 
 

@@ -41,7 +41,7 @@ REQUESTS = [
         "custom_id": f"row-{number}",
         "method": "POST",
         "url": "/v1/chat/completions",
-        "body": {"model": "llama-3.1-8b-instant", "messages": [{"role": "user", "content": f"Row {number}"}]},
+        "body": {"model": "openai/gpt-oss-20b", "messages": [{"role": "user", "content": f"Row {number}"}]},
     }
     for number in range(ROWS)
 ]

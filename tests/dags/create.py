@@ -8,7 +8,7 @@ from airflow_provider_groq.operators.batch import GroqCancelBatchOperator, GroqC
 
 REQUEST = {
     "custom_id": "one",
-    "body": {"model": "llama-3.1-8b-instant", "messages": [{"role": "user", "content": "Hello"}]},
+    "body": {"model": "openai/gpt-oss-20b", "messages": [{"role": "user", "content": "Hello"}]},
 }
 
 for way in ("worker", "deferred"):

@@ -22,7 +22,7 @@ def requests_of(prompts):
     return [
         {
             "custom_id": name,
-            "body": {"model": "llama-3.1-8b-instant", "messages": [{"role": "user", "content": prompt}]},
+            "body": {"model": "openai/gpt-oss-20b", "messages": [{"role": "user", "content": prompt}]},
         }
         for name, prompt in prompts.items()
     ]

@@ -15,7 +15,7 @@ BRACES = "{{ 1 + 1 }} {% if %} {# no comment #}"
 def request(content, custom_id="one"):
     return {
         "custom_id": custom_id,
-        "body": {"model": "llama-3.1-8b-instant", "messages": [{"role": "user", "content": content}]},
+        "body": {"model": "openai/gpt-oss-20b", "messages": [{"role": "user", "content": content}]},
     }
 
 

@@ -9,7 +9,7 @@ from airflow_provider_groq.operators.batch import GroqCreateBatchOperator
 
 REQUEST = {
     "custom_id": "one",
-    "body": {"model": "llama-3.1-8b-instant", "messages": [{"role": "user", "content": "Hello"}]},
+    "body": {"model": "openai/gpt-oss-20b", "messages": [{"role": "user", "content": "Hello"}]},
 }
 
 WAYS = {

@@ -9,7 +9,7 @@ import pytest
 
 def line(custom_id="r0", text="Hello", **changes):
     """Return one line of an input file; `body` among the changes is merged into the usual one."""
-    body = {"model": "llama-3.1-8b-instant", "messages": [{"role": "user", "content": text}]}
+    body = {"model": "openai/gpt-oss-20b", "messages": [{"role": "user", "content": text}]}
     body |= changes.pop("body", {})
     return {"custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions", "body": body} | changes
 

@@ -96,5 +96,5 @@ def test_models_are_listed(account):
     listed = account.http.get("/models").json()
     assert listed["object"] == "list"
     ids = {model["id"] for model in listed["data"]}
-    assert {"llama-3.1-8b-instant", "openai/gpt-oss-120b", "whisper-large-v3"} <= ids
+    assert {"openai/gpt-oss-20b", "openai/gpt-oss-120b", "whisper-large-v3"} <= ids
     assert all(model["object"] == "model" and model["active"] for model in listed["data"])

@@ -18,7 +18,7 @@ def test_a_chat_completion_is_as_groq_gives_it(account, line):
     body = account.answer(line(text="Tell me about Airflow"))
     assert body["object"] == "chat.completion"
     assert body["id"].startswith("chatcmpl-")
-    assert body["model"] == "llama-3.1-8b-instant"
+    assert body["model"] == "openai/gpt-oss-20b"
     (choice,) = body["choices"]
     assert choice == {
         "index": 0,

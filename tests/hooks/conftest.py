@@ -6,7 +6,7 @@ import pytest
 
 LINE = (
     b'{"custom_id": "r1", "method": "POST", "url": "/v1/chat/completions", '
-    b'"body": {"model": "llama-3.1-8b-instant", "messages": [{"role": "user", "content": "Hi"}]}}\n'
+    b'"body": {"model": "openai/gpt-oss-20b", "messages": [{"role": "user", "content": "Hi"}]}}\n'
 )
 
 

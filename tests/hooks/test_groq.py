@@ -156,7 +156,7 @@ def test_an_account_without_batches(groq_emulator, hook, page):
 
 
 def test_the_models_are_listed(hook):
-    assert "llama-3.1-8b-instant" in [model.id for model in hook.list_models()]
+    assert "openai/gpt-oss-20b" in [model.id for model in hook.list_models()]
 
 
 def test_a_good_connection_is_told_to_work(groq_emulator, hook):

@@ -94,7 +94,7 @@ def context(ti, store):
 
 REQUEST = {
     "custom_id": "one",
-    "body": {"model": "llama-3.1-8b-instant", "messages": [{"role": "user", "content": "Hello"}]},
+    "body": {"model": "openai/gpt-oss-20b", "messages": [{"role": "user", "content": "Hello"}]},
 }
 
 

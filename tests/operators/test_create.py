@@ -20,7 +20,7 @@ LINE = {
     "custom_id": "one",
     "method": "POST",
     "url": "/v1/chat/completions",
-    "body": {"model": "llama-3.1-8b-instant", "messages": [{"role": "user", "content": "Hello"}]},
+    "body": {"model": "openai/gpt-oss-20b", "messages": [{"role": "user", "content": "Hello"}]},
 }
 
 

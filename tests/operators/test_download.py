@@ -9,7 +9,7 @@ from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.exceptions import GroqBatchNotEndedError, GroqTransportError
 from airflow_provider_groq.operators.batch import GroqDownloadBatchResultsOperator
 
-GOOD, BAD = "llama-3.1-8b-instant", "no-such-model"
+GOOD, BAD = "openai/gpt-oss-20b", "no-such-model"
 
 
 @pytest.fixture

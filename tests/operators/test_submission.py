@@ -11,9 +11,7 @@ from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.exceptions import GroqLookupError
 from airflow_provider_groq.hooks.groq import GroqHook
 
-OTHER = [
-    {"custom_id": "two", "body": {"model": "llama-3.1-8b-instant", "messages": [{"role": "user", "content": "!"}]}}
-]
+OTHER = [{"custom_id": "two", "body": {"model": "openai/gpt-oss-20b", "messages": [{"role": "user", "content": "!"}]}}]
 
 
 @pytest.fixture

@@ -157,7 +157,7 @@ def test_says_of_each_batch_what_is_wrong(sensor, context, groq_emulator, make_b
 
 
 def test_can_insist_on_every_request(sensor, context, groq_emulator, make_batch):
-    batch_id = make_batch("llama-3.1-8b-instant", "no-such-model")
+    batch_id = make_batch("openai/gpt-oss-20b", "no-such-model")
     groq_emulator.advance(100)
     assert sensor(batch_id).execute(context)["request_counts"]["failed"] == 1
     with pytest.raises(AirflowFailException, match="1 of its 2 requests failed"):

@@ -20,7 +20,7 @@ def rows(tmp_path):
     path = tmp_path / "rows.jsonl"
 
     def write(text="Hello"):
-        body = {"model": "llama-3.1-8b-instant", "messages": [{"role": "user", "content": text}]}
+        body = {"model": "openai/gpt-oss-20b", "messages": [{"role": "user", "content": text}]}
         line = {"method": "POST", "url": "/v1/chat/completions", "body": body}
         path.write_text("".join(json.dumps(line | {"custom_id": name}) + "\n" for name in ("one", "two")))
         return str(path)

@@ -17,14 +17,10 @@ MAX_LINES = 50_000
 
 OUTCOMES = ("completed", "failed", "expired", "cancelled")
 DEFAULT_MODELS = {
-    "llama-3.1-8b-instant": "Meta",
-    "llama-3.3-70b-versatile": "Meta",
-    "meta-llama/llama-4-maverick-17b-128e-instruct": "Meta",
-    "meta-llama/llama-4-scout-17b-16e-instruct": "Meta",
-    "moonshotai/kimi-k2-instruct-0905": "Moonshot AI",
     "openai/gpt-oss-120b": "OpenAI",
     "openai/gpt-oss-20b": "OpenAI",
-    "qwen/qwen3-32b": "Alibaba Cloud",
+    "openai/gpt-oss-safeguard-20b": "OpenAI",
+    "qwen/qwen3.8-27b": "Alibaba Cloud",
     "whisper-large-v3": "OpenAI",
     "whisper-large-v3-turbo": "OpenAI",
 }

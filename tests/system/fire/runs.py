@@ -28,7 +28,7 @@ class Run:
         return {f"{self.run_id}_row-{number:02}" for number in range(ROWS)}
 
     def requests(self):
-        body = {"model": "llama-3.1-8b-instant", "messages": [{"role": "user", "content": f"This is {self.run_id}."}]}
+        body = {"model": "openai/gpt-oss-20b", "messages": [{"role": "user", "content": f"This is {self.run_id}."}]}
         return [
             {"custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions", "body": body}
             for custom_id in sorted(self.custom_ids)
