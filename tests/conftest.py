@@ -71,11 +71,12 @@ def airflow_database():
 @pytest.fixture
 def quick(monkeypatch):
     """No waiting for what only a real worker and triggerer need."""
-    monkeypatch.setattr("airflow_provider_groq.operators.base.WATCH_SECONDS", 0.0)
+    monkeypatch.setattr("airflow_provider_groq.operators.waiting.WATCH_SECONDS", 0.0)
     monkeypatch.setattr("airflow_provider_groq.triggers.batch.EARLIEST_EVENT", 0.0)
     monkeypatch.setattr("airflow_provider_groq.batches.poll_loop.LINGER", 0.02)
     monkeypatch.setattr("airflow_provider_groq.batches.poll_loop.EARLY", 0.0)
     monkeypatch.setattr("airflow_provider_groq.batches.polling.NOT_FOUND_GRACE", 0.5)
+    monkeypatch.setattr("airflow_provider_groq.batches.polling.RESULTS_GRACE", 0.5)
     monkeypatch.setattr("airflow_provider_groq.batches.polling.FIRST_PAUSE", 0.05)
     monkeypatch.setattr("airflow_provider_groq.batches.polling.FIRST_BACKOFF", 0.01)
     monkeypatch.setattr("airflow_provider_groq.batches.polling.LATE_BY", 0.0)

@@ -15,12 +15,13 @@
     │   ├── GroqNotFoundError           404
     │   └── GroqRateLimitError          429
     └── GroqBatchError              the batch did not end well
-        ├── GroqBatchFailedError        Groq rejected the input file
+        ├── GroqBatchFailedError        the batch as a whole failed, such as for a wrong input file
         ├── GroqBatchExpiredError       the completion window closed first
         ├── GroqBatchCancelledError     somebody cancelled it
         ├── GroqBatchRequestsError      requests in it failed
         ├── GroqBatchTimeoutError       the wait's deadline passed
         ├── GroqBatchUnknownError       Groq refuses to say how it stands
+        ├── GroqBatchResultsPendingError    it has ended, and a result file is not there yet
         └── GroqBatchNotEndedError      it is still under way
 """
 
@@ -170,7 +171,14 @@ class GroqBatchError(GroqError):
 
 
 class GroqBatchFailedError(GroqBatchError):
-    """Groq rejected the input file as a whole; nothing ran and nothing is charged."""
+    """The batch as a whole failed: Groq rejected the input file, or could not work on it.
+
+    Retryable where the reason says nothing against the input; a retry creates a new batch.
+    """
+
+    def __init__(self, message: str, *, batch_id: str, retryable: bool = False) -> None:
+        super().__init__(message, batch_id=batch_id)
+        self.retryable = retryable
 
 
 class GroqBatchExpiredError(GroqBatchError):
@@ -194,6 +202,12 @@ class GroqBatchTimeoutError(GroqBatchError):
 
 class GroqBatchUnknownError(GroqBatchError):
     """Groq refuses to say how the batch stands: the key is refused, or there is no such batch."""
+
+
+class GroqBatchResultsPendingError(GroqBatchError):
+    """The batch has ended, and promises answers in a file that has no id yet."""
+
+    retryable = True
 
 
 class GroqBatchNotEndedError(GroqBatchError):

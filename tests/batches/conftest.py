@@ -17,10 +17,11 @@ hypothesis.settings.load_profile("suite")
 
 @pytest.fixture(scope="session")
 def make():
-    """Makes a batch as Groq describes one."""
+    """Makes a batch as Groq describes one; where it has ended, with the files that its counts promise."""
 
     def make(status="in_progress", counts=None, **fields):
         total, completed, failed = counts or (0, 0, 0)
+        ended = status in {"completed", "expired", "cancelled"}
         described = {
             "id": "batch_1",
             "object": "batch",
@@ -30,6 +31,8 @@ def make():
             "created_at": 1_700_000_000,
             "status": status,
             "request_counts": {"total": total, "completed": completed, "failed": failed},
+            "output_file_id": "file_out" if ended and (completed or not failed) else None,
+            "error_file_id": "file_err" if ended and failed else None,
         }
         return Batch.model_validate_json(json.dumps(described | fields))
 

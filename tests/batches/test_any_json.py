@@ -11,9 +11,10 @@ from pydantic import ValidationError
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches import results
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd
-from airflow_provider_groq.batches.outcome import batch_problem, describe, remark
+from airflow_provider_groq.batches.options import check_options
+from airflow_provider_groq.batches.outcome import batch_problem, describe, warning
 from airflow_provider_groq.batches.polling import Poller
-from airflow_provider_groq.batches.requests import check_options, copy_checked, encode
+from airflow_provider_groq.batches.requests import copy_checked, encode
 from airflow_provider_groq.batches.results import Tally, account, read_row
 from airflow_provider_groq.exceptions import GroqInputError, GroqResponseError
 
@@ -47,7 +48,7 @@ def test_any_batch_that_can_be_read_can_be_talked_of(described):
         batch = Batch.model_validate_json(json.dumps(described))
     except ValidationError:
         return
-    said = [describe(batch), str(batch_problem(batch)), remark(batch)]
+    said = [describe(batch), str(batch_problem(batch)), warning(batch)]
     poller = Poller(batch.id, poll_interval=1.0, end_time=100.0, now=0.0)
     said += [poller.on_batch(batch, now).news for now in (0.0, 1.0, 200.0)]
     assert "\n" not in "".join(said)

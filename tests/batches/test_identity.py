@@ -19,7 +19,7 @@ from airflow_provider_groq.batches.identity import (
     may_be_taken_up,
     oldest,
 )
-from airflow_provider_groq.batches.requests import check_options
+from airflow_provider_groq.batches.options import check_options
 from airflow_provider_groq.exceptions import GroqInputError
 
 IDENTITY = Identity("dag", "task", "run", 3)

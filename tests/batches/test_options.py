@@ -3,7 +3,7 @@
 import pytest
 
 from airflow_provider_groq.batches.console import console_url
-from airflow_provider_groq.batches.requests import ENDPOINTS, check_options, window_hours
+from airflow_provider_groq.batches.options import ENDPOINTS, check_options, window_hours
 from airflow_provider_groq.exceptions import GroqInputError
 
 GOOD = {"endpoint": ENDPOINTS[0], "completion_window": "24h", "metadata": None}

@@ -3,29 +3,34 @@
 import pytest
 
 from airflow_provider_groq.batches.events import WaitEnd
-from airflow_provider_groq.batches.outcome import batch_problem, describe, problem, remark
+from airflow_provider_groq.batches.outcome import batch_problem, describe, problem, warning
 from airflow_provider_groq.exceptions import (
     GroqBatchCancelledError,
     GroqBatchExpiredError,
     GroqBatchFailedError,
     GroqBatchRequestsError,
+    GroqBatchResultsPendingError,
     GroqBatchTimeoutError,
     GroqBatchUnknownError,
 )
 
-OUT, ERR = {"output_file_id": "file_out"}, {"error_file_id": "file_err"}
-BOTH = OUT | ERR
+NONE = {"output_file_id": None, "error_file_id": None}
+OUT, ERR = NONE | {"output_file_id": "file_out"}, NONE | {"error_file_id": "file_err"}
+BOTH = {"output_file_id": "file_out", "error_file_id": "file_err"}
 
 ALL_FAILED = "completed, but all of its 3 requests failed. Each one's reason is in file file_err: GroqDownload"
 ONE_FAILED = "completed, but 1 of its 3 requests failed. Each one's reason is in file file_err: GroqDownload"
 SOME_FAILED = "completed, but requests in it failed. Each one's reason is in file file_err"
-UNEXPLAINED = "completed, but requests in it failed. There is no file that says why."
+NO_FILE = "is completed: it names neither an output nor an error file. The file may still appear. Retry or clear"
+NO_OUTPUT = "is completed: 3 of 3 requests succeeded, but it names no output file. The file may still appear."
+NO_ERRORS = "is completed: 1 of 3 requests failed, but it names no error file. The file may still appear."
+NEITHER = "is completed: 2 of 3 requests succeeded, but it names no output file and 1 of 3 requests failed, but"
 EXPIRED = "expired: its completion window (24h) closed before the work was done. "
 TWO_DONE = "2 of 3 requests had succeeded and are charged; their answers are in file file_out, which GroqDownload"
 SOME_DONE = "Some requests had succeeded and are charged; their answers are in file file_out"
 NONE_DONE = "No request had succeeded."
 ADVICE = "Send the rest again, in smaller batches or with a longer completion_window."
-REQUESTS, EXPIRY = GroqBatchRequestsError, GroqBatchExpiredError
+REQUESTS, EXPIRY, PENDING = GroqBatchRequestsError, GroqBatchExpiredError, GroqBatchResultsPendingError
 
 
 @pytest.mark.parametrize(
@@ -37,16 +42,30 @@ REQUESTS, EXPIRY = GroqBatchRequestsError, GroqBatchExpiredError
         ("completed", None, OUT, None, None, []),
         ("completed", None, BOTH, None, REQUESTS, [SOME_FAILED]),
         ("completed", None, ERR, REQUESTS, REQUESTS, [SOME_FAILED]),
-        ("completed", None, {}, REQUESTS, REQUESTS, [UNEXPLAINED]),
-        ("completed", (3, 3, 0), {}, None, None, []),
+        ("completed", None, NONE, PENDING, PENDING, [NO_FILE]),
+        ("completed", (3, 0, 0), NONE, PENDING, PENDING, [NO_FILE]),
+        ("completed", (3, 3, 0), NONE, PENDING, PENDING, [NO_OUTPUT, "nothing is paid twice"]),
+        ("completed", (3, 3, 0), ERR, PENDING, PENDING, [NO_OUTPUT]),
+        ("completed", (3, 2, 1), OUT, PENDING, PENDING, [NO_ERRORS]),
+        ("completed", (3, 2, 1), NONE, PENDING, PENDING, [NEITHER]),
+        ("completed", (5, 5, 0), BOTH, None, None, []),
+        ("completed", (3, 0, 3), BOTH, REQUESTS, REQUESTS, ["all of its 3 requests failed"]),
+        ("completed", (3, 0, 0), OUT, None, None, []),
         ("expired", (3, 2, 0), BOTH, None, EXPIRY, [EXPIRED, TWO_DONE, ADVICE]),
         ("expired", (3, 0, 0), ERR, EXPIRY, EXPIRY, [EXPIRED, NONE_DONE, ADVICE]),
-        ("expired", (0, 0, 0), {}, EXPIRY, EXPIRY, [EXPIRED, NONE_DONE]),
+        ("expired", (0, 0, 0), NONE, EXPIRY, EXPIRY, [EXPIRED, NONE_DONE]),
         ("expired", None, OUT, None, EXPIRY, [EXPIRED, SOME_DONE]),
-        ("expired", (3, 2, 0), {}, None, EXPIRY, ["2 of 3 requests had succeeded", "no file of their answers"]),
+        ("expired", (3, 2, 0), NONE, PENDING, PENDING, ["is expired: 2 of 3 requests succeeded, but"]),
         ("cancelled", (3, 2, 0), BOTH, GroqBatchCancelledError, GroqBatchCancelledError, [TWO_DONE, "clear the task"]),
-        ("cancelled", (3, 0, 0), {}, GroqBatchCancelledError, GroqBatchCancelledError, [NONE_DONE, "clear the task"]),
-        ("failed", (0, 0, 0), {}, GroqBatchFailedError, GroqBatchFailedError, ["file_in", "no reason given"]),
+        ("cancelled", (3, 0, 0), NONE, GroqBatchCancelledError, GroqBatchCancelledError, [NONE_DONE, "clear the task"]),
+        (
+            "failed",
+            (0, 0, 0),
+            NONE,
+            GroqBatchFailedError,
+            GroqBatchFailedError,
+            ["no reason given. Nothing ran"],
+        ),
     ],
 )
 @pytest.mark.parametrize("strict", [False, True], ids=["lenient", "strict"])
@@ -59,14 +78,14 @@ def test_every_end_of_a_batch(make, status, counts, files, problem_, strict_prob
     if found:
         assert found.batch_id == batch.id
         assert batch.id in str(found)
-        assert not found.retryable
+        assert found.retryable is (type(found) is PENDING or status == "failed")
         for fact in facts:
             assert fact in str(found)
     elif facts:
         for fact in facts:
-            assert fact in remark(batch)
+            assert fact in warning(batch)
     else:
-        assert remark(batch) == ""
+        assert warning(batch) == ""
 
 
 @pytest.mark.parametrize("status", ["validating", "in_progress", "finalizing", "cancelling", "paused"])
@@ -76,27 +95,66 @@ def test_a_batch_under_way_has_no_problem_yet(make, status):
 
 def test_a_rejected_file_is_told_with_the_numbers_of_its_lines(make):
     errors = [{"code": "c", "line": number, "message": f"Bad {number}."} for number in range(1, 8)]
-    text = str(batch_problem(make("failed", errors=errors)))
-    assert "Groq rejected the input file file_in of batch batch_1: line 1: Bad 1; line 2: Bad 2; " in text
-    assert "line 5: Bad 5; and 2 more. Nothing ran and nothing is charged." in text
-    assert "line 6" not in text
+    found = batch_problem(make("failed", errors=errors))
+    assert "Groq rejected the input file file_in of batch batch_1: line 1: Bad 1; line 2: Bad 2; " in str(found)
+    assert "line 5: Bad 5; and 2 more. Nothing ran and nothing is charged. Fix the input" in str(found)
+    assert "line 6" not in str(found)
+    assert not found.retryable
+
+
+LATER, FIX = "This can be transient: a retry creates a new batch.", "Fix what the reason names, then clear the task"
 
 
 @pytest.mark.parametrize(
-    ("error", "told"),
+    ("errors", "told", "advice"),
     [
-        ({"message": "Too many lines."}, "batch_1: Too many lines. "),
-        ({"code": "empty_file"}, "batch_1: empty_file. "),
-        ({"line": 0, "code": "bad"}, "batch_1: line 0: bad. "),
-        ({}, "batch_1: no reason given. "),
+        ([{"code": "token_limit_exceeded", "message": "Enqueued."}], "token_limit_exceeded: Enqueued. Nothing", LATER),
+        ([{"code": "Server_Error"}], "failed: Server_Error. ", LATER),
+        ([{}], "failed: no reason given. ", LATER),
+        ([], "failed: no reason given. ", LATER),
+        ([{"message": "Too many lines."}], "failed: Too many lines. ", FIX),
+        ([{"code": "empty_file"}], "failed: empty_file. ", FIX),
+        ([{"code": "server_error"}, {"code": "empty_file"}], "failed: server_error; empty_file. ", FIX),
+        ([{"line": 0, "code": "bad"}], "input file file_in of batch batch_1: line 0: bad. ", "Fix the input and run"),
+        ([{"line": 3, "code": "server_error"}], "line 3: server_error. ", "Fix the input and run"),
     ],
 )
-def test_an_error_is_told_by_what_it_has(make, error, told):
-    assert told in str(batch_problem(make("failed", errors={"data": [error]})))
+def test_advice_and_retry_of_a_failed_batch_go_by_its_codes(make, errors, told, advice):
+    found = batch_problem(make("failed", errors=errors))
+    assert told in str(found)
+    assert advice in str(found)
+    assert found.retryable is (advice == LATER)
+
+
+@pytest.mark.parametrize(
+    ("counts", "files", "done"),
+    [
+        ((3, 2, 1), BOTH, "2 of 3 requests had succeeded and are charged; their answers are in file file_out"),
+        ((3, 0, 3), ERR, "No request had succeeded. Reasons: why. Each one's reason is in file file_err"),
+        (None, ERR, "No request had succeeded. Reasons: why. Each one's reason is in file file_err"),
+        (None, OUT, "Some requests had succeeded and are charged; their answers are in file file_out"),
+    ],
+)
+def test_a_failed_batch_that_worked_is_not_said_to_be_free(make, counts, files, done):
+    """Gateways send `failed` where all requests failed, with a file of the reasons."""
+    text = str(batch_problem(make("failed", counts, **files), reasons="why"))
+    assert done in text
+    assert "nothing is charged" not in text
+    assert "rejected" not in text
+
+
+def test_reasons_stand_in_the_error_and_in_the_warning(make):
+    why = "3 of 3: 404 model_not_found (No such model), such as row-1"
+    for batch in (make("completed", (3, 0, 3)), make("expired", (3, 0, 3))):
+        assert f" Reasons: {why}. Each one's reason is in file file_err" in str(batch_problem(batch, reasons=why))
+    for batch in (make("completed", (3, 1, 2)), make("expired", (3, 1, 2))):
+        assert f" Reasons: {why}. Each one's reason is in file file_err" in warning(batch, why)
 
 
 def test_a_rejected_file_that_is_not_named(make):
-    assert str(batch_problem(make("failed", input_file_id=""))).startswith("Groq rejected the input file of batch")
+    errors = [{"line": 1, "code": "bad"}]
+    text = str(batch_problem(make("failed", input_file_id="", errors=errors)))
+    assert text.startswith("Groq rejected the input file of batch batch_1: line 1: bad.")
 
 
 @pytest.mark.parametrize(

@@ -150,10 +150,53 @@ def test_the_grace_counts_from_when_the_batch_was_first_not_found(make):
     assert poller_.on_error(api_error(404), START + 1061).end.reason == "unknown"
 
 
-def test_the_grace_may_have_begun_with_looks_before_these():
-    poller_ = poller(not_found_since=START - 29)
-    assert poller_.on_error(api_error(404), START).end is None
-    assert poller_.on_error(api_error(404), START + 1).end.reason == "unknown"
+def test_where_each_poll_has_a_process_of_its_own_the_grace_began_with_the_first():
+    assert poller(rescheduled=True).on_error(api_error(404), START + 29).end is None
+    assert poller(rescheduled=True).on_error(api_error(404), START + 30).end.reason == "unknown"
+
+
+PENDING = [
+    ("completed", (3, 3, 0), {"output_file_id": None}),
+    ("completed", (3, 2, 1), {"error_file_id": ""}),
+    ("completed", (3, 2, 1), {"output_file_id": ""}),
+    ("completed", None, {"output_file_id": None}),
+    ("completed", (3, 0, 0), {"output_file_id": None}),
+    ("expired", (3, 2, 0), {"output_file_id": None}),
+    ("cancelled", (3, 2, 0), {"output_file_id": None}),
+]
+
+
+@pytest.mark.parametrize(("status", "counts", "files"), PENDING)
+def test_a_batch_that_promises_more_than_its_files_is_polled_on_for_a_minute(make, status, counts, files):
+    looks = watch(poller(), repeat(make(status, counts, **files)))
+    times = [now - START for now, _ in looks]
+    assert all(step.end is None for _, step in looks[:-1])
+    assert times[1] == 2
+    assert times[-2] < 60 <= times[-1]
+    assert looks[-1][1].end.reason == "terminal"
+    assert lines(looks)[0].endswith("Its result files are not there yet; polling for up to 60 s.")
+    assert len(lines(looks)) == 2
+
+
+@pytest.mark.parametrize(("status", "counts", "files"), PENDING)
+def test_the_wait_ends_as_soon_as_the_files_are_there(make, status, counts, files):
+    whole = make(status, counts or (3, 3, 0))
+    looks = watch(poller(), [make("in_progress"), make(status, counts, **files), whole])
+    assert looks[-1][1].end.batch == whole
+
+
+def test_a_deadline_before_the_files_is_a_timeout(make):
+    looks = watch(poller(START + 10), repeat(make("completed", (3, 3, 0), output_file_id=None)))
+    assert looks[-1][1].end.reason == "timeout"
+    assert "it was completed when last seen" in looks[-1][1].end.message
+
+
+@pytest.mark.parametrize("ended", [{"completed_at": int(START) + 100}, {}])
+def test_in_a_process_of_its_own_each_poll_counts_from_the_end_of_the_batch(make, ended):
+    batch = make("completed", (3, 3, 0), output_file_id=None, **ended)
+    assert poller(rescheduled=True).on_batch(batch, START + 159).end is None
+    late = poller(rescheduled=True).on_batch(batch, START + 160).end
+    assert late is None if not ended else late.reason == "terminal"
 
 
 def test_another_error_between_begins_the_grace_anew():

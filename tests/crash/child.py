@@ -44,7 +44,7 @@ def execute(operator, context):
     except TaskDeferred as deferred:
         payload = asyncio.run(payload_of(deferred.trigger))
         again = GroqCreateBatchOperator(task_id="create", requests=[], poll_interval=0.1)
-        return getattr(again, deferred.method_name)(context, payload)
+        return getattr(again, deferred.method_name)(context, payload, **(deferred.kwargs or {}))
 
 
 async def payload_of(trigger):

@@ -1,5 +1,7 @@
 """The link from a task to Groq's console."""
 
+from types import SimpleNamespace
+
 import pytest
 
 from airflow_provider_groq.batches.console import CONSOLE, console_url
@@ -12,10 +14,12 @@ def test_names_the_batch_in_the_address():
 
 
 @pytest.mark.parametrize(("batch_id", "link"), [("batch_1", console_url("batch_1")), (None, CONSOLE)])
-def test_reads_the_tasks_own_xcom(mocker, batch_id, link):
-    value = mocker.patch("airflow.sdk.execution_time.xcom.XCom.get_value", return_value=batch_id)
-    assert GroqBatchLink().get_link(None, ti_key="key") == link
-    value.assert_called_once_with(key="batch_id", ti_key="key")
+def test_leads_to_the_batch_that_the_operator_knows(batch_id, link):
+    assert GroqBatchLink().get_link(SimpleNamespace(linked_batch_id=batch_id), ti_key="key") == link
+
+
+def test_leads_to_all_batches_where_the_operator_knows_none():
+    assert GroqBatchLink().get_link(object(), ti_key="key") == CONSOLE
 
 
 @pytest.mark.parametrize("dag_id", ["create_worker", "create_deferred"])

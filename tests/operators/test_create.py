@@ -13,7 +13,7 @@ from airflow.sdk.exceptions import TaskDeferred
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd
 from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.emulator import GroqEmulator
-from airflow_provider_groq.exceptions import GroqInputError
+from airflow_provider_groq.exceptions import GroqBatchFailedError, GroqBatchResultsPendingError, GroqInputError
 from airflow_provider_groq.links.batch import GroqBatchLink
 
 LINE = {
@@ -106,10 +106,15 @@ def test_takes_exactly_one_input(create, given, said):
 
 
 @pytest.mark.parametrize("name", ["timeout", "poll_interval"])
-@pytest.mark.parametrize("value", [0, -1, "60", True, float("nan"), float("inf"), timedelta(minutes=1)])
+@pytest.mark.parametrize("value", [0, -1, "60", True, float("nan"), float("inf"), timedelta(0)])
 def test_seconds_are_a_number_above_0(create, name, value):
-    with pytest.raises(GroqInputError, match=f"{name} must be a number of seconds above 0, but is "):
+    with pytest.raises(GroqInputError, match=f"{name} must be a number of seconds or a timedelta, above 0, but is "):
         create(**{name: value})
+
+
+@pytest.mark.parametrize("name", ["timeout", "poll_interval"])
+def test_seconds_may_be_a_timedelta(create, name):
+    assert getattr(create(**{name: timedelta(minutes=2)}), name) == 120.0
 
 
 def test_an_input_that_renders_to_nothing_is_refused(create, context, groq_emulator):
@@ -243,7 +248,9 @@ def run(operator, context):
     try:
         return operator.execute(context)
     except TaskDeferred as deferred:
-        return getattr(operator, deferred.method_name)(context, asyncio.run(payload(deferred.trigger)))
+        return getattr(operator, deferred.method_name)(
+            context, asyncio.run(payload(deferred.trigger)), **(deferred.kwargs or {})
+        )
 
 
 @pytest.mark.parametrize("cancel_on_timeout", [True, False])
@@ -314,7 +321,7 @@ def test_a_key_revoked_while_waiting_ends_the_wait(create, context, groq_emulato
 def test_groqs_line_errors_are_in_the_exception(create, context, groq_emulator):
     groq_emulator.set(max_lines=2, seconds=0.2)
     rows = [LINE | {"custom_id": str(number)} for number in range(3)]
-    with pytest.raises(AirflowFailException, match="Groq rejected the input file file_.*: .*") as failed:
+    with pytest.raises(AirflowFailException, match="Batch batch_.* failed: .* Fix what the reason names") as failed:
         create(requests=rows).execute(context)
     (batch,) = groq_emulator.batches()
     assert batch["errors"]["data"][0]["message"] in str(failed.value)
@@ -326,7 +333,8 @@ def test_the_input_file_is_deleted_when_the_batch_has_ended(create, context, gro
     groq_emulator.set(seconds=0.3, outcome=outcome)
     operator = create(delete_files=True, deferrable=deferrable)
     if outcome in {"failed", "cancelled", "expired"}:
-        with pytest.raises(AirflowFailException):
+        # What a failed batch says here is a reason to try again.
+        with pytest.raises(GroqBatchFailedError if outcome == "failed" else AirflowFailException):
             run(operator, context)
     else:
         run(operator, context)
@@ -350,3 +358,58 @@ def test_a_file_that_cannot_be_deleted_fails_nothing(create, context, groq_emula
 def test_a_file_cannot_be_deleted_at_an_end_that_nobody_waits_for(create):
     with pytest.raises(GroqInputError, match="delete_files=True needs wait_for_completion=True"):
         create(delete_files=True, wait_for_completion=False)
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+def test_an_end_without_its_files_is_waited_for(create, context, groq_emulator, deferrable):
+    """As gateways show it for some seconds."""
+    groq_emulator.set(seconds=0.1)
+    late = {"output_file_id": None, "error_file_id": None}
+    groq_emulator.fault("/batches/*", method="GET", times=4, merge=late)
+    groq_emulator.fault("/batches", method="GET", times=4, merge=late)
+    assert run(create(deferrable=deferrable), context) == groq_emulator.batches()[0]["id"]
+
+
+@pytest.mark.parametrize("deferrable", [True, False])
+@pytest.mark.parametrize(
+    "counts", [{"total": 1, "completed": 1, "failed": 0}, {"total": 0, "completed": 0, "failed": 0}]
+)
+def test_an_end_that_never_gets_its_files_is_an_error_for_a_retry_which_pays_nothing(
+    create, context, groq_emulator, deferrable, done
+):
+    groq_emulator.set(seconds=0.1)
+    late = {"output_file_id": "", "error_file_id": None, "request_counts": {"total": done, "completed": done}}
+    fault = groq_emulator.fault("/batches/*", method="GET", times=None, merge=late)
+    with pytest.raises(GroqBatchResultsPendingError, match="The file may still appear"):
+        run(create(deferrable=deferrable), context)
+    groq_emulator.remove_fault(fault)
+    run(create(deferrable=deferrable), context)
+    assert len(groq_emulator.batches()) == 1
+
+
+def test_a_batch_that_failed_for_a_transient_cause_is_made_again_by_a_retry(create, context, groq_emulator):
+    groq_emulator.set(seconds=0.1)
+    errors = {"data": [{"code": "token_limit_exceeded", "message": "Enqueued tokens."}]}
+    fault = groq_emulator.fault("/batches/*", method="GET", times=None, merge={"status": "failed", "errors": errors})
+    with pytest.raises(GroqBatchFailedError, match="token_limit_exceeded: Enqueued.*a retry creates a new batch"):
+        create().execute(context)
+    groq_emulator.remove_fault(fault)
+    first = groq_emulator.batches()[0]["id"]
+    groq_emulator.force_status(first, "failed")
+    create().execute(context)
+    assert len(groq_emulator.batches()) == 2
+
+
+def test_a_failure_says_why_requests_failed(create, context, groq_emulator):
+    groq_emulator.set(seconds=0.1)
+    wrong = LINE["body"] | {"model": "no-such-model"}
+    why = r"Reasons: 2 of 2: 404 model_not_found \(The model `no-such-model` does not exist.*\), such as \w+\. Each"
+    with pytest.raises(AirflowFailException, match=why):
+        create(requests=[LINE | {"custom_id": id_, "body": wrong} for id_ in ("one", "two")]).execute(context)
+
+
+@pytest.mark.parametrize("fault", [{"status": 500}, {"status": 404}, {"drop": "before"}, {"body": "{malformed"}])
+def test_reasons_that_cannot_be_read_change_no_outcome(create, context, groq_emulator, fault):
+    groq_emulator.set(seconds=0.1, failing_requests={"two": 500})
+    groq_emulator.fault("/files/*/content", times=None, **fault)
+    assert create(requests=[LINE, LINE | {"custom_id": "two"}]).execute(context)

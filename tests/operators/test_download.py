@@ -6,7 +6,7 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_groq.compat import AirflowFailException
-from airflow_provider_groq.exceptions import GroqBatchNotEndedError, GroqTransportError
+from airflow_provider_groq.exceptions import GroqBatchNotEndedError, GroqBatchResultsPendingError, GroqTransportError
 from airflow_provider_groq.operators.batch import GroqDownloadBatchResultsOperator
 
 GOOD, BAD = "openai/gpt-oss-20b", "no-such-model"
@@ -14,8 +14,10 @@ GOOD, BAD = "openai/gpt-oss-20b", "no-such-model"
 
 @pytest.fixture
 def download(context, groq_emulator, quick):
-    def run(batch_id, output_path):
-        operator = GroqDownloadBatchResultsOperator(task_id="create", batch_id=batch_id, output_path=str(output_path))
+    def run(batch_id, output_path, **options):
+        operator = GroqDownloadBatchResultsOperator(
+            task_id="create", batch_id=batch_id, output_path=str(output_path), **options
+        )
         return operator.execute(context)
 
     return run
@@ -167,3 +169,67 @@ def test_files_that_are_gone_fail_for_good(download, groq_emulator, make_batch, 
     with pytest.raises(AirflowFailException, match="GET /files/.*/content was answered with 404"):
         download(batch_id, tmp_path)
     assert not names(tmp_path)
+
+
+NO_FILES = {"output_file_id": None, "error_file_id": None}
+
+
+def test_result_files_that_come_late_are_waited_for(download, groq_emulator, make_batch, tmp_path):
+    batch_id = make_batch(GOOD)
+    groq_emulator.advance(100)
+    groq_emulator.fault("/batches/*", method="GET", times=3, merge=NO_FILES)
+    assert download(batch_id, tmp_path)["requests"]["succeeded"] == 1
+
+
+@pytest.mark.parametrize("lacking", ["output_file_id", "error_file_id"])
+def test_nothing_landed_is_touched_while_answers_are_promised(download, groq_emulator, make_batch, tmp_path, lacking):
+    batch_id = make_batch(GOOD, BAD)
+    groq_emulator.advance(100)
+    download(batch_id, tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    groq_emulator.fault("/batches/*", method="GET", times=None, merge={lacking: None})
+    with pytest.raises(GroqBatchResultsPendingError, match="but it names no"):
+        download(batch_id, tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_a_failed_batch_with_files_is_landed(download, groq_emulator, make_batch, tmp_path):
+    """Gateways send `failed` where all requests failed, with a file of the reasons."""
+    batch_id = make_batch(BAD)
+    groq_emulator.advance(100)
+    groq_emulator.fault("/batches/*", method="GET", times=None, merge={"status": "failed"})
+    assert download(batch_id, tmp_path)["requests"]["failed"] == 1
+    assert names(tmp_path) == ["errors.jsonl"]
+
+
+def test_the_log_says_why_requests_failed(download, groq_emulator, make_batch, tmp_path, capfd):
+    batch_id = make_batch(GOOD, BAD)
+    groq_emulator.advance(100)
+    download(batch_id, tmp_path)
+    assert "1 of 1: 404 model_not_found (The model `no-such-model` does not exist" in "".join(capfd.readouterr())
+
+
+def test_files_are_deleted_after_the_landing_only_if_asked(download, groq_emulator, make_batch, tmp_path):
+    batch_id = make_batch(GOOD, BAD)
+    groq_emulator.advance(100)
+    download(batch_id, tmp_path)
+    assert len(groq_emulator.files()) == 3
+    download(batch_id, tmp_path, delete_files=True)
+    assert groq_emulator.files() == []
+    assert names(tmp_path) == ["errors.jsonl", "output.jsonl"]
+
+
+def test_a_landing_that_fails_deletes_nothing(download, groq_emulator, make_batch, tmp_path):
+    batch_id = make_batch(GOOD, BAD)
+    groq_emulator.advance(100)
+    groq_emulator.fault("/files/*/content", times=None, drop="before")
+    with pytest.raises(GroqTransportError):
+        download(batch_id, tmp_path, delete_files=True)
+    assert len(groq_emulator.files()) == 3
+
+
+def test_a_file_that_cannot_be_deleted_is_no_reason_to_fail(download, groq_emulator, make_batch, tmp_path):
+    batch_id = make_batch(GOOD)
+    groq_emulator.advance(100)
+    groq_emulator.fault("/files/*", method="DELETE", status=403, times=None)
+    assert download(batch_id, tmp_path, delete_files=True)["requests"]["succeeded"] == 1

@@ -13,12 +13,13 @@ from airflow_provider_groq.operators.killing import TaskStoppedError
 
 
 @pytest.fixture
-def kill_while_waiting(create, context, groq_emulator):
+def kill_while_waiting(create, context, ti, groq_emulator):
     """Runs a create operator on a long batch, and kills it while it waits."""
 
     def kill(**options):
         groq_emulator.set(seconds=1000)
-        kill_after(0.5, create(**options), context, match="told to stop while batch batch_.* was under way")
+        under_way = "told to stop while batch batch_.* was under way"
+        kill_when(lambda: "batch_id" in ti.pushed, create(**options), context, match=under_way)
         (batch,) = groq_emulator.batches()
         return batch["status"]
 
@@ -152,18 +153,24 @@ def execute_with_timeout(operator, context):
         raise
 
 
-def kill_after(seconds, operator, context, **stopped):
-    """Execute, and kill it meanwhile."""
-    timer = Timer(seconds, operator.on_kill)
-    timer.start()
+def kill_when(begun, operator, context, **stopped):
+    """Execute, and kill it as soon as `begun` gives something."""
+
+    def kill():
+        while not begun():
+            time.sleep(0.01)
+        operator.on_kill()
+
+    killer = threading.Thread(target=kill, daemon=True)
+    killer.start()
     with pytest.raises(TaskStoppedError, **stopped):
         operator.execute(context)
-    timer.join()
+    killer.join()
 
 
 def test_a_task_killed_while_uploading_creates_no_batch(create, context, groq_emulator):
     groq_emulator.fault("/files", method="POST", delay=1.0)
-    kill_after(0.5, create(), context, match="no batch had been created")
+    kill_when(lambda: groq_emulator.requests("POST"), create(), context, match="no batch had been created")
     assert not groq_emulator.batches()
 
 
@@ -171,7 +178,8 @@ def test_a_task_killed_while_groq_puts_it_off_creates_no_batch(create, context, 
     """It does not wait for the end of the pause, for which Airflow would not wait either."""
     groq_emulator.fault("/batches", method="POST", status=429, headers={"Retry-After": "50"})
     start = time.monotonic()
-    kill_after(0.6, create(), context, match="no batch had been created")
+    unmade = "no batch had been created"
+    kill_when(lambda: groq_emulator.requests("POST", "/batches"), create(), context, match=unmade)
     assert time.monotonic() - start < 20
     assert len(groq_emulator.requests("POST", "/batches")) == 1
 
@@ -181,7 +189,7 @@ def test_a_task_killed_while_creating_cancels_what_it_created(create, context, t
     groq_emulator.set(seconds=1000, listing_delay=1.0)
     groq_emulator.fault("/batches", method="POST", **fault)
     ti.state = "failed"
-    kill_after(0.6, create(wait_for_completion=False), context)
+    kill_when(lambda: groq_emulator.requests("POST", "/batches"), create(wait_for_completion=False), context)
     (batch,) = groq_emulator.batches()
     assert batch["status"] in {"cancelling", "cancelled"}
 

@@ -14,6 +14,9 @@ from airflow_provider_groq.hooks.groq import GroqHook
 OTHER = [{"custom_id": "two", "body": {"model": "openai/gpt-oss-20b", "messages": [{"role": "user", "content": "!"}]}}]
 
 
+UNANSWERABLE = [{"custom_id": "one", "body": {"model": "no-such-model", "messages": OTHER[0]["body"]["messages"]}}]
+
+
 @pytest.fixture
 def sent(groq_emulator):
     """What was asked of Groq since the last question, but for the polling."""
@@ -70,7 +73,7 @@ def test_the_log_says_so_with_id_age_and_status(tries, groq_emulator, capfd):
     capfd.readouterr()
     tries.run()
     log = "".join(capfd.readouterr())
-    assert f"Took up batch {batch_id}, to be seen at" in log
+    assert f"Resuming batch {batch_id}: https://console.groq.com" in log
     assert f"An earlier try has made this task's batch, 2 h ago. Batch {batch_id}: in_progress, 0 of 1" in log
 
 
@@ -127,7 +130,7 @@ def test_another_input_makes_another_batch(tries, groq_emulator, caplog):
 
 @pytest.mark.parametrize(
     ("status", "processed"),
-    [("failed", None), ("cancelling", None), ("cancelled", 1), ("expired", 0), ("completed", 0)],
+    [("failed", None), ("cancelling", None), ("cancelled", 1), ("expired", 0)],
 )
 @pytest.mark.parametrize("noted", [True, False])
 def test_a_batch_of_no_use_is_not_taken_up(tries, groq_emulator, caplog, status, processed, noted):
@@ -141,6 +144,20 @@ def test_a_batch_of_no_use_is_not_taken_up(tries, groq_emulator, caplog, status,
     assert [file["purpose"] for file in groq_emulator.files()].count("batch") == 1
     assert tries.run() == second
     assert len(groq_emulator.batches()) == 2
+
+
+def test_a_batch_whose_requests_all_failed_is_not_taken_up(tries, groq_emulator):
+    first = tries.run(requests=UNANSWERABLE)
+    groq_emulator.advance(100)
+    assert tries.run(requests=UNANSWERABLE) != first
+
+
+def test_a_batch_that_has_no_result_files_yet_is_taken_up(tries, groq_emulator, only_batch):
+    """Whether anything succeeded is not known yet: another batch could be paid for twice."""
+    batch_id = tries.run()
+    groq_emulator.force_status(batch_id, "completed", processed=0)
+    assert tries.run() == batch_id
+    assert only_batch()
 
 
 @pytest.mark.parametrize("status", ["completed", "expired", "in_progress", "finalizing", "paused"])

@@ -151,7 +151,9 @@ def test_says_of_each_batch_what_is_wrong(sensor, context, groq_emulator, make_b
     good, bad, worse = make_batch(), make_batch(), make_batch()
     for batch_id, status in ((good, "completed"), (bad, "cancelled"), (worse, "failed")):
         groq_emulator.force_status(batch_id, status)
-    with pytest.raises(AirflowFailException, match=f"{bad} was cancelled.*of batch {worse}") as failed:
+    with pytest.raises(
+        AirflowFailException, match=f"3 of 3 batches have ended. .*{bad} was cancelled.*Batch {worse} failed"
+    ) as failed:
         sensor([good, bad, worse]).execute(context)
     assert good not in str(failed.value)
 

@@ -7,6 +7,7 @@ They differ only in that. What is sent, how an answer is read, and what is tried
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator
 from contextlib import AbstractContextManager, aclosing, closing, contextmanager, nullcontext
 from typing import Any, BinaryIO, Self, TypeVar, cast
@@ -133,6 +134,38 @@ class GroqClient(_Base):
         resume = bodies.Resume(sink)
         tenacity.Retrying(**self._retries(call, None))(self._download_once, call, resume)
         return resume.written
+
+    def head(self, call: Call[bytes], *, max_bytes: int, seconds: float) -> tuple[bytes, bool]:
+        """Read the beginning of a file, without retries.
+
+        Args:
+            call: Which file.
+            max_bytes: How much of it to read.
+            seconds: How long to read; what has come by then is returned.
+
+        Returns:
+            The bytes, and whether they are the whole file.
+
+        Raises:
+            GroqError: As for `send`.
+        """
+        until = time.monotonic() + seconds
+        begun = bytearray()
+        with _errors_of(call, self.settings):
+            response = self._http.send(_request(self._http, call, None), stream=True)
+            with closing(response):
+                if not response.is_success or answers.is_page(response):
+                    answers.read(call, response, _whole(call, response, self.settings), self.settings)
+                unpacker = bodies.Unpacker(call, response)
+                for chunk in response.iter_raw():
+                    for piece in unpacker.pieces(chunk):
+                        begun += piece
+                        if len(begun) >= max_bytes:
+                            return bytes(begun[:max_bytes]), False
+                    if time.monotonic() > until:
+                        return bytes(begun), False
+                unpacker.end()
+        return bytes(begun), True
 
     def close(self) -> None:
         """Close the connections."""

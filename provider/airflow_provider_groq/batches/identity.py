@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 from airflow_provider_groq.api.models import Batch, BatchStatus, File
-from airflow_provider_groq.batches.outcome import nothing_succeeded
-from airflow_provider_groq.batches.requests import MAX_METADATA, MAX_VALUE_CHARS
+from airflow_provider_groq.batches.options import MAX_METADATA, MAX_VALUE_CHARS
+from airflow_provider_groq.batches.outcome import nothing_succeeded, results_pending
 from airflow_provider_groq.exceptions import GroqInputError
 
 TASK_KEY, INPUT_KEY = "airflow_task", "airflow_input"
@@ -130,10 +130,10 @@ def digest_of_file(file_id: str) -> str:
 def may_be_taken_up(batch: Batch, now: float) -> bool:
     """Whether the batch is worth waiting for, or its results worth having.
 
-    It is not if it failed or was cancelled, if it ended with no answer at all (which costs nothing), or if
-    it is so old that its files are gone.
+    It is not if it failed or was cancelled, if it ended with no answer at all (which costs nothing) and none
+    to come, or if it is so old that its files are gone.
     """
-    nothing = batch.terminal and nothing_succeeded(batch)
+    nothing = batch.terminal and nothing_succeeded(batch) and not results_pending(batch)
     return batch.status not in NOT_WANTED and not nothing and batch.created_at > now - FILES_KEPT
 
 

@@ -10,11 +10,29 @@ from airflow_provider_groq.exceptions import (
     GroqBatchExpiredError,
     GroqBatchFailedError,
     GroqBatchRequestsError,
+    GroqBatchResultsPendingError,
     GroqBatchTimeoutError,
     GroqBatchUnknownError,
 )
 
 SHOWN_ERRORS = 5
+
+TRANSIENT_CODES = frozenset(
+    {
+        "batch_creation_failed",
+        "capacity_exceeded",
+        "internal_error",
+        "internal_server_error",
+        "over_capacity",
+        "rate_limit_exceeded",
+        "server_error",
+        "service_unavailable",
+        "timeout",
+        "token_limit_exceeded",
+    }
+)
+"""Codes of a failed batch that say nothing against its input, which can succeed later. ``token_limit_exceeded``: too
+many tokens are enqueued for the account."""
 
 
 def describe(batch: Batch) -> str:
@@ -35,62 +53,140 @@ def duration(seconds: float) -> str:
     return f"{seconds:,.0f} s"
 
 
-def problem(end: WaitEnd, *, fail_on_partial_error: bool = False) -> GroqBatchError | None:
+def problem(end: WaitEnd, *, fail_on_partial_error: bool = False, reasons: str = "") -> GroqBatchError | None:
     """What is wrong with how a wait ended; None if the batch is good.
 
     A batch is good if it completed or expired with at least one request that succeeded; with
     ``fail_on_partial_error``, only if it completed and every request did.
+
+    Args:
+        end: How the wait ended.
+        fail_on_partial_error: Whether a batch of which only some requests succeeded is a problem.
+        reasons: Why requests failed, as `reasons.summary` gives it; "" if that is not known.
     """
     if end.reason == "timeout":
         return GroqBatchTimeoutError(end.message, batch_id=end.batch_id)
     if end.reason == "unknown" or end.batch is None:
         return GroqBatchUnknownError(end.message, batch_id=end.batch_id)
-    return batch_problem(end.batch, fail_on_partial_error=fail_on_partial_error)
+    return batch_problem(end.batch, fail_on_partial_error=fail_on_partial_error, reasons=reasons)
 
 
-def batch_problem(batch: Batch, *, fail_on_partial_error: bool = False) -> GroqBatchError | None:
+def batch_problem(batch: Batch, *, fail_on_partial_error: bool = False, reasons: str = "") -> GroqBatchError | None:
     """What is wrong with a batch that has ended, as in `problem`."""
     if batch.status == BatchStatus.FAILED:
-        return GroqBatchFailedError(_rejected(batch), batch_id=batch.id)
+        message = _failed(batch, reasons)
+        return GroqBatchFailedError(message, batch_id=batch.id, retryable=failed_for_transient_cause(batch))
     if batch.status == BatchStatus.CANCELLED:
         return GroqBatchCancelledError(_cancelled(batch), batch_id=batch.id)
+    if results_pending(batch):
+        return GroqBatchResultsPendingError(_pending(batch), batch_id=batch.id)
     nothing = nothing_succeeded(batch)
     if batch.status == BatchStatus.EXPIRED and (nothing or fail_on_partial_error):
-        return GroqBatchExpiredError(_expired(batch), batch_id=batch.id)
-    if batch.status == BatchStatus.COMPLETED and (nothing or (fail_on_partial_error and _has_failures(batch))):
-        return GroqBatchRequestsError(_failures(batch), batch_id=batch.id)
+        return GroqBatchExpiredError(_expired(batch, reasons), batch_id=batch.id)
+    if batch.status == BatchStatus.COMPLETED and (nothing or (fail_on_partial_error and has_failures(batch))):
+        return GroqBatchRequestsError(_failures(batch, reasons), batch_id=batch.id)
     return None
 
 
-def nothing_succeeded(batch: Batch) -> bool:
-    """Whether no request of a batch that has ended has an answer; nothing is charged then."""
-    return batch.output_file_id is None and not batch.request_counts.completed
-
-
-def remark(batch: Batch) -> str:
-    """What should be said of a good batch that is not whole; "" if it is."""
+def warning(batch: Batch, reasons: str = "") -> str:
+    """What the log should say of a good batch that is not whole; "" if it is."""
     if batch.status == BatchStatus.EXPIRED:
-        return _expired(batch)
-    return _failures(batch) if _has_failures(batch) else ""
+        return _expired(batch, reasons)
+    return _failures(batch, reasons) if has_failures(batch) else ""
 
 
-def _has_failures(batch: Batch) -> bool:
+def results_pending(batch: Batch) -> bool:
+    """Whether a batch that has ended still lacks the id of a result file that it must have.
+
+    Some servers show the end of a batch for some seconds before its files: the counts then promise more than
+    the files that have ids, or a completed batch has neither counts nor files.
+    """
+    if batch.status not in {BatchStatus.COMPLETED, BatchStatus.EXPIRED, BatchStatus.CANCELLED}:
+        return False
     counts = batch.request_counts
-    return counts.failed > 0 or counts.completed < counts.total or batch.error_file_id is not None
+    if not counts.done:
+        return batch.status == BatchStatus.COMPLETED and not (batch.output_file_id or batch.error_file_id)
+    return bool(_missing_files(batch))
 
 
-def _rejected(batch: Batch) -> str:
+def nothing_succeeded(batch: Batch) -> bool:
+    """Whether no request of a batch that has ended has an answer; nothing is charged then.
+
+    The counts decide; a batch without counts is judged by its files.
+    """
+    counts = batch.request_counts
+    return not counts.completed if counts.done else batch.output_file_id is None
+
+
+def has_failures(batch: Batch) -> bool:
+    """Whether a request of a batch that has ended has no answer. The counts decide, as in `nothing_succeeded`."""
+    counts = batch.request_counts
+    if counts.done:
+        return counts.failed > 0 or counts.completed < counts.total
+    return batch.error_file_id is not None
+
+
+def has_reasons(batch: Batch) -> bool:
+    """Whether requests of a batch failed, and there is a file that says why."""
+    return batch.error_file_id is not None and has_failures(batch)
+
+
+def failed_for_transient_cause(batch: Batch) -> bool:
+    """Whether a failed batch says nothing against its input, so that a new batch of the same input can succeed."""
+    return all(error.line is None and _is_transient(error.code, error.message) for error in batch.errors)
+
+
+def _is_transient(code: str | None, message: str | None) -> bool:
+    return code.lower() in TRANSIENT_CODES if code else not message
+
+
+def _missing_files(batch: Batch) -> list[str]:
+    counts = batch.request_counts
+    promised = (
+        (counts.completed, "succeeded", "output", batch.output_file_id),
+        (counts.failed, "failed", "error", batch.error_file_id),
+    )
+    return [
+        f"{count:,} of {counts.total:,} requests {became}, but it names no {kind} file"
+        for count, became, kind, file_id in promised
+        if count and not file_id
+    ]
+
+
+def _pending(batch: Batch) -> str:
+    lacks = " and ".join(_missing_files(batch)) or "it names neither an output nor an error file"
+    return (
+        f"Batch {batch.id} is {batch.status}: {lacks}. The file may still appear. Retry or clear the task: it goes on "
+        "with the same batch, and nothing is paid twice."
+    )
+
+
+def _failed(batch: Batch, reasons: str) -> str:
     shown = "; ".join(
         (f"line {error.line}: " if error.line is not None else "")
-        + (error.message or error.code or "no reason given").rstrip(". ")
+        + (
+            ": ".join(filter(None, (error.code if error.line is None else None, error.message))) or error.code or ""
+        ).rstrip(". ")
         for error in batch.errors[:SHOWN_ERRORS]
-    )
+    ).strip("; ")
     more = len(batch.errors) - SHOWN_ERRORS
-    return (
-        f"Groq rejected the input file {f'{batch.input_file_id} ' if batch.input_file_id else ''}of batch {batch.id}: "
-        f"{shown or 'no reason given'}{f'; and {more:,} more' if more > 0 else ''}. "
-        "Nothing ran and nothing is charged. Mend the input and run the task again."
-    )
+    why = f"{shown or 'no reason given'}{f'; and {more:,} more' if more > 0 else ''}"
+    if any(error.line is not None for error in batch.errors):
+        file = f"{batch.input_file_id} " if batch.input_file_id else ""
+        what, advice = (
+            f"Groq rejected the input file {file}of batch {batch.id}",
+            "Fix the input and run the task again.",
+        )
+    elif failed_for_transient_cause(batch):
+        what, advice = f"Batch {batch.id} failed", "This can be transient: a retry creates a new batch."
+    else:
+        what, advice = (
+            f"Batch {batch.id} failed",
+            "Fix what the reason names, then clear the task to create a new batch.",
+        )
+    nothing_ran = not (batch.request_counts.done or batch.output_file_id or batch.error_file_id)
+    done = "Nothing ran and nothing is charged." if nothing_ran else f"{_finished(batch)}{_explained(batch, reasons)}"
+    return f"{what}: {why}. {done} {advice}"
 
 
 def _cancelled(batch: Batch) -> str:
@@ -100,32 +196,39 @@ def _cancelled(batch: Batch) -> str:
     )
 
 
-def _expired(batch: Batch) -> str:
+def _expired(batch: Batch, reasons: str) -> str:
     return (
         f"Batch {batch.id} expired: its completion window ({batch.completion_window}) closed before the work was "
-        f"done. {_finished(batch)} Send the rest again, in smaller batches or with a longer completion_window."
+        f"done. {_finished(batch)}{_explained(batch, reasons)} Send the rest again, in smaller batches or with a "
+        "longer completion_window."
     )
 
 
-def _failures(batch: Batch) -> str:
+def _failures(batch: Batch, reasons: str) -> str:
     counts = batch.request_counts
-    if counts.total and not counts.completed:
+    if counts.total and not counts.completed and counts.done:
         what = f"all of its {counts.total:,} requests failed"
-    elif counts.completed < counts.total:
+    elif counts.done and counts.completed < counts.total:
         what = f"{counts.total - counts.completed:,} of its {counts.total:,} requests failed"
     else:
         what = "requests in it failed"
+    return f"Batch {batch.id} completed, but {what}.{_explained(batch, reasons) or ' There is no file that says why.'}"
+
+
+def _explained(batch: Batch, reasons: str) -> str:
+    """Why requests failed, and where each one's reason is; "" if there is no file of them."""
     if not batch.error_file_id:
-        return f"Batch {batch.id} completed, but {what}. There is no file that says why."
+        return ""
+    why = f" Reasons: {reasons}." if reasons else ""
     return (
-        f"Batch {batch.id} completed, but {what}. Each one's reason is in file {batch.error_file_id}: "
-        "GroqDownloadBatchResultsOperator lands it as errors.jsonl."
+        f"{why} Each one's reason is in file {batch.error_file_id}: GroqDownloadBatchResultsOperator lands it as "
+        "errors.jsonl."
     )
 
 
 def _finished(batch: Batch) -> str:
     counts = batch.request_counts
-    if not batch.output_file_id and not counts.completed:
+    if nothing_succeeded(batch):
         return "No request had succeeded."
     some = f"{counts.completed:,} of {counts.total:,}" if counts.completed else "Some"
     where = (

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 
 from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.batches.events import WaitEnd
-from airflow_provider_groq.batches.outcome import describe, duration
+from airflow_provider_groq.batches.outcome import describe, duration, results_pending
 from airflow_provider_groq.exceptions import GroqError, GroqNotFoundError
 
 FIRST_PAUSE = 2.0
@@ -25,6 +25,9 @@ PAUSE_SHARE = 0.5
 
 NOT_FOUND_GRACE = 30.0
 """Seconds for which a batch may be not found: a new one is not everywhere at once."""
+
+RESULTS_GRACE = 60.0
+"""Seconds for which a batch that has ended may lack a result file: some servers name the files later."""
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
 """Seconds until the next look after one that failed; twice as many each time."""
@@ -60,7 +63,7 @@ class Poller:
         poll_interval: The longest pause between two looks, in seconds. The first ones are shorter.
         end_time: When to give up, as Unix time.
         now: Unix time at the beginning of the wait.
-        not_found_since: Since when earlier looks, of which nothing is known, may have found no batch.
+        rescheduled: Whether each poll has a process, and a poller, of its own; `now` is then the first one's start.
     """
 
     # There may be ten thousand in one process.
@@ -69,6 +72,8 @@ class Poller:
         "_last_error",
         "_not_found_since",
         "_pace_from",
+        "_pending_since",
+        "_rescheduled",
         "_said",
         "_said_at",
         "_started",
@@ -85,7 +90,7 @@ class Poller:
         poll_interval: float,
         end_time: float,
         now: float,
-        not_found_since: float | None = None,
+        rescheduled: bool = False,
     ) -> None:
         self.batch_id = batch_id
         self.poll_interval = poll_interval
@@ -96,7 +101,10 @@ class Poller:
         self._said_at = float("-inf")
         self._pace_from: tuple[float, int] | None = None
         self._errors = 0
-        self._not_found_since = not_found_since
+        # In a process that knows nothing of earlier polls, they may have found no batch either.
+        self._not_found_since = now if rescheduled else None
+        self._rescheduled = rescheduled
+        self._pending_since: float | None = None
         self._last_error = ""
 
     @property
@@ -117,14 +125,16 @@ class Poller:
         self._errors = 0
         self._last_error = ""
         self._not_found_since = None
-        if batch.terminal:
+        pending = batch.terminal and self._may_get_results(batch, now)
+        if batch.terminal and not pending:
             end = WaitEnd(batch_id=self.batch_id, reason="terminal", batch=batch)
             return Step(end=end, news=describe(batch))
         news, level = self._news(batch, now)
         self._status = batch.status
         if now >= self.end_time:
             return Step(end=self.timeout())
-        return Step(pause=self._until_deadline(self._regular_pause(now), now), news=news, level=level)
+        pause = min(self.poll_interval, FIRST_PAUSE) if pending else self._regular_pause(now)
+        return Step(pause=self._until_deadline(max(SHORTEST, pause), now), news=news, level=level)
 
     def on_error(self, error: GroqError, now: float) -> Step:
         """The look failed."""
@@ -157,6 +167,14 @@ class Poller:
             message += f" The last looks ({self._errors}) failed: {self._last_error}"
         return WaitEnd(batch_id=self.batch_id, reason="timeout", message=message)
 
+    def _may_get_results(self, batch: Batch, now: float) -> bool:
+        """Whether a batch that has ended lacks a result file that may appear soon."""
+        if not results_pending(batch):
+            return False
+        if self._pending_since is None:
+            self._pending_since = (_ended_at(batch) or now) if self._rescheduled else now
+        return now - self._pending_since < RESULTS_GRACE
+
     def _news(self, batch: Batch, now: float) -> tuple[str, int]:
         """What there is to say: a new status at once, new counts no more than once an interval."""
         line = describe(batch)
@@ -164,6 +182,8 @@ class Poller:
         if line == self._said or not (new_status or now - self._said_at >= self.poll_interval):
             return "", logging.INFO
         self._said, self._said_at = line, now
+        if batch.terminal:
+            return f"{line} Its result files are not there yet; polling for up to {RESULTS_GRACE:.0f} s.", logging.INFO
         if batch.status not in KNOWN:
             return f"{line} This status is not known here; waiting goes on until the deadline.", logging.WARNING
         return line.removesuffix(".") + self._pace(batch, now) + ".", logging.INFO
@@ -183,7 +203,7 @@ class Poller:
         return f", {per_second * 60:,.0f} a minute, about {duration(left)} left" if left > 0 else ""
 
     def _regular_pause(self, now: float) -> float:
-        return max(SHORTEST, min(self.poll_interval, max(FIRST_PAUSE, (now - self._started) * PAUSE_SHARE)))
+        return min(self.poll_interval, max(FIRST_PAUSE, (now - self._started) * PAUSE_SHARE))
 
     def _error_pause(self, error: GroqError) -> float:
         retry_after: float | None = getattr(error, "retry_after", None)
@@ -194,6 +214,11 @@ class Poller:
 
     def _until_deadline(self, pause: float, now: float) -> float:
         return max(0.0, min(pause, self.end_time - now))
+
+
+def _ended_at(batch: Batch) -> int | None:
+    """When the batch ended, as Unix time on the server's clock."""
+    return batch.completed_at or batch.expired_at or batch.cancelled_at
 
 
 def _clock(unix_time: float) -> str:

@@ -7,21 +7,15 @@ from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
+from airflow_provider_groq.batches.options import ENDPOINTS, shown
 from airflow_provider_groq.exceptions import GroqInputError
 
-ENDPOINTS = ("/v1/chat/completions", "/v1/audio/transcriptions", "/v1/audio/translations")
 MAX_LINES = 50_000
-SHOWN_CHARS = 60
-SHORTEST_WINDOW, LONGEST_WINDOW = 24, 7 * 24
-
-MAX_METADATA, MAX_KEY_CHARS, MAX_VALUE_CHARS = 16, 64, 512
-"""Limits of a batch's metadata. Groq, which says of none, keeps to OpenAI's API, whose reference has these."""
 
 
 @dataclass(slots=True)
@@ -45,65 +39,6 @@ class Summary:
         return f"{self.lines:,} {'request' if self.lines == 1 else 'requests'} ({models}), {self.bytes:,} bytes"
 
 
-def window_hours(completion_window: str) -> int:
-    """The hours of a completion window such as ``24h`` or ``7d``.
-
-    Raises:
-        GroqInputError: It is not of that form, or not from 24 hours to 7 days.
-    """
-    found = re.fullmatch(r"([0-9]{1,4})([hd])", completion_window) if isinstance(completion_window, str) else None
-    hours = int(found[1]) * (24 if found[2] == "d" else 1) if found else 0
-    if not SHORTEST_WINDOW <= hours <= LONGEST_WINDOW:
-        raise GroqInputError(
-            f"completion_window is {_shown(completion_window)}, but must be from '24h' to '7d': "
-            "a whole number and h or d, without a space."
-        )
-    return hours
-
-
-def check_seconds(**seconds: Any) -> None:
-    """Check arguments that are a number of seconds above 0.
-
-    Raises:
-        GroqInputError: One of them is not.
-    """
-    for name, value in seconds.items():
-        if isinstance(value, bool) or not isinstance(value, (int, float)) or not 0 < value < float("inf"):
-            raise GroqInputError(f"{name} must be a number of seconds above 0, but is {_shown(value)}.")
-
-
-def check_options(*, endpoint: str, completion_window: str, metadata: Mapping[str, str] | None) -> None:
-    """Check what is said of a batch as a whole.
-
-    Raises:
-        GroqInputError: Groq would not take it.
-    """
-    if endpoint not in ENDPOINTS:
-        raise GroqInputError(f"endpoint is {_shown(endpoint)}, but must be one of {', '.join(ENDPOINTS)}.")
-    window_hours(completion_window)
-    if metadata is not None:
-        _check_metadata(metadata)
-
-
-def _check_metadata(metadata: Mapping[str, str]) -> None:
-    if not isinstance(metadata, Mapping):
-        raise GroqInputError(f"metadata must be a dict of text to text, but is {_shown(metadata)}.")
-    if len(metadata) > MAX_METADATA:
-        raise GroqInputError(f"metadata has {len(metadata)} keys, but at most {MAX_METADATA} are taken.")
-    for key, value in metadata.items():
-        if not isinstance(key, str) or not isinstance(value, str):
-            raise GroqInputError(
-                f"metadata[{_shown(key)}] is {_shown(value)}, but keys and values must be text: write them as strings."
-            )
-        if not _is_utf8(key + value):
-            raise GroqInputError(f"metadata[{_shown(key)}] is {_shown(value)}, which is no valid Unicode.")
-        if len(key) > MAX_KEY_CHARS or len(value) > MAX_VALUE_CHARS:
-            raise GroqInputError(
-                f"metadata[{_shown(key)}] has a key of {len(key)} and a value of {len(value)} characters, but at most "
-                f"{MAX_KEY_CHARS} and {MAX_VALUE_CHARS} are taken."
-            )
-
-
 def encode(requests: Iterable[Mapping[str, Any]], *, endpoint: str) -> Iterator[bytes]:
     """Give each request as a line of JSON. ``method`` and ``url`` may be left out.
 
@@ -115,10 +50,10 @@ def encode(requests: Iterable[Mapping[str, Any]], *, endpoint: str) -> Iterator[
         GroqInputError: One of them is not a dict, or cannot be written as JSON.
     """
     if isinstance(requests, (str, bytes, Mapping)) or not isinstance(requests, Iterable):
-        raise GroqInputError(f"requests must be a list of request objects, but is {_shown(requests)}.")
+        raise GroqInputError(f"requests must be a list of request objects, but is {shown(requests)}.")
     for number, request in enumerate(requests, 1):
         if not isinstance(request, Mapping):
-            raise _line_error(number, f"a request must be a JSON object, but is {_shown(request)}")
+            raise _line_error(number, f"a request must be a JSON object, but is {shown(request)}")
         filled = {"method": "POST", "url": endpoint, **request}
         try:
             yield _dumps(filled) + b"\n"
@@ -185,17 +120,17 @@ def _check(number: int, line: bytes, seen: dict[str, int]) -> str:
         if name not in request:
             raise _line_error(number, f"{name} is missing; it must be {wanted}")
         if not isinstance(request[name], kind) or not is_right(request[name]):
-            raise _line_error(number, f"{name} is {_shown(request[name])}, but must be {wanted}")
+            raise _line_error(number, f"{name} is {shown(request[name])}, but must be {wanted}")
     body = request["body"]
     if not isinstance(body.get("model"), str) or not body["model"]:
-        raise _line_error(number, f"body.model is {_shown(body.get('model'))}, but must name a model")
+        raise _line_error(number, f"body.model is {shown(body.get('model'))}, but must name a model")
     if body.get("stream"):
-        raise _line_error(number, f"body.stream is {_shown(body['stream'])}, but a batch cannot stream: leave it out")
+        raise _line_error(number, f"body.stream is {shown(body['stream'])}, but a batch cannot stream: leave it out")
     first = seen.setdefault(request["custom_id"], number)
     if first != number:
         raise _line_error(
             number,
-            f"custom_id {_shown(request['custom_id'])} was already used in line {first:,}, but must be unique",
+            f"custom_id {shown(request['custom_id'])} was already used in line {first:,}, but must be unique",
         )
     return str(body["model"])
 
@@ -215,7 +150,7 @@ def _loads(number: int, line: bytes) -> dict[str, Any]:
         text = line[:80].decode("utf-8", "replace").strip()
         raise _line_error(number, f"is not JSON ({error}): {text!r}") from None
     if not isinstance(value, dict):
-        raise _line_error(number, f"must be a JSON object, but is {_shown(value)}")
+        raise _line_error(number, f"must be a JSON object, but is {shown(value)}")
     return value
 
 
@@ -228,22 +163,6 @@ def _dumps(value: Any) -> bytes:
         return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
     except UnicodeEncodeError:  # a lone surrogate can stand in JSON only as an escape
         return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _shown(value: Any) -> str:
-    try:
-        text = repr(value)
-    except RecursionError:
-        text = f"a {type(value).__name__} nested too deeply to be shown"
-    return text if len(text) <= SHOWN_CHARS else f"{text[: SHOWN_CHARS - 3]}..."
 
 
 def _line_error(number: int, problem: str) -> GroqInputError:

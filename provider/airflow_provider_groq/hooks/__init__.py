@@ -1,1 +1,3 @@
 """The hook: Groq's endpoints with an Airflow connection's key."""
+
+DEFAULT_CONN_ID = "groq_default"

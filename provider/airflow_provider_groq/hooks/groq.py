@@ -16,11 +16,14 @@ from airflow_provider_groq.api.client import AsyncGroqClient, GroqClient
 from airflow_provider_groq.api.models import Batch, DeletedFile, File, LanguageModel
 from airflow_provider_groq.api.settings import Settings
 from airflow_provider_groq.api.uploads import upload
+from airflow_provider_groq.batches import reasons
 from airflow_provider_groq.batches.events import WaitEnd
+from airflow_provider_groq.batches.options import check_options
+from airflow_provider_groq.batches.outcome import has_reasons
 from airflow_provider_groq.batches.polling import Poller
-from airflow_provider_groq.batches.requests import check_options
 from airflow_provider_groq.compat import BaseHook, connection_and_extra
 from airflow_provider_groq.exceptions import GroqError, GroqNotFoundError
+from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.hooks.connection import settings_of
 
 
@@ -38,7 +41,7 @@ class GroqHook(BaseHook):
     """
 
     conn_name_attr = "groq_conn_id"
-    default_conn_name = "groq_default"
+    default_conn_name = DEFAULT_CONN_ID
     conn_type = "groq"
     hook_name = "Groq"
 
@@ -193,6 +196,27 @@ class GroqHook(BaseHook):
     def download_file(self, file_id: str, sink: BinaryIO) -> int:
         """Stream a file's content into an open file, and return its size in bytes."""
         return self.get_conn().download(calls.file_content(file_id), sink)
+
+    def failure_reasons(self, batch: Batch) -> str:
+        """Say why requests of a batch failed, from the beginning of its error file.
+
+        Reads at most `reasons.MAX_BYTES`, for at most about `reasons.SECONDS`, and never raises a `GroqError`.
+
+        Returns:
+            Such as "3 of 3: 404 model_not_found (The model `x` does not exist), such as question-1"; "" if no
+            request failed, or the file cannot be read.
+        """
+        if batch.error_file_id is None or not has_reasons(batch):
+            return ""
+        settings = self.get_conn().settings.hurried(reasons.SECONDS)
+        try:
+            with GroqClient(settings) as client:
+                call = calls.file_content(batch.error_file_id)
+                head, whole = client.head(call, max_bytes=reasons.MAX_BYTES, seconds=reasons.SECONDS)
+        except GroqError as error:
+            self.log.info("Why requests of batch %s failed could not be read: %s", batch.id, error)
+            return ""
+        return reasons.summary(head, whole=whole)
 
     def delete_file(self, file_id: str) -> DeletedFile:
         """Delete a file."""

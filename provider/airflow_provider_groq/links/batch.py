@@ -14,15 +14,17 @@ if TYPE_CHECKING:
 
 
 class GroqBatchLink(BaseOperatorLink):
-    """The "Groq Console" button of a task. Asks nobody: the task's own XCom names the batch."""
+    """The "Groq Console" button of a task.
+
+    Airflow asks for the address when the task's process ends, also when it defers. The operator knows its batch
+    then (attribute ``linked_batch_id``).
+    """
 
     name = "Groq Console"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's form
         """The address of the batch's page, or that of all batches where the task has not one of its own."""
-        from airflow.sdk.execution_time.xcom import XCom  # noqa: PLC0415 - where it runs, it is imported already
-
-        batch_id = XCom.get_value(key="batch_id", ti_key=ti_key)
+        batch_id = getattr(operator, "linked_batch_id", None)
         return console_url(batch_id) if batch_id else CONSOLE
 
 

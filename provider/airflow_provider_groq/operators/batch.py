@@ -1,48 +1,35 @@
-"""`GroqCreateBatchOperator`, `GroqCancelBatchOperator`, `GroqDownloadBatchResultsOperator`."""
+"""`GroqCreateBatchOperator`, `GroqCancelBatchOperator`, `GroqDownloadBatchResultsOperator`.
+
+The classes and their arguments, which a Dag file needs. What they do stands in `creation`, `cancelling` and
+`landing`, which are imported when the task runs: parsing a Dag file needs none of it.
+"""
 
 from __future__ import annotations
 
-import time
 from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, cast
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow.sdk import BaseOperator, Context
+from airflow.sdk import BaseOperator
 
-from airflow_provider_groq.api.models import Batch, BatchStatus
-from airflow_provider_groq.batches import requests as batch_requests
-from airflow_provider_groq.batches.events import WaitEnd
-from airflow_provider_groq.batches.identity import Claim, check_metadata
-from airflow_provider_groq.batches.outcome import batch_problem, describe, duration, problem, remark
-from airflow_provider_groq.exceptions import (
-    GroqAPIError,
-    GroqBatchFailedError,
-    GroqBatchNotEndedError,
-    GroqBatchTimeoutError,
-    GroqInputError,
-)
-from airflow_provider_groq.hooks.errors import fail_for_good, patiently
-from airflow_provider_groq.hooks.groq import GroqHook
-from airflow_provider_groq.operators.base import BatchOperator, settle_timeout
+from airflow_provider_groq.batches.options import seconds
+from airflow_provider_groq.exceptions import GroqInputError
+from airflow_provider_groq.hooks import DEFAULT_CONN_ID
+from airflow_provider_groq.links.batch import GroqBatchLink
+from airflow_provider_groq.operators.base import COLOR, DEFERRABLE, BatchOperator
 from airflow_provider_groq.operators.inline import InlineRequests
-from airflow_provider_groq.operators.inputs import delete_input, open_input
-from airflow_provider_groq.operators.killing import Guard
-from airflow_provider_groq.operators.landing import land
-from airflow_provider_groq.operators.notes import Notes
-from airflow_provider_groq.operators.submission import Submission
-from airflow_provider_groq.operators.tries import current_try
 
 if TYPE_CHECKING:
-    from airflow.sdk import ObjectStoragePath
+    from airflow.sdk import Context, ObjectStoragePath
 
-SPARE_SECONDS = 3600.0
-"""Added to the completion window for the default deadline: Groq ends a batch at its window's end, about."""
+    from airflow_provider_groq.batches.events import WaitEnd
 
 CANCEL_SECONDS = 900.0
 """Default deadline of a cancelling, which Groq says may take 10 minutes."""
 
 
 class GroqCreateBatchOperator(BatchOperator):
-    """Creates a batch, or takes up the one that an earlier try has made, and waits for it unless told not to.
+    """Creates a batch, or resumes the one that an earlier try has made, and waits for it unless told not to.
 
     Takes its requests from exactly one of the first three arguments. They are checked line by
     line before anything is sent. The batch id is in XCom (key ``batch_id``) as soon as it exists.
@@ -55,14 +42,20 @@ class GroqCreateBatchOperator(BatchOperator):
         endpoint: The endpoint of the batch, such as ``/v1/chat/completions``.
         completion_window: How long Groq may take: from ``24h`` to ``7d``.
         metadata: Text that Groq keeps with the batch.
-        timeout: Seconds to wait; by default the completion window and an hour.
-        reattach: Whether a batch that an earlier try has made of the same input is taken up.
+        groq_conn_id: The connection.
+        wait_for_completion: Whether the task ends with the batch, or as soon as the batch is created.
+        deferrable: Whether it waits in the triggerer, holding no worker.
+        poll_interval: The longest pause between two polls, in seconds or as a ``timedelta``.
+        timeout: How long to wait, in seconds or as a ``timedelta``; by default the completion window and an hour.
+        reattach: Whether to resume a batch that an earlier try has made of the same input.
         cancel_on_kill: Whether the batch is cancelled when a user marks the task.
         cancel_on_timeout: Whether it is cancelled when the wait times out.
         fail_on_partial_error: Whether the task fails when only some of the requests succeeded.
         delete_files: Whether the input file is deleted from Groq when the batch has ended.
-        kwargs: ``groq_conn_id``, ``wait_for_completion``, ``deferrable``, ``poll_interval``, and
-            what every operator takes.
+        kwargs: What every operator takes.
+
+    Raises:
+        GroqInputError: An argument is wrong.
     """
 
     template_fields: Sequence[str] = (
@@ -85,7 +78,11 @@ class GroqCreateBatchOperator(BatchOperator):
         endpoint: str = "/v1/chat/completions",
         completion_window: str = "24h",
         metadata: Mapping[str, str] | None = None,
-        timeout: float | None = None,
+        groq_conn_id: str = DEFAULT_CONN_ID,
+        wait_for_completion: bool = True,
+        deferrable: bool = DEFERRABLE,
+        poll_interval: float | timedelta = 60.0,
+        timeout: float | timedelta | None = None,
         reattach: bool = True,
         cancel_on_kill: bool = True,
         cancel_on_timeout: bool = True,
@@ -93,58 +90,57 @@ class GroqCreateBatchOperator(BatchOperator):
         delete_files: bool = False,
         **kwargs: Any,
     ) -> None:
-        super().__init__(**kwargs)
-        if delete_files and not self.wait_for_completion:
+        super().__init__(
+            groq_conn_id=groq_conn_id,
+            wait_for_completion=wait_for_completion,
+            deferrable=deferrable,
+            poll_interval=poll_interval,
+            **kwargs,
+        )
+        if delete_files and not wait_for_completion:
             raise GroqInputError("delete_files=True needs wait_for_completion=True: Groq reads the file until the end.")
-        if timeout is not None:
-            batch_requests.check_seconds(timeout=timeout)
         self.input_file_id = input_file_id
         self.input_path = input_path
         self.requests = None if requests is None else InlineRequests(requests)
         self.endpoint = endpoint
         self.completion_window = completion_window
         self.metadata = metadata
-        self.timeout = timeout
+        self.timeout = None if timeout is None else seconds("timeout", timeout)
         self.reattach = reattach
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
         self.fail_on_partial_error = fail_on_partial_error
         self.delete_files = delete_files
-        self._check_inputs()
+        self.check_inputs()
 
     def execute(self, context: Context) -> str:
-        """Create the batch, or take it up, and wait for it.
+        """Create the batch, or resume it, and wait for it.
 
         Returns:
             The batch id.
 
         Raises:
-            AirflowFailException: For what no retry can mend: wrong input, a refused key, a batch that
-                failed, expired, or was cancelled.
-            GroqError: For what a retry may mend.
+            AirflowFailException: For what no retry can fix: wrong input, a refused key, a batch that
+                expired or was cancelled, or failed for a reason that lies in its input.
+            AirflowTaskTimeout: ``execution_timeout`` passed.
+            GroqError: For what a retry may fix.
         """
-        with fail_for_good(), GroqHook(self.groq_conn_id) as hook:
-            self._check_inputs()
-            batch_requests.check_options(
-                endpoint=self.endpoint, completion_window=self.completion_window, metadata=self.metadata
-            )
-            check_metadata(self.metadata)
-            notes = Notes(context)
-            guard = Guard(
-                context,
-                hook.get_conn().settings,
-                superseded=notes.superseded,
-                cancel_on_kill=self.cancel_on_kill,
-                cancel_on_timeout=self.cancel_on_timeout,
-                reattach=self.reattach,
-            )
-            with self._guarded_by(guard):
-                batch = self._batch(context, hook, notes, guard)
-                if not self.wait_for_completion:
-                    return batch.id
-                return cast("str", self._wait(context, hook, batch, guard=guard, end_time=self._end_time()))
+        from airflow_provider_groq.operators import creation  # noqa: PLC0415 - when the task runs, see above
 
-    def _check_inputs(self) -> None:
+        return creation.execute(self, context)
+
+    def finish(self, context: Context, end: WaitEnd) -> str:
+        """End the task as its batch has ended."""
+        from airflow_provider_groq.operators import creation  # noqa: PLC0415 - when the task runs, see above
+
+        return creation.finish(self, context, end)
+
+    def check_inputs(self) -> None:
+        """Check that there is one input, when the Dag is parsed and when the arguments are rendered.
+
+        Raises:
+            GroqInputError: There is none, or more than one.
+        """
         given = [name for name in ("input_file_id", "input_path", "requests") if getattr(self, name) not in (None, "")]
         if len(given) != 1:
             raise GroqInputError(
@@ -152,60 +148,21 @@ class GroqCreateBatchOperator(BatchOperator):
                 f"but {' and '.join(given) if given else 'none'} {'were' if len(given) > 1 else 'was'}."
             )
 
-    def _batch(self, context: Context, hook: GroqHook, notes: Notes, guard: Guard) -> Batch:
-        """The batch to wait for."""
-        this = current_try(context, reattach=self.reattach)
-        given = self.input_path if self.requests is None else self.requests
-        with open_input(hook, given, file_id=self.input_file_id, endpoint=self.endpoint, stem=self.task_id) as source:
-            claim = Claim(this.identity, source.digest)
-            submission = Submission(hook, claim, notes=notes, guard=guard, first_try=this.first, since=this.since)
-            batch = submission.find() if self.reattach else None
-            if batch is not None:
-                age = duration(max(0.0, time.time() - batch.created_at))
-                self.log.info("An earlier try has made this task's batch, %s ago. %s", age, describe(batch))
-                self._say(context, batch, "Took up", guard)
-                return batch
-            batch = submission.create(
-                source,
-                endpoint=self.endpoint,
-                completion_window=self.completion_window,
-                metadata=claim.metadata(self.metadata),
-            )
-        self._say(context, batch, "Created", guard)
-        return batch
-
-    def _end_time(self) -> float:
-        if self.timeout is not None:
-            return time.time() + self.timeout
-        return time.time() + batch_requests.window_hours(self.completion_window) * 3600 + SPARE_SECONDS
-
-    def _finish(self, context: Context, end: WaitEnd) -> str:
-        fate = ""
-        if end.reason == "timeout":
-            # Without reattachment no other try would want the batch.
-            superseded = Notes(context).superseded if self.reattach else lambda: False
-            end, fate = settle_timeout(self.groq_conn_id, end, cancel=self.cancel_on_timeout, superseded=superseded)
-        if self.delete_files and end.batch:
-            with GroqHook(self.groq_conn_id) as hook:
-                delete_input(hook, end.batch)
-        wrong = problem(end, fail_on_partial_error=self.fail_on_partial_error)
-        if isinstance(wrong, GroqBatchTimeoutError):
-            raise GroqBatchTimeoutError(f"{wrong} {fate}", batch_id=end.batch_id)
-        if wrong is not None:
-            raise wrong
-        if end.batch and (said := remark(end.batch)):
-            self.log.warning(said)
-        return end.batch_id
-
 
 class GroqCancelBatchOperator(BatchOperator):
     """Cancels a batch. One that has ended already is logged, and no error.
 
     Args:
         batch_id: The batch.
+        groq_conn_id: The connection.
         wait_for_completion: Whether the task waits until the batch has ended: Groq takes up to 10 minutes.
-        timeout: Seconds to wait.
-        kwargs: ``groq_conn_id``, ``deferrable``, ``poll_interval``, and what every operator takes.
+        deferrable: Whether it waits in the triggerer, holding no worker.
+        poll_interval: The longest pause between two polls, in seconds or as a ``timedelta``.
+        timeout: How long to wait, in seconds or as a ``timedelta``.
+        kwargs: What every operator takes.
+
+    Raises:
+        GroqInputError: An argument is wrong.
     """
 
     template_fields: Sequence[str] = ("batch_id", "groq_conn_id")
@@ -214,14 +171,22 @@ class GroqCancelBatchOperator(BatchOperator):
         self,
         *,
         batch_id: str,
+        groq_conn_id: str = DEFAULT_CONN_ID,
         wait_for_completion: bool = False,
-        timeout: float = CANCEL_SECONDS,
+        deferrable: bool = DEFERRABLE,
+        poll_interval: float | timedelta = 60.0,
+        timeout: float | timedelta = CANCEL_SECONDS,
         **kwargs: Any,
     ) -> None:
-        super().__init__(wait_for_completion=wait_for_completion, **kwargs)
-        batch_requests.check_seconds(timeout=timeout)
+        super().__init__(
+            groq_conn_id=groq_conn_id,
+            wait_for_completion=wait_for_completion,
+            deferrable=deferrable,
+            poll_interval=poll_interval,
+            **kwargs,
+        )
         self.batch_id = batch_id
-        self.timeout = timeout
+        self.timeout = seconds("timeout", timeout)
 
     def execute(self, context: Context) -> str:
         """Cancel the batch.
@@ -231,38 +196,18 @@ class GroqCancelBatchOperator(BatchOperator):
 
         Raises:
             AirflowFailException: Groq refuses the key or knows no such batch.
-            GroqError: For what a retry may mend.
+            AirflowTaskTimeout: ``execution_timeout`` passed.
+            GroqError: For what a retry may fix.
         """
-        with fail_for_good(), GroqHook(self.groq_conn_id) as hook:
-            guard = Guard(context, hook.get_conn().settings)
-            with self._guarded_by(guard):
-                batch = self._cancel(hook)
-                cancelling = batch.status == BatchStatus.CANCELLING
-                self._say(context, batch, "Cancelling" if cancelling else "Looked at", guard)
-                self.log.info(describe(batch))
-                if batch.terminal or not self.wait_for_completion:
-                    return batch.id
-                end_time = time.time() + self.timeout
-                return cast("str", self._wait(context, hook, batch, guard=guard, end_time=end_time))
+        from airflow_provider_groq.operators import cancelling  # noqa: PLC0415 - when the task runs, see above
 
-    def _cancel(self, hook: GroqHook) -> Batch:
-        batch = patiently(hook.get_batch, self.batch_id)
-        if batch.terminal or batch.status == BatchStatus.CANCELLING:
-            self.log.info("Batch %s is %s already; there is nothing to cancel.", batch.id, batch.status)
-            return batch
-        try:
-            return hook.cancel_batch(batch.id)
-        except GroqAPIError:
-            # It may have ended, or been cancelled, between the look and the cancelling.
-            batch = hook.get_batch(batch.id)
-            if not batch.terminal and batch.status != BatchStatus.CANCELLING:
-                raise
-            return batch
+        return cancelling.execute(self, context)
 
-    def _finish(self, context: Context, end: WaitEnd) -> str:  # noqa: ARG002 - as in the base
-        if end.reason != "terminal" and (wrong := problem(end)):
-            raise wrong
-        return end.batch_id
+    def finish(self, context: Context, end: WaitEnd) -> str:  # noqa: ARG002 - as in the base
+        """End the task."""
+        from airflow_provider_groq.operators import cancelling  # noqa: PLC0415 - when the task runs, see above
+
+        return cancelling.finish(end)
 
 
 class GroqDownloadBatchResultsOperator(BaseOperator):
@@ -275,25 +220,31 @@ class GroqDownloadBatchResultsOperator(BaseOperator):
         batch_id: The batch.
         output_path: The folder: a local path, or the URI of an object storage.
         groq_conn_id: The connection.
+        delete_files: Whether the batch's input, output and error file are deleted from Groq after the results
+            have taken their place.
         kwargs: What every operator takes.
     """
 
     template_fields: Sequence[str] = ("batch_id", "output_path", "groq_conn_id")
     template_ext: Sequence[str] = ()
-    ui_color = BatchOperator.ui_color
+    operator_extra_links = (GroqBatchLink(),)
+    ui_color = COLOR
+    linked_batch_id: str | None = None
 
     def __init__(
         self,
         *,
         batch_id: str,
         output_path: str | ObjectStoragePath,
-        groq_conn_id: str = GroqHook.default_conn_name,
+        groq_conn_id: str = DEFAULT_CONN_ID,
+        delete_files: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
         self.batch_id = batch_id
         self.output_path = output_path
         self.groq_conn_id = groq_conn_id
+        self.delete_files = delete_files
 
     def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's form
         """Land the files.
@@ -304,21 +255,9 @@ class GroqDownloadBatchResultsOperator(BaseOperator):
             ``missing``), ``lines`` (those ``repeated`` and ``unreadable``), and ``tokens`` by model.
 
         Raises:
-            AirflowFailException: The batch was rejected, is not known, or its files are gone.
-            GroqError: For what a retry may mend, such as a batch that has not ended yet.
+            AirflowFailException: The batch failed and has no files, is not known, or its files are gone.
+            GroqError: For what a retry may fix, such as a batch that has not ended yet.
         """
-        with fail_for_good(), GroqHook(self.groq_conn_id) as hook:
-            batch = patiently(hook.get_batch, self.batch_id)
-            if not batch.terminal:
-                raise GroqBatchNotEndedError(
-                    f"{describe(batch)} Its results are there only when it has ended: wait for it first, "
-                    "for example with GroqBatchSensor.",
-                    batch_id=batch.id,
-                )
-            wrong = batch_problem(batch)
-            if isinstance(wrong, GroqBatchFailedError):
-                raise wrong
-            manifest = land(hook, batch, self.output_path)
-            rows = ", ".join(f"{count:,} {name}" for name, count in manifest["requests"].items() if count)
-            self.log.info("Landed the results of batch %s under %s: %s.", batch.id, self.output_path, rows)
-            return manifest
+        from airflow_provider_groq.operators import landing  # noqa: PLC0415 - when the task runs, see above
+
+        return landing.execute(self)

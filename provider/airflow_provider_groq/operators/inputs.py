@@ -10,10 +10,9 @@ from pathlib import PurePath
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, NamedTuple, cast
 
-from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches import requests as batch_requests
 from airflow_provider_groq.batches.identity import digest_of_file
-from airflow_provider_groq.exceptions import GroqError, GroqInputError, GroqNotFoundError
+from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.operators.inline import InlineRequests
 from airflow_provider_groq.operators.storage import storage_path
@@ -73,20 +72,6 @@ def open_input(hook: GroqHook, source: Any, *, file_id: str | None = None, endpo
             return uploaded.id
 
         yield Input(summary.digest, stem, summary.bytes, upload)
-
-
-def delete_input(hook: GroqHook, batch: Batch) -> None:
-    """Delete the input file of a batch that has ended; that it cannot be is no reason to fail."""
-    if batch.input_file_id is None:
-        return
-    try:
-        hook.delete_file(batch.input_file_id)
-    except GroqNotFoundError:
-        log.info("The input file %s is deleted already.", batch.input_file_id)
-    except GroqError as error:
-        log.warning("The input file %s could not be deleted: %s", batch.input_file_id, error)
-    else:
-        log.info("Deleted the input file %s.", batch.input_file_id)
 
 
 class Source(NamedTuple):

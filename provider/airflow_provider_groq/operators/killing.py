@@ -17,6 +17,7 @@ from airflow_provider_groq.compat import AirflowTaskTimeout
 from airflow_provider_groq.exceptions import GroqError
 from airflow_provider_groq.hooks import states
 from airflow_provider_groq.hooks.states import Question
+from airflow_provider_groq.operators.tries import has_retries_left
 
 log = logging.getLogger(__name__)
 
@@ -140,8 +141,8 @@ class Guard:
         )
         if not asked or not self._reattach:
             return asked, "no other try would take it up (reattach=False)" if asked else f"{name} is False"
-        if timed_out and self._ti.try_number <= self._ti.max_tries:
-            return False, "execution_timeout passed, and the next try takes it up"
+        if timed_out and has_retries_left(self._ti):
+            return False, "execution_timeout passed, and the next try resumes it"
         standing = self._question.answer(SECONDS) if self._question else None
         self._undecided = bool(standing is None and self._question and self._question.open)
         if standing is None:

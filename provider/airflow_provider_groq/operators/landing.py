@@ -1,18 +1,67 @@
-"""How the results of a batch get from Groq to object storage."""
+"""What `GroqDownloadBatchResultsOperator` does when its task runs."""
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.batches import polling
+from airflow_provider_groq.batches.outcome import batch_problem, describe, results_pending, warning
 from airflow_provider_groq.batches.results import Tally, account, landing
-from airflow_provider_groq.exceptions import GroqInputError
-from airflow_provider_groq.hooks.errors import patiently
+from airflow_provider_groq.exceptions import (
+    GroqBatchFailedError,
+    GroqBatchNotEndedError,
+    GroqBatchResultsPendingError,
+    GroqInputError,
+)
+from airflow_provider_groq.hooks.errors import fail_for_good, patiently
 from airflow_provider_groq.hooks.groq import GroqHook
+from airflow_provider_groq.operators.deleting import delete_files
 from airflow_provider_groq.operators.storage import storage_path
+
+if TYPE_CHECKING:
+    from airflow_provider_groq.operators.batch import GroqDownloadBatchResultsOperator
+
+
+def execute(operator: GroqDownloadBatchResultsOperator) -> dict[str, Any]:
+    """Land the results, and return the manifest."""
+    operator.linked_batch_id = operator.batch_id
+    with fail_for_good(), GroqHook(operator.groq_conn_id) as hook:
+        batch = _ended(hook, operator.batch_id)
+        reasons = hook.failure_reasons(batch)
+        wrong = batch_problem(batch, reasons=reasons)
+        nothing_to_land = not (batch.output_file_id or batch.error_file_id) and isinstance(wrong, GroqBatchFailedError)
+        if wrong and (nothing_to_land or isinstance(wrong, GroqBatchResultsPendingError)):
+            # To land a failed batch once more does not help, whatever it failed for.
+            wrong.retryable = not nothing_to_land
+            raise wrong
+        manifest = land(hook, batch, operator.output_path)
+        rows = ", ".join(f"{count:,} {name}" for name, count in manifest["requests"].items() if count)
+        operator.log.info("Landed the results of batch %s under %s: %s.", batch.id, operator.output_path, rows)
+        if said := str(wrong or "") or warning(batch, reasons):
+            operator.log.warning(said)
+        if operator.delete_files:
+            delete_files(hook, batch.input_file_id, batch.output_file_id, batch.error_file_id)
+        return manifest
+
+
+def _ended(hook: GroqHook, batch_id: str) -> Batch:
+    """The batch, which must have ended; if its result files are not there yet, they are waited for."""
+    batch = patiently(hook.get_batch, batch_id)
+    if not batch.terminal:
+        raise GroqBatchNotEndedError(
+            f"{describe(batch)} Its results are there only when it has ended: wait for it first, "
+            "for example with GroqBatchSensor.",
+            batch_id=batch.id,
+        )
+    if not results_pending(batch):
+        return batch
+    end = hook.wait_for_batch(batch_id, end_time=time.time() + 2 * polling.RESULTS_GRACE)
+    return end.batch or batch
 
 
 def land(hook: GroqHook, batch: Batch, output_path: str | ObjectStoragePath) -> dict[str, Any]:

@@ -42,3 +42,8 @@ def current_try(context: Context, *, reattach: bool) -> Try:
     first = ti.try_number == 1
     began = ti.start_date if first or only else dag_run.run_after
     return Try(identity, first=first or bool(only), since=max(began.timestamp(), time.time() - FILES_KEPT))
+
+
+def has_retries_left(ti: Any) -> bool:
+    """Whether Airflow runs the task again if this try fails."""
+    return bool(ti.try_number <= ti.max_tries)

@@ -1,0 +1,108 @@
+"""What `GroqCreateBatchOperator` does when its task runs."""
+
+from __future__ import annotations
+
+import time
+from typing import TYPE_CHECKING, cast
+
+from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.batches.events import WaitEnd
+from airflow_provider_groq.batches.identity import Claim, check_metadata
+from airflow_provider_groq.batches.options import check_options, window_hours
+from airflow_provider_groq.batches.outcome import describe, duration, problem, warning
+from airflow_provider_groq.exceptions import GroqBatchTimeoutError
+from airflow_provider_groq.hooks.errors import fail_for_good
+from airflow_provider_groq.hooks.groq import GroqHook
+from airflow_provider_groq.operators import waiting
+from airflow_provider_groq.operators.deleting import delete_files
+from airflow_provider_groq.operators.inputs import open_input
+from airflow_provider_groq.operators.killing import Guard
+from airflow_provider_groq.operators.notes import Notes
+from airflow_provider_groq.operators.submission import Submission
+from airflow_provider_groq.operators.tries import current_try
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_groq.operators.batch import GroqCreateBatchOperator
+
+
+SPARE_SECONDS = 3600.0
+"""Added to the completion window for the default deadline: Groq ends a batch at its window's end, about."""
+
+
+def execute(operator: GroqCreateBatchOperator, context: Context) -> str:
+    """Create the batch, or go on with the one of an earlier try, and wait for it."""
+    with fail_for_good(), GroqHook(operator.groq_conn_id) as hook:
+        operator.check_inputs()
+        check_options(
+            endpoint=operator.endpoint, completion_window=operator.completion_window, metadata=operator.metadata
+        )
+        check_metadata(operator.metadata)
+        notes = Notes(context)
+        guard = Guard(
+            context,
+            hook.get_conn().settings,
+            superseded=notes.superseded,
+            cancel_on_kill=operator.cancel_on_kill,
+            cancel_on_timeout=operator.cancel_on_timeout,
+            reattach=operator.reattach,
+        )
+        with waiting.guarded_by(operator, guard):
+            batch = _batch(operator, context, hook, notes, guard)
+            if not operator.wait_for_completion:
+                return batch.id
+            end_time = time.time() + _timeout(operator)
+            return cast("str", waiting.wait(operator, context, hook, batch, guard=guard, end_time=end_time))
+
+
+def finish(operator: GroqCreateBatchOperator, context: Context, end: WaitEnd) -> str:
+    """End the task as its batch has ended."""
+    fate = ""
+    if end.reason == "timeout":
+        end, fate = waiting.last_poll(operator, context, end, cancel=operator.cancel_on_timeout)
+    reasons = ""
+    if end.batch:
+        with GroqHook(operator.groq_conn_id) as hook:
+            reasons = hook.failure_reasons(end.batch)
+            if operator.delete_files:
+                delete_files(hook, end.batch.input_file_id)
+    wrong = problem(end, fail_on_partial_error=operator.fail_on_partial_error, reasons=reasons)
+    if isinstance(wrong, GroqBatchTimeoutError):
+        raise GroqBatchTimeoutError(f"{wrong} {fate}", batch_id=end.batch_id)
+    if wrong is not None:
+        raise wrong
+    if end.batch and (said := warning(end.batch, reasons)):
+        operator.log.warning(said)
+    return end.batch_id
+
+
+def _batch(operator: GroqCreateBatchOperator, context: Context, hook: GroqHook, notes: Notes, guard: Guard) -> Batch:
+    """The batch to wait for."""
+    this = current_try(context, reattach=operator.reattach)
+    given = operator.input_path if operator.requests is None else operator.requests
+    with open_input(
+        hook, given, file_id=operator.input_file_id, endpoint=operator.endpoint, stem=operator.task_id
+    ) as source:
+        claim = Claim(this.identity, source.digest)
+        submission = Submission(hook, claim, notes=notes, guard=guard, first_try=this.first, since=this.since)
+        batch = submission.find() if operator.reattach else None
+        if batch is not None:
+            age = duration(max(0.0, time.time() - batch.created_at))
+            operator.log.info("An earlier try has made this task's batch, %s ago. %s", age, describe(batch))
+            waiting.make_known(operator, context, batch, guard, what="Resuming")
+            return batch
+        batch = submission.create(
+            source,
+            endpoint=operator.endpoint,
+            completion_window=operator.completion_window,
+            metadata=claim.metadata(operator.metadata),
+        )
+    waiting.make_known(operator, context, batch, guard, what="Created")
+    return batch
+
+
+def _timeout(operator: GroqCreateBatchOperator) -> float:
+    if operator.timeout is not None:
+        return operator.timeout
+    return window_hours(operator.completion_window) * 3600 + SPARE_SECONDS

@@ -1,0 +1,202 @@
+"""What `GroqBatchSensor` does when its task runs."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from airflow.sdk import PokeReturnValue
+
+from airflow_provider_groq.api import calls
+from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.batches.events import BatchEvent, WaitEnd, with_few_errors
+from airflow_provider_groq.batches.outcome import has_reasons, problem, warning
+from airflow_provider_groq.batches.polling import Poller
+from airflow_provider_groq.compat import (
+    AirflowFailException,
+    AirflowSensorTimeout,
+    AirflowSkipException,
+    AirflowTaskTimeout,
+)
+from airflow_provider_groq.exceptions import GroqBatchFailedError, GroqBatchTimeoutError, GroqError
+from airflow_provider_groq.hooks.errors import fail_for_good
+from airflow_provider_groq.hooks.groq import GroqHook
+from airflow_provider_groq.links.batch import announce
+from airflow_provider_groq.triggers.deferral import defer
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context
+
+    from airflow_provider_groq.sensors.batch import GroqBatchSensor
+
+
+MAX_EXPLAINED = 5
+"""Of so many batches the error files are read to say why requests failed."""
+
+
+def poke_or_defer(sensor: GroqBatchSensor, context: Context) -> Any:
+    """Poll once, and wait in the triggerer for what has not ended."""
+    with _soft_failures(sensor):
+        poked = sensor.poke(context)
+        if not poked.is_done:
+            defer(
+                sensor,
+                context,
+                batch_ids_of(sensor.batch_id),
+                poll_interval=sensor.poke_interval,
+                end_time=time.time() + sensor.timeout,
+            )
+        return poked.xcom_value
+
+
+def resume(sensor: GroqBatchSensor, event: dict[str, Any], *, execution_timeout_ends: bool) -> Any:
+    """Go on when the trigger has fired."""
+    with _soft_failures(sensor):
+        with fail_for_good():
+            ends = BatchEvent.read(event).ends
+        _link(sensor)
+        late = [end.message for end in ends if end.reason == "timeout"]
+        if late and execution_timeout_ends:
+            raise AirflowTaskTimeout(f"execution_timeout passed. {' '.join(late)}")
+        return result(sensor, ends)
+
+
+def batch_ids_of(given: Any) -> list[str]:
+    """The ids that the sensor was given, each once.
+
+    Raises:
+        AirflowFailException: They are none.
+    """
+    ids = [given] if isinstance(given, str) else list(given or ())
+    if not ids or not all(isinstance(id_, str) and id_.strip() for id_ in ids):
+        raise AirflowFailException(f"batch_id must be the id of a batch, or a list of ids, but is {given!r}.")
+    return list(dict.fromkeys(ids))
+
+
+class Polls:
+    """The polls of one sensor in one process.
+
+    Args:
+        sensor: The sensor.
+        context: The context of the running task.
+    """
+
+    def __init__(self, sensor: GroqBatchSensor, context: Context) -> None:
+        self._sensor = sensor
+        self._batch_ids = batch_ids_of(sensor.batch_id)
+        ti: Any = context["ti"]
+        # In reschedule mode each poke has a process of its own.
+        earlier = ti.get_first_reschedule_date(context) if sensor.reschedule else None
+        self._start: float = earlier.timestamp() if earlier else time.time()
+        self._pollers: dict[str, Poller] = {}
+        self._ends: dict[str, WaitEnd] = {}
+        self._said = 0
+        _link(sensor)
+        if sensor.do_xcom_push and isinstance(sensor.batch_id, str):
+            announce(context, sensor.batch_id)
+
+    def poke(self) -> PokeReturnValue:
+        """Poll what has not ended yet; done when all have."""
+        with fail_for_good(), GroqHook(self._sensor.groq_conn_id) as hook:
+            self._poll(hook, [id_ for id_ in self._batch_ids if id_ not in self._ends])
+        ended, total = len(self._ends), len(self._batch_ids)
+        if ended < total:
+            if ended > self._said:
+                self._said = ended
+                self._sensor.log.info("%d of %d batches have ended.", ended, total)
+            return PokeReturnValue(is_done=False)
+        return PokeReturnValue(
+            is_done=True, xcom_value=result(self._sensor, [self._ends[id_] for id_ in self._batch_ids])
+        )
+
+    def _poll(self, hook: GroqHook, batch_ids: list[str]) -> None:
+        """Poll many in one request, and singly what its answer lacks."""
+        found: dict[str, Batch] = {}
+        failed: GroqError | None = None
+        if len(batch_ids) > 1:
+            try:
+                found = hook.get_batches(batch_ids)
+            except GroqError as error:
+                # If a retry cannot help, one of them may be at fault: then each is asked for alone.
+                failed = error if error.retryable else None
+        for batch_id in batch_ids:
+            poller = self._poller(batch_id)
+            if failed:
+                step = poller.on_error(failed, time.time())
+            elif batch_id in found:
+                step = poller.on_batch(found[batch_id], time.time())
+            else:
+                step = poller.look(partial(hook.get_conn().send, calls.get_batch(batch_id), max_retries=0))
+            if step.news:
+                self._sensor.log.log(step.level, step.news)
+            if step.end:
+                self._ends[batch_id] = step.end
+
+    def _poller(self, batch_id: str) -> Poller:
+        sensor = self._sensor
+        return self._pollers.setdefault(
+            batch_id,
+            Poller(
+                batch_id,
+                poll_interval=sensor.poke_interval,
+                end_time=self._start + sensor.timeout,
+                now=self._start,
+                rescheduled=sensor.reschedule,
+            ),
+        )
+
+
+def result(sensor: GroqBatchSensor, ends: Sequence[WaitEnd]) -> Any:
+    """The batches, if all are good; else the errors."""
+    reasons = _reasons(sensor, ends)
+    wrong = [
+        error
+        for end in ends
+        if (
+            error := problem(
+                end, fail_on_partial_error=sensor.fail_on_partial_error, reasons=reasons.get(end.batch_id, "")
+            )
+        )
+    ]
+    if wrong:
+        message = " ".join(f"{type(error).__name__}: {error}" for error in wrong)
+        if len(ends) > 1:
+            message = f"{sum(end.reason == 'terminal' for end in ends)} of {len(ends)} batches have ended. {message}"
+        if all(isinstance(error, GroqBatchTimeoutError) for error in wrong):
+            raise AirflowSensorTimeout(message)
+        # A retry polls the same batches: it does not help where one of them failed, whatever the cause.
+        later = [error for error in wrong if error.retryable and not isinstance(error, GroqBatchFailedError)]
+        if len(later) == len(wrong):
+            raise type(later[0])(message, batch_id=later[0].batch_id)
+        raise AirflowFailException(message)
+    batches = [end.batch for end in ends if end.batch]
+    for batch in batches:
+        if said := warning(batch, reasons.get(batch.id, "")):
+            sensor.log.warning(said)
+    payloads = [with_few_errors(batch).model_dump(mode="json") for batch in batches]
+    return payloads[0] if isinstance(sensor.batch_id, str) else payloads
+
+
+def _reasons(sensor: GroqBatchSensor, ends: Sequence[WaitEnd]) -> dict[str, str]:
+    """Why requests failed, by batch."""
+    with GroqHook(sensor.groq_conn_id) as hook:
+        failed = [end.batch for end in ends if end.batch and has_reasons(end.batch)]
+        return {batch.id: hook.failure_reasons(batch) for batch in failed[:MAX_EXPLAINED]}
+
+
+def _link(sensor: GroqBatchSensor) -> None:
+    sensor.linked_batch_id = sensor.batch_id if isinstance(sensor.batch_id, str) else None
+
+
+@contextmanager
+def _soft_failures(sensor: GroqBatchSensor) -> Iterator[None]:
+    """Skip the task in place of failing it where the sensor is told so, as Airflow does it in poke mode."""
+    try:
+        yield
+    except (AirflowFailException, AirflowSensorTimeout, AirflowTaskTimeout) as error:
+        if sensor.soft_fail or sensor.never_fail:
+            raise AirflowSkipException(str(error)) from error
+        raise

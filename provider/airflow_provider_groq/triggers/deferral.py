@@ -1,0 +1,54 @@
+"""How a task hands its wait over to the triggerer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from airflow_provider_groq.triggers.batch import GroqBatchTrigger
+
+if TYPE_CHECKING:
+    from airflow.sdk import BaseOperator, Context
+
+
+def defer(
+    operator: BaseOperator,
+    context: Context,
+    batch_ids: list[str],
+    *,
+    poll_interval: float,
+    end_time: float,
+    **options: Any,
+) -> NoReturn:
+    """Hand the wait over to the triggerer.
+
+    Airflow does not enforce ``execution_timeout`` while a task is deferred, so the wait ends with it.
+
+    Args:
+        operator: The operator or sensor.
+        context: The context of the running task.
+        batch_ids: The batches.
+        poll_interval: The longest pause between two polls, in seconds.
+        end_time: When to give up, as Unix time.
+        options: For `GroqBatchTrigger`.
+    """
+    ends = end_time
+    if operator.execution_timeout is not None:
+        ti: Any = context["ti"]
+        ends = min(ends, ti.start_date.timestamp() + operator.execution_timeout.total_seconds())
+    operator.log.info(
+        "Deferring until %s at the latest; the triggerer polls every %g s.",
+        datetime.fromtimestamp(ends, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        poll_interval,
+    )
+    operator.defer(
+        trigger=GroqBatchTrigger(
+            batch_ids=batch_ids,
+            groq_conn_id=operator.groq_conn_id,  # type: ignore[attr-defined]
+            poll_interval=poll_interval,
+            end_time=ends,
+            **options,
+        ),
+        method_name="execute_complete",
+        kwargs={"execution_timeout_ends": True} if ends < end_time else None,
+    )
