@@ -16,10 +16,16 @@ from airflow_provider_groq.operators.killing import TaskStoppedError
 def kill_while_waiting(create, context, ti, groq_emulator):
     """Runs a create operator on a long batch, and kills it while it waits."""
 
-    def kill(**options):
+    def kill(before=lambda: None, **options):
+        def waiting():
+            if "batch_id" in ti.pushed:
+                before()
+                return True
+            return False
+
         groq_emulator.set(seconds=1000)
         under_way = "told to stop while batch batch_.* was under way"
-        kill_when(lambda: "batch_id" in ti.pushed, create(**options), context, match=under_way)
+        kill_when(waiting, create(**options), context, match=under_way)
         (batch,) = groq_emulator.batches()
         return batch["status"]
 
@@ -54,10 +60,7 @@ def test_without_reattachment_nobody_would_want_the_batch(kill_while_waiting, ti
 def test_a_try_that_was_given_up_cancels_nothing(kill_while_waiting, ti, store, state):
     """The state is that of another try, which may have ended with this batch."""
     ti.state = state
-    timer = Timer(0.4, lambda: setattr(store, "given_up", True))
-    timer.start()
-    assert kill_while_waiting() in {"validating", "in_progress"}
-    timer.join()
+    assert kill_while_waiting(lambda: setattr(store, "given_up", True)) in {"validating", "in_progress"}
 
 
 def test_an_airflow_that_does_not_answer_holds_nobody_up(kill_while_waiting, ti, monkeypatch):
