@@ -54,7 +54,13 @@ def get_provider_info() -> dict[str, Any]:
                     "allow_http": _field(
                         "Allow plain HTTP",
                         "boolean",
-                        "To another host than loopback. The key then travels in the open.",
+                        "To another host than loopback. The key is sent unencrypted.",
+                    ),
+                    "check_models": _field(
+                        "Check models",
+                        "boolean",
+                        "Before an upload, compare the models that the input names with those that your key may use. "
+                        "On by default.",
                     ),
                 },
             }

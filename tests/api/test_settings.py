@@ -36,6 +36,21 @@ def test_a_base_url_may_have_many_forms(base_url, api_url):
         pass
 
 
+@pytest.mark.parametrize(
+    ("base_url", "is_groq"),
+    [
+        ("https://api.groq.com", True),
+        ("https://API.GROQ.com/openai/v1", True),
+        ("https://api.groq.com:443/", True),
+        ("https://api.groq.com.gateway.example", False),
+        ("https://gateway.example/api.groq.com", False),
+        ("http://127.0.0.1:8123", False),
+    ],
+)
+def test_groq_itself_is_told_from_a_gateway(base_url, is_groq):
+    assert Settings(KEY, base_url=base_url).is_groq is is_groq
+
+
 def test_the_base_url_is_groqs_unless_said():
     assert Settings(KEY).api_url == "https://api.groq.com/openai/v1"
 

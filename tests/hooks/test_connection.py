@@ -35,9 +35,10 @@ def test_a_connection_may_be_a_uri(connect, uri, base_url):
 
 
 def test_a_uri_carries_tuning_as_text(connect):
-    connect(f"groq://:{KEY}@?timeout=2.5&max_retries=0&max_file_bytes=1000&allow_http=true")
+    connect(f"groq://:{KEY}@?timeout=2.5&max_retries=0&max_file_bytes=1000&allow_http=true&check_models=false")
     found = settings()
-    assert (found.timeout, found.max_retries, found.max_file_bytes, found.allow_http) == (2.5, 0, 1000, True)
+    assert (found.timeout, found.max_retries, found.max_file_bytes) == (2.5, 0, 1000)
+    assert (found.allow_http, found.check_models) == (True, False)
 
 
 def test_a_key_in_a_uri_may_be_quoted(connect):
@@ -74,7 +75,7 @@ def test_tuning_that_is_left_out_is_as_usual_and_what_is_unknown_is_nothing(conn
     connect(extra=extra)
     found = settings()
     assert (found.timeout, found.max_retries, found.max_file_bytes) == (60.0, 5, MAX_FILE_BYTES)
-    assert not found.allow_http
+    assert (found.allow_http, found.check_models) == (False, True)
 
 
 def test_a_key_pasted_with_an_end_of_line_is_good(connect):
@@ -109,6 +110,7 @@ def test_plain_http_elsewhere_if_allowed(connect):
         ({"extra": {"max_retries": -1}}, "max_retries must be 0 or more, but is -1."),
         ({"extra": {"max_file_bytes": 0}}, "max_file_bytes must be above 0, but is 0."),
         ({"extra": {"allow_http": "maybe"}}, "allow_http in extra is 'maybe': Input should be a valid boolean"),
+        ({"extra": {"check_models": "perhaps"}}, "check_models in extra is 'perhaps': Input should be a valid boolean"),
         ({"extra": "[1, 2]"}, "extra is [1, 2]: Input should be a valid dictionary"),
     ],
 )

@@ -9,7 +9,8 @@ from urllib.parse import urlsplit
 from airflow_provider_groq import __version__
 from airflow_provider_groq.exceptions import GroqConnectionError
 
-BASE_URL = "https://api.groq.com"
+GROQ_HOST = "api.groq.com"
+BASE_URL = f"https://{GROQ_HOST}"
 API_PATH = "/openai/v1"
 
 LONGEST_TIMEOUT = 86_400
@@ -33,6 +34,7 @@ class Settings:
         max_retries: How often a call is sent again after an error that passes.
         max_file_bytes: The largest input file that is uploaded.
         allow_http: Whether plain HTTP may be used to another host than loopback.
+        check_models: Whether the models that an input names are compared with those that the key may use.
         origin: What these settings were read from, for messages.
 
     Raises:
@@ -45,6 +47,7 @@ class Settings:
     max_retries: int = 5
     max_file_bytes: int = MAX_FILE_BYTES
     allow_http: bool = False
+    check_models: bool = True
     origin: str = "the connection"
 
     def __post_init__(self) -> None:
@@ -72,6 +75,11 @@ class Settings:
             "Authorization": f"Bearer {self.api_key}",
             "User-Agent": f"airflow-provider-groq/{__version__}",
         }
+
+    @property
+    def is_groq(self) -> bool:
+        """Whether the server is Groq itself, no gateway."""
+        return urlsplit(self.base_url).hostname == GROQ_HOST
 
     @property
     def is_loopback(self) -> bool:

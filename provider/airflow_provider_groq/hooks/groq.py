@@ -35,7 +35,7 @@ class GroqHook(BaseHook):
 
     Args:
         groq_conn_id: The connection of type ``groq``: API key in ``password``, base URL in ``host``,
-            tuning in ``extra`` (``timeout``, ``max_retries``, ``max_file_bytes``, ``allow_http``).
+            tuning in ``extra`` (``timeout``, ``max_retries``, ``max_file_bytes``, ``allow_http``, ``check_models``).
 
     Close it, or use it as a context manager.
     """
