@@ -114,7 +114,8 @@ def test_a_byte_order_mark_and_blank_lines_at_the_end_are_left_out(request_line,
     line = request_line("r1") + (b"\r\n" if end == b"\r\n" else b"\n")
     summary, written = copy(mark + request_line("r1") + end)
     assert written == line
-    assert summary == Summary(lines=1, bytes=len(line), models={MODEL: 1}, digest=hashlib.sha256(line).hexdigest())
+    digest = hashlib.sha256(line).hexdigest()
+    assert summary == Summary(lines=1, bytes=len(line), models={MODEL: 1}, first_lines={MODEL: 1}, digest=digest)
 
 
 HARD_TEXTS = {
@@ -150,6 +151,12 @@ def test_the_summary_says_how_many_requests_each_model_gets(request_line):
     lines = [request_line(f"r{number}", body={"model": model}) for number, model in enumerate(models)]
     summary, written = copy(b"\n".join(lines))
     assert str(summary) == f"3 requests (2 for a, 1 for b), {len(written)} bytes"
+
+
+def test_the_summary_says_where_each_model_is_named_first(request_line):
+    models = ["b", "a", "b", "c", "a"]
+    lines = [request_line(f"r{number}", body={"model": model}) for number, model in enumerate(models)]
+    assert copy(b"\n".join(lines))[0].first_lines == {"b": 1, "a": 2, "c": 4}
 
 
 def test_just_the_largest_file_is_taken(request_line):

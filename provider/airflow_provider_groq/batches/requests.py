@@ -26,12 +26,14 @@ class Summary:
         lines: The number of requests.
         bytes: Their size as a file.
         models: How many requests name each model.
+        first_lines: For each model, the number of the first line that names it, from 1.
         digest: What tells this input from any other: the SHA-256 of those bytes, in hexadecimal.
     """
 
     lines: int = 0
     bytes: int = 0
     models: Counter[str] = field(default_factory=Counter)
+    first_lines: dict[str, int] = field(default_factory=dict)
     digest: str = ""
 
     def __str__(self) -> str:
@@ -102,7 +104,9 @@ def copy_checked(lines: Iterable[bytes], target: BinaryIO, *, max_bytes: int, ma
             raise _line_error(blank, "is empty, and requests follow it: remove the empty line")
         if number > max_lines:
             raise _line_error(number, f"is over the limit of {max_lines:,} requests: split the input")
-        summary.models[_check(number, line, seen)] += 1
+        model = _check(number, line, seen)
+        summary.models[model] += 1
+        summary.first_lines.setdefault(model, number)
         summary.lines += 1
         summary.bytes += len(line)
         digest.update(line)
