@@ -7,7 +7,7 @@ INSTALLED := .venv/installed
 # The first of these that runs and has the right version.
 PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 
-.PHONY: help demo airflow test crash fire lint types docs faults bench build clean
+.PHONY: help demo airflow test releases crash fire lint types docs faults bench build clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -22,6 +22,9 @@ airflow: $(INSTALLED) ## start the whole of Airflow with the example Dags, to lo
 test: ARGS ?= -n 2 --dist loadgroup
 test: $(INSTALLED) ## run all tests
 	@$(PY) -m pytest $(ARGS)
+
+releases: $(INSTALLED) ## try the package beside what each supported Airflow came with
+	@$(PY) tests/releases $(ARGS)
 
 crash: $(INSTALLED) ## kill a task at 500 random moments, and count its batches; takes 20 minutes
 	@$(PY) -m pytest tests/crash --crash-rounds 500 $(ARGS)

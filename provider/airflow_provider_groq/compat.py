@@ -7,6 +7,7 @@ release pins lacks what came later (Airflow 3.0.6 pins 1.7, which has no ``sdk``
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Connection
@@ -53,6 +54,7 @@ __all__ = [
     "BaseHook",
     "conf",
     "connection_and_extra",
+    "started_at",
 ]
 
 
@@ -75,3 +77,8 @@ async def connection_and_extra(hook: BaseHook, conn_id: str) -> tuple[Connection
 
     connection = await sync_to_async(hook.get_connection)(conn_id)
     return connection, await sync_to_async(lambda: connection.extra_dejson)()
+
+
+def started_at(ti: Any) -> float:
+    """When the running try of a task began, as Unix time; ``dag.test()`` of Airflow 3.0.0 does not know it."""
+    return float(ti.start_date.timestamp()) if ti.start_date else time.time()

@@ -38,20 +38,20 @@ def only_batch(groq_emulator):
     return only_batch
 
 
-def test_a_first_try_with_a_store_asks_nothing_more(stored_tries, sent):
+def test_a_first_try_with_a_store_asks_for_the_models_alone(stored_tries, sent):
     stored_tries.run()
-    assert sent() == ["POST /files", "POST /batches"]
+    assert sent() == ["GET /models", "POST /files", "POST /batches"]
 
 
 def test_a_first_try_without_a_store_asks_once_more(bare_tries, sent):
     bare_tries.run()
-    assert sent() == ["POST /files", "POST /batches", "GET /batches"]
+    assert sent() == ["GET /models", "POST /files", "POST /batches", "GET /batches"]
 
 
 def test_a_fresh_batch_asks_nothing_more(tries, sent):
     for _ in range(2):
         tries.run(reattach=False)
-    assert sent() == ["POST /files", "POST /batches"] * 2
+    assert sent() == ["GET /models", "POST /files", "POST /batches"] * 2
 
 
 def test_a_batch_that_is_noted_is_asked_for_alone(stored_tries, sent):
@@ -105,7 +105,7 @@ def test_a_file_of_which_nothing_was_written_down_is_found_by_its_name(tries, gr
     sent()
     tries.run()
     asked = [call for call, _ in groupby(sent())]
-    assert asked == ["GET /batches", "GET /files", "POST /batches", "GET /batches"]
+    assert asked == ["GET /batches", "GET /models", "GET /files", "POST /batches", "GET /batches"]
 
 
 def test_a_file_that_is_gone_is_uploaded_again(tries, groq_emulator, only_batch):

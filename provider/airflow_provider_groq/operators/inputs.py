@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import PurePath
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, NamedTuple, cast
@@ -29,12 +29,14 @@ class Input:
         stem: What their file at Groq is called after.
         bytes: Their size; None if they are at Groq already.
         upload: Uploads them under a name, and returns the file's id.
+        first_lines: For each model that they name, the number of the first line; empty if they are at Groq already.
     """
 
     digest: str
     stem: str
     bytes: int | None
     upload: Callable[[str], str]
+    first_lines: Mapping[str, int] = field(default_factory=dict)
 
 
 @contextmanager
@@ -71,7 +73,7 @@ def open_input(hook: GroqHook, source: Any, *, file_id: str | None = None, endpo
             log.info("Uploaded %s as file %s.", summary, uploaded.id)
             return uploaded.id
 
-        yield Input(summary.digest, stem, summary.bytes, upload)
+        yield Input(summary.digest, stem, summary.bytes, upload, summary.first_lines)
 
 
 class Source(NamedTuple):

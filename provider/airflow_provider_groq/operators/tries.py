@@ -10,6 +10,7 @@ from typing import Any
 from airflow.sdk import Context
 
 from airflow_provider_groq.batches.identity import FILES_KEPT, Identity
+from airflow_provider_groq.compat import started_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +41,8 @@ def current_try(context: Context, *, reattach: bool) -> Try:
     identity = Identity(ti.dag_id, ti.task_id, ti.run_id, ti.map_index, only=only)
     # A clear moves the start of its run, but not the time from which on it was to run.
     first = ti.try_number == 1
-    began = ti.start_date if first or only else dag_run.run_after
-    return Try(identity, first=first or bool(only), since=max(began.timestamp(), time.time() - FILES_KEPT))
+    began = started_at(ti) if first or only else dag_run.run_after.timestamp()
+    return Try(identity, first=first or bool(only), since=max(began, time.time() - FILES_KEPT))
 
 
 def has_retries_left(ti: Any) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow_provider_groq.compat import started_at
 from airflow_provider_groq.triggers.batch import GroqBatchTrigger
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ def defer(
     """
     ends = end_time
     if operator.execution_timeout is not None:
-        ti: Any = context["ti"]
-        ends = min(ends, ti.start_date.timestamp() + operator.execution_timeout.total_seconds())
+        ends = min(ends, started_at(context["ti"]) + operator.execution_timeout.total_seconds())
     operator.log.info(
         "Deferring until %s at the latest; the triggerer polls every %g s.",
         datetime.fromtimestamp(ends, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
