@@ -50,6 +50,13 @@ def test_branch_on_failures(run_example, tmp_path):
     assert ran.task("use_answers").state == "skipped"
 
 
+def test_land_what_is_there(run_example, tmp_path):
+    ran = run_example("groq_land_what_is_there", output_path=str(tmp_path))
+    assert ran.task("create").state == "failed"
+    (manifest,) = ran.xcom("download")
+    assert (manifest["requests"]["succeeded"], manifest["requests"]["failed"]) == (1, 1)
+
+
 def test_every_example_is_tested_here():
     examples = {path.stem for path in (Path(__file__).parents[1] / "example_dags").glob("*.py")}
     assert examples == {
@@ -57,5 +64,6 @@ def test_every_example_is_tested_here():
         "groq_cancel",
         "groq_create_and_wait",
         "groq_download_results",
+        "groq_land_what_is_there",
         "groq_wait_in_another_dag",
     }

@@ -1,1 +1,6 @@
-"""The sensor: waits for batches made elsewhere."""
+"""The sensor: waits for batches made elsewhere.
+
+::
+
+    batch   what a Dag names: the sensor and its arguments      polls   what it does when the task runs
+"""
