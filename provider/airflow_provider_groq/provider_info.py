@@ -56,6 +56,11 @@ def get_provider_info() -> dict[str, Any]:
                         "boolean",
                         "To another host than loopback. The key is sent unencrypted.",
                     ),
+                    "ca_bundle": _field(
+                        "CA bundle",
+                        "string",
+                        "Path of the certificates (PEM) to trust, for a gateway with a private authority.",
+                    ),
                     "check_models": _field(
                         "Check models",
                         "boolean",

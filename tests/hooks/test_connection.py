@@ -1,6 +1,7 @@
 """How connections are read, from every place that Airflow keeps them and in every form."""
 
 import pytest
+from relays import clear_environment
 
 from airflow_provider_groq.api.settings import BASE_URL, MAX_FILE_BYTES
 from airflow_provider_groq.exceptions import GroqConnectionError
@@ -81,6 +82,30 @@ def test_tuning_that_is_left_out_is_as_usual_and_what_is_unknown_is_nothing(conn
 def test_a_key_pasted_with_an_end_of_line_is_good(connect):
     connect(password=f" {KEY}\n")
     assert settings().api_key == KEY
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("ALL_PROXY", "not a url"), ("SSL_CERT_FILE", "/missing.pem"), ("SSL_CERT_DIR", "/missing")]
+)
+def test_an_environment_that_cannot_be_used_is_named_at_once(connect, monkeypatch, name, value):
+    from airflow_provider_groq.hooks.groq import GroqHook
+
+    connect(host="https://groq.invalid")
+    clear_environment(monkeypatch)
+    monkeypatch.setenv(name, value)
+    with pytest.raises(GroqConnectionError, match=f"{name} of the environment"):
+        GroqHook().list_models()
+    works, said = GroqHook().test_connection()
+    assert not works
+    assert f"{name} of the environment" in said
+
+
+def test_a_bundle_of_certificates_that_is_missing_is_named(connect):
+    from airflow_provider_groq.hooks.groq import GroqHook
+
+    connect(host="https://groq.invalid", extra={"ca_bundle": "/missing.pem"})
+    with pytest.raises(GroqConnectionError, match="^ca_bundle in the extra of connection 'groq_default' .*/missing"):
+        GroqHook().list_models()
 
 
 def test_plain_http_elsewhere_if_allowed(connect):

@@ -6,6 +6,7 @@ import time
 
 import pytest
 from blockbuster import BlockingError
+from relays import Authority, Relay, clear_environment
 
 from airflow_provider_groq.api.uploads import upload
 from airflow_provider_groq.batches.events import BatchEvent
@@ -79,6 +80,37 @@ async def test_a_connection_that_cannot_be_used_is_an_event_and_no_crash(trigger
     (end,) = await event_of(trigger("batch_x"))
     assert end.reason == "unknown"
     assert "groq_default" in end.message
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("ALL_PROXY", "not a url"), ("SSL_CERT_FILE", "/missing.pem"), ("SSL_CERT_DIR", "/missing")]
+)
+async def test_an_environment_that_cannot_be_used_is_an_event_at_once(trigger, monkeypatch, name, value):
+    """None of it passes, so that a wait until the deadline would be in vain."""
+    clear_environment(monkeypatch)
+    monkeypatch.setenv("AIRFLOW_CONN_GROQ_DEFAULT", "groq://:gsk_secret_key@groq.invalid/https")
+    monkeypatch.setenv(name, value)
+    async with asyncio.timeout(10):
+        (end,) = await event_of(trigger("batch_x"))
+    assert end.reason == "unknown"
+    assert f"{name} of the environment" in end.message
+
+
+async def test_waits_at_a_gateway_with_a_certificate_of_a_private_authority(
+    trigger, groq_emulator, make_batches, monkeypatch, tmp_path
+):
+    groq_emulator.set(seconds=0.3)
+    (batch_id,) = await make_batches(1)
+    authority = await asyncio.to_thread(Authority, tmp_path)
+    gateway = await asyncio.to_thread(Relay, groq_emulator.url, context=authority.server_context())
+    described = json.loads(groq_emulator.connection_json) | {"host": f"https://127.0.0.1:{gateway.port}"}
+    described["extra"] = {"ca_bundle": str(authority.pem)}
+    monkeypatch.setenv("AIRFLOW_CONN_GROQ_DEFAULT", json.dumps(described))
+    try:
+        (end,) = await event_of(trigger(batch_id))
+    finally:
+        await asyncio.to_thread(gateway.stop)
+    assert (end.reason, end.batch.status) == ("terminal", "completed")
 
 
 async def test_a_missing_connection_is_an_event_and_no_crash(trigger, monkeypatch):

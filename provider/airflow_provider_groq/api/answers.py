@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from airflow_provider_groq.api.bodies import MAX_VALUES, is_too_wide
 from airflow_provider_groq.api.calls import Call, first_problem
+from airflow_provider_groq.api.environment import proxy_variable
 from airflow_provider_groq.api.retry import read_retry_after
 from airflow_provider_groq.api.settings import Settings
 from airflow_provider_groq.api.text import one_line
@@ -38,6 +39,7 @@ TIMEOUTS: Mapping[type[Exception], str] = {
 }
 
 NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+TRANSPORT = (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL)
 
 
 def read(call: Call[T], response: httpx.Response, body: bytes, settings: Settings) -> T:
@@ -71,18 +73,36 @@ def is_page(response: httpx.Response) -> bool:
     return str(response.headers.get("content-type", "")).startswith("text/html")
 
 
+def is_of_transport(error: Exception) -> bool:
+    """Whether an error says that there was no whole answer."""
+    return isinstance(error, TRANSPORT) or _is_of_socks(error)
+
+
+def _is_of_socks(error: Exception) -> bool:
+    """Whether a SOCKS proxy did not speak SOCKS, which httpx does not make an error of its own."""
+    return type(error).__module__.startswith("socksio.")
+
+
 def transport_error(call: Call[Any], error: Exception, settings: Settings) -> GroqError:
     """The error for a request that got no whole answer."""
     if isinstance(error, httpx.InvalidURL):  # only of a redirect: that of a request is found before it is sent
         return GroqResponseError(f"{call} was answered with a redirect to what is no URL: {_said(error, settings)}.")
     reason = f"{type(error).__name__}: {_timeout(error, settings) or _said(error, settings) or 'no details'}"
-    if not isinstance(error, NOT_SENT):
+    if not (isinstance(error, NOT_SENT) or _is_of_socks(error)):
         return GroqTransportError(f"{call} got no whole answer: {reason.rstrip('. ')}.")
-    return GroqTransportError(
-        f"{call} could not be sent: {reason.rstrip('. ')}. Is the base URL (host) of {settings.origin} right, and "
-        "can this machine reach it?",
-        sent=False,
-    )
+    return GroqTransportError(f"{call} could not be sent: {reason.rstrip('. ')}. {_way(reason, settings)}", sent=False)
+
+
+def _way(reason: str, settings: Settings) -> str:
+    """What to look for where the server was not reached."""
+    if "CERTIFICATE_VERIFY_FAILED" in reason:
+        return (
+            "If its certificate is of a private authority, name that authority's in ca_bundle in the extra of "
+            f"{settings.origin}, or in SSL_CERT_FILE."
+        )
+    proxy = proxy_variable(settings)
+    through = f" through the proxy that {proxy} names" if proxy else ""
+    return f"Is the base URL (host) of {settings.origin} right, and can this machine reach it{through}?"
 
 
 def _timeout(error: Exception, settings: Settings) -> str:

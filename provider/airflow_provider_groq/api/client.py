@@ -15,7 +15,7 @@ from typing import Any, BinaryIO, Self, TypeVar, cast
 import httpx
 import tenacity
 
-from airflow_provider_groq.api import answers, bodies, retry
+from airflow_provider_groq.api import answers, bodies, environment, retry
 from airflow_provider_groq.api.calls import Call
 from airflow_provider_groq.api.settings import Settings
 from airflow_provider_groq.exceptions import GroqConnectionError, GroqError, GroqInputError
@@ -41,8 +41,9 @@ class _Base:
             "headers": self.settings.headers,
             "timeout": httpx.Timeout(self.settings.timeout, connect=self.settings.connect_timeout),
             "follow_redirects": False,
-            # No proxy stands between this machine and itself; one from the environment would get the key.
-            "trust_env": not self.settings.is_loopback,
+            "proxy": environment.proxy(self.settings),
+            "verify": environment.tls(self.settings),
+            "trust_env": False,
         }
 
     def _base_url(self) -> httpx.URL:
@@ -50,7 +51,7 @@ class _Base:
             return httpx.URL(self.settings.api_url)
         except httpx.InvalidURL as error:
             raise GroqConnectionError(
-                f"The base URL (host) {self.settings.base_url!r} is not a URL: {error}."
+                f"The base URL (host) {self.settings.base_url!r} of {self.settings.origin} is not a URL: {error}."
             ) from None
 
     def _retries(self, call: Call[Any], max_retries: int | None) -> dict[str, Any]:
@@ -65,13 +66,15 @@ def _errors_of(call: Call[Any], settings: Settings) -> Iterator[None]:
     """
     try:
         yield
-    except (httpx.HTTPError, httpx.StreamError, httpx.InvalidURL) as cause:
-        error = answers.transport_error(call, cause, settings)
-        raise retry.lost_answer(call, error) or error from None
     except GroqError as error:
         if lost := retry.lost_answer(call, error):
             raise lost from error
         raise
+    except Exception as cause:
+        if not answers.is_of_transport(cause):
+            raise
+        ours = answers.transport_error(call, cause, settings)
+        raise retry.lost_answer(call, ours) or ours from None
 
 
 def _content(call: Call[Any]) -> AbstractContextManager[BinaryIO | None]:

@@ -34,6 +34,7 @@ class Settings:
         max_retries: How often a call is sent again after an error that passes.
         max_file_bytes: The largest input file that is uploaded.
         allow_http: Whether plain HTTP may be used to another host than loopback.
+        ca_bundle: A file of certificates (PEM), or a folder of such, of the authorities to trust in place of the usual.
         check_models: Whether the models that an input names are compared with those that the key may use.
         origin: What these settings were read from, for messages.
 
@@ -47,6 +48,7 @@ class Settings:
     max_retries: int = 5
     max_file_bytes: int = MAX_FILE_BYTES
     allow_http: bool = False
+    ca_bundle: str = ""
     check_models: bool = True
     origin: str = "the connection"
 

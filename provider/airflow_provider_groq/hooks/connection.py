@@ -21,6 +21,7 @@ class Extra(BaseModel):
     max_retries: int | None = None
     max_file_bytes: int | None = None
     allow_http: bool | None = None
+    ca_bundle: str | None = None
     check_models: bool | None = None
 
 
