@@ -21,11 +21,16 @@ if TYPE_CHECKING:
         AirflowSkipException,
         AirflowTaskTimeout,
     )
+    from airflow.sdk.log import mask_secret
 else:
     try:
         from airflow.sdk import BaseHook
     except ImportError:  # 3.0
         from airflow.hooks.base import BaseHook
+    try:
+        from airflow.sdk.log import mask_secret
+    except ImportError:  # 3.0
+        from airflow.sdk.execution_time.secrets_masker import mask_secret
     try:
         from airflow.sdk.configuration import conf
         from airflow.sdk.exceptions import (
@@ -52,8 +57,10 @@ __all__ = [
     "AirflowSkipException",
     "AirflowTaskTimeout",
     "BaseHook",
+    "amask_secret",
     "conf",
     "connection_and_extra",
+    "mask_secret",
     "started_at",
 ]
 
@@ -77,6 +84,18 @@ async def connection_and_extra(hook: BaseHook, conn_id: str) -> tuple[Connection
 
     connection = await sync_to_async(hook.get_connection)(conn_id)
     return connection, await sync_to_async(lambda: connection.extra_dejson)()
+
+
+async def amask_secret(secret: Any) -> None:
+    """Strike a secret, or each of a list, out of the logs of tasks, from a coroutine."""
+    try:
+        from airflow.sdk.log import amask_secret  # noqa: PLC0415 - 3.3.2
+    except ImportError:
+        from asgiref.sync import sync_to_async  # noqa: PLC0415 - only in the triggerer
+
+        await sync_to_async(mask_secret)(secret)
+    else:
+        await amask_secret(secret)
 
 
 def started_at(ti: Any) -> float:

@@ -39,27 +39,32 @@ def get_provider_info() -> dict[str, Any]:
                     "timeout": _field(
                         "Timeout (s)",
                         "number",
-                        "For a connection to take or give the next bytes. 60 if left out.",
+                        "Time limit for connecting, and for each pause in a transfer. 60 by default.",
                     ),
                     "max_retries": _field(
                         "Max retries",
                         "integer",
-                        "How often a call is sent again after an error that passes. 5 if left out.",
+                        "Maximum retries of a request for transient errors. 5 by default.",
                     ),
                     "max_file_bytes": _field(
                         "Largest input file (bytes)",
                         "integer",
-                        "100,000,000 if left out.",
+                        "Larger files are refused before the upload. 100,000,000 by default.",
                     ),
                     "allow_http": _field(
                         "Allow plain HTTP",
                         "boolean",
-                        "To another host than loopback. The key is sent unencrypted.",
+                        "To hosts other than loopback. The key is sent unencrypted.",
                     ),
                     "ca_bundle": _field(
                         "CA bundle",
                         "string",
                         "Path of the certificates (PEM) to trust, for a gateway with a private authority.",
+                    ),
+                    "headers": _field(
+                        "Headers",
+                        "object",
+                        'Further headers for each request, such as a gateway\'s: {"X-Team": "ours"}. Masked in logs.',
                     ),
                     "check_models": _field(
                         "Check models",

@@ -1,5 +1,6 @@
 """Both clients: what becomes of every kind of answer, and of none."""
 
+import io
 import json
 import socket
 from contextlib import closing
@@ -8,6 +9,7 @@ import pytest
 
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.api.uploads import upload
 from airflow_provider_groq.exceptions import (
     GroqAPIError,
     GroqAuthenticationError,
@@ -245,3 +247,17 @@ def test_the_errors_of_a_rejected_batch_are_read(groq_emulator, client, file_id,
     batch = client().send(calls.get_batch(batch.id))
     assert isinstance(batch, Batch)
     assert [(error.code, error.message, error.line) for error in batch.errors] == [("c", "m", 7)]
+
+
+def test_headers_of_the_connection_go_with_each_request(wire, client, http, key):
+    wire.replies = [http(b'{"data": []}'), http(b'{"id": "file_1", "object": "file"}'), http(b"{}")]
+    sender = client(base_url=wire.url, headers={"X-Team": "ours", "user-agent": "a gateway's", "x-KEY": "Bearer b"})
+    sender.send(calls.list_batches())
+    sender.send(calls.upload_file(upload(io.BytesIO(b"{}"), max_bytes=10)))
+    sender.download(calls.file_content("file_1"), io.BytesIO())
+    for head in wire.heads:
+        lines = head.lower().split("\r\n")
+        assert {"x-team: ours", "user-agent: a gateway's", "x-key: bearer b"} <= {*lines}
+        assert f"authorization: bearer {key}" in lines
+        assert sum(line.startswith("user-agent:") for line in lines) == 1
+    assert len(wire.heads) == 3

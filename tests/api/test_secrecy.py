@@ -52,6 +52,18 @@ def test_a_server_that_sends_the_key_back_cannot_get_it_shown(wire, client, key,
     assert key not in shown + repr(error) + repr(vars(error)) + repr(pickle.dumps(error))
 
 
+@pytest.mark.parametrize("where", ECHOES)
+def test_a_server_that_sends_a_header_back_cannot_get_it_shown(wire, client, where):
+    secret = "secret-of-the-gateway"
+    reply = ECHOES[where].replace("\\u0067REST", secret).replace("KEY", secret)
+    wire.replies = [reply.encode()]
+    with pytest.raises(GroqError) as caught:
+        client(base_url=wire.url, max_retries=0, headers={"X-Key": f"Bearer {secret}"}).send(CALLS["ask"])
+    shown = "".join(traceback.format_exception(caught.value))
+    assert type(caught.value).__name__ in shown
+    assert secret not in shown + repr(caught.value) + repr(vars(caught.value))
+
+
 def test_the_key_is_in_no_log_of_any_level(groq_emulator, client, key, line, caplog):
     caplog.set_level(logging.DEBUG)
     with pytest.raises(GroqError):

@@ -167,8 +167,53 @@ def test_the_key_is_not_shown():
     settings = Settings(KEY)
     assert KEY not in repr(settings)
     assert KEY not in str(settings)
-    assert settings.headers["Authorization"] == f"Bearer {KEY}"
-    assert settings.without_key(f"a {KEY} b {KEY}") == "a *** b ***"
+    assert settings.all_headers["authorization"] == f"Bearer {KEY}"
+    assert settings.without_secrets(f"a {KEY} b {KEY}") == "a *** b ***"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *["Authorization", "authorization", "Host", "Connection", "Keep-Alive", "TE", "Trailer", "Transfer-Encoding"],
+        *["Upgrade", "Expect", "Accept-Encoding", "Range", "Content-Length", "content-type", "Content-Encoding"],
+        *["Proxy-Authorization", "Proxy-Connection"],
+    ],
+)
+def test_headers_that_are_the_clients_own_are_refused(name):
+    with pytest.raises(GroqConnectionError, match=f"headers has '{name}', which must be as") as caught:
+        Settings(KEY, headers={name: "secret_value"})
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("name", ["", " ", "X Team", "X-Team:", "X-Team\r\nHost", "X-Téam", ":path", "secret: x"])
+def test_what_is_no_name_of_a_header_is_refused_and_not_shown(name):
+    with pytest.raises(GroqConnectionError, match="headers has a name that no header can have") as caught:
+        Settings(KEY, headers={name: "value"})
+    assert "secret" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "value", ["", " ", " secret", "secret\n", "sec\r\nHost: x", "sec\0ret", "s\u00e9cret", "sec\u2028ret", "\tsecret"]
+)
+def test_what_is_no_value_of_a_header_is_refused_and_not_shown(value):
+    with pytest.raises(GroqConnectionError, match="'X-Team' with a value that no header can have") as caught:
+        Settings(KEY, headers={"X-Team": value})
+    assert "ret" not in str(caught.value)
+
+
+@pytest.mark.parametrize("value", [5, None, True, ["secret"], {"a": "secret"}, b"secret"])
+def test_a_header_that_is_no_text_is_refused_and_not_shown(value):
+    with pytest.raises(GroqConnectionError, match="'X-Team' with a value that is no text: write it") as caught:
+        Settings(KEY, headers={"X-Team": value})
+    assert "secret" not in str(caught.value)
+
+
+def test_what_headers_carry_is_not_shown():
+    settings = Settings(KEY, headers={"X-Key": "Bearer of-the-gateway", "X-Team": "team-12", "X-Zone": "eu"})
+    assert "gateway" not in repr(settings)
+    assert "team-12" not in repr(settings)
+    said = "Bearer of-the-gateway, then of-the-gateway for team-12 in the queue"
+    assert settings.without_secrets(said) == "***, then *** for *** in the queue"
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,8 @@
 """How connections are read, from every place that Airflow keeps them and in every form."""
 
+import json
+from urllib.parse import urlencode
+
 import pytest
 from relays import clear_environment
 
@@ -136,7 +139,13 @@ def test_plain_http_elsewhere_if_allowed(connect):
         ({"extra": {"max_file_bytes": 0}}, "max_file_bytes must be above 0, but is 0."),
         ({"extra": {"allow_http": "maybe"}}, "allow_http in extra is 'maybe': Input should be a valid boolean"),
         ({"extra": {"check_models": "perhaps"}}, "check_models in extra is 'perhaps': Input should be a valid boolean"),
-        ({"extra": "[1, 2]"}, "extra is [1, 2]: Input should be a valid dictionary"),
+        ({"extra": '["gsk_secret"]'}, "extra must be a JSON object, but is list."),
+        ({"extra": {"headers": "X-Key: gsk_secret"}}, "headers must be a JSON object, such as {"),
+        ({"extra": {"headers": ["X-Key: gsk_secret"]}}, "headers must be a JSON object, such as {"),
+        ({"extra": {"headers": {"X-Key: gsk_secret": ""}}}, "headers has a name that no header can have (not shown"),
+        ({"extra": {"headers": {"X-Key": ["gsk_secret"]}}}, "headers has 'X-Key' with a value that is no text: write"),
+        ({"extra": {"headers": {"X-Key": "gsk_secret\n"}}}, "headers has 'X-Key' with a value that no header can have"),
+        ({"extra": {"headers": {"Authorization": "Bearer gsk_secret"}}}, "headers has 'Authorization', which must"),
     ],
 )
 def test_a_connection_that_cannot_be_used_is_named_and_its_key_not_shown(connect, fields, message):
@@ -147,6 +156,70 @@ def test_a_connection_that_cannot_be_used_is_named_and_its_key_not_shown(connect
     assert message in str(caught.value)
     assert "gsk_secret" not in str(caught.value)
     assert not caught.value.retryable
+
+
+@pytest.mark.parametrize("conn_type", ["groq", "generic", None, ""])
+def test_a_connection_of_no_other_service_needs_no_host(connect, conn_type):
+    connect(conn_type=conn_type)
+    assert settings().base_url == BASE_URL
+
+
+@pytest.mark.parametrize("conn_type", ["http", "openai", "pydanticai"])
+def test_a_connection_of_a_gateway_goes_to_its_own_host_or_nowhere(connect, conn_type):
+    connect(conn_type=conn_type, host="https://gateway.example/v1")
+    assert settings().base_url == "https://gateway.example/v1"
+    connect(conn_type=conn_type)
+    with pytest.raises(GroqConnectionError, match=f"'groq_default': It is of type '{conn_type}' and names no base URL"):
+        settings()
+
+
+@pytest.mark.parametrize(
+    "uri", ["postgres://me:gsk_secret@db.example:5432/rows", "aws://me:gsk_secret@", "https://:gsk_secret@x.example"]
+)
+def test_a_connection_of_another_service_is_named_by_its_type(monkeypatch, uri):
+    """Its password must go nowhere."""
+    monkeypatch.setenv("AIRFLOW_CONN_WAREHOUSE", uri)
+    conn_type = uri.partition(":")[0]
+    with pytest.raises(GroqConnectionError) as caught:
+        settings("warehouse")
+    wanted = f"Connection 'warehouse': It is of type {conn_type!r}, but one of type 'groq' is wanted."
+    assert str(caught.value).startswith(wanted)
+    assert "gsk_secret" not in str(caught.value)
+
+
+HEADERS = {"X-Team": "a team of ours", "cf-aig-authorization": "Bearer gateway_secret"}
+
+
+@pytest.mark.parametrize(
+    "uri",
+    [
+        f"groq://:{KEY}@?{urlencode({'__extra__': json.dumps({'headers': HEADERS})})}",
+        f"groq://:{KEY}@?{urlencode({'headers': json.dumps(HEADERS)})}",
+        json.dumps({"conn_type": "groq", "password": KEY, "extra": {"headers": HEADERS}}),
+        json.dumps({"conn_type": "groq", "password": KEY, "extra": {"headers": json.dumps(HEADERS)}}),
+    ],
+)
+def test_headers_stand_in_the_extra(connect, uri):
+    connect(uri)
+    assert settings().headers == HEADERS
+
+
+def test_headers_are_masked_in_the_logs_of_tasks(connect):
+    from airflow.sdk._shared.secrets_masker import redact
+
+    connect(extra={"headers": {"X-Team": "team_of_the_task"}})
+    settings()
+    assert redact("for team_of_the_task") == "for ***"
+
+
+async def test_headers_are_masked_in_the_logs_of_the_triggerer(connect):
+    from airflow.sdk._shared.secrets_masker import redact
+
+    from airflow_provider_groq.hooks.groq import GroqHook
+
+    connect(extra={"headers": {"X-Team": "team_of_the_trigger", "X-Key": "Bearer the_gateways"}})
+    async with await GroqHook().get_async_conn():
+        assert redact("for team_of_the_trigger: the_gateways") == "for ***: ***"
 
 
 def test_a_uri_without_a_scheme_for_http_says_what_is_missing(connect):

@@ -178,14 +178,14 @@ def test_a_bad_key_is_told_in_words(groq_emulator, hook, connect):
     good, message = hook.test_connection()
     assert not good
     said = "GET /models was answered with 401: Bad key ***."
-    assert message == f"{said} Check the API key (password) of connection 'groq_default'."
+    assert message == f"{said} Check the API key (password) of this connection."
 
 
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"password": ""}, "Connection 'groq_default': There is no API key"),
-        ({"host": "api.groq.com"}, "Connection 'groq_default': The base URL (host) 'api.groq.com' must begin"),
+        ({"password": ""}, "This connection: There is no API key"),
+        ({"host": "api.groq.com"}, "This connection: The base URL (host) 'api.groq.com' must begin"),
     ],
 )
 def test_an_unusable_connection_is_told_in_words(hook, connect, fields, message):
@@ -193,6 +193,21 @@ def test_an_unusable_connection_is_told_in_words(hook, connect, fields, message)
     good, told = hook.test_connection()
     assert not good
     assert told.startswith(message)
+
+
+def test_a_connection_tested_by_airflows_form_is_not_called_by_the_id_of_its_copy(monkeypatch):
+    """Airflow makes a copy for the test, under an id of random letters."""
+    from airflow.sdk import Connection
+
+    monkeypatch.setenv("AIRFLOW_CONN_RXQZVUWP", "groq://@api.groq.com/https?ca_bundle=/missing.pem")
+    copy = Connection.from_uri("groq://@", conn_id="rxqzvuwp")
+    for _ in range(2):
+        works, told = copy.test_connection()
+        assert not works
+        assert "his connection" in told
+        assert "rxqzvuwp" not in told.lower()
+        copy.password = "gsk_secret_key"
+        copy.extra = '{"ca_bundle": "/missing.pem"}'
 
 
 def test_no_server_is_told_in_words(hook, connect):

@@ -170,10 +170,10 @@ def _error_details(body: bytes) -> dict[str, Any]:
 
 def _described(response: httpx.Response, body: bytes, settings: Settings) -> str:
     kind = _said(response.headers.get("content-type", "of no type").split(";")[0], settings)
-    text = settings.without_key(" ".join(body[:400].decode("utf-8", "replace").split()))
+    text = settings.without_secrets(" ".join(body[:400].decode("utf-8", "replace").split()))
     return f"{kind}, {len(body):,} bytes" + (f", beginning {text[:80]!r}" if text else "")
 
 
 def _said(what: object, settings: Settings, *, longest: int = MAX_WORD) -> str:
     """What a server said, or a library of it, as it may be shown."""
-    return one_line(settings.without_key(str(what)), longest)
+    return one_line(settings.without_secrets(str(what)), longest)

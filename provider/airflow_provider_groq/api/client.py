@@ -38,7 +38,7 @@ class _Base:
     def _options(self) -> dict[str, Any]:
         return {
             "base_url": self._base_url(),
-            "headers": self.settings.headers,
+            "headers": self.settings.all_headers,
             "timeout": httpx.Timeout(self.settings.timeout, connect=self.settings.connect_timeout),
             "follow_redirects": False,
             "proxy": environment.proxy(self.settings),

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from ipaddress import ip_address
 from urllib.parse import urlsplit
@@ -22,6 +24,21 @@ LONGEST_CONNECTING = 10.0
 MAX_FILE_BYTES = 100_000_000
 """The largest input file. Groq's batch guide says 200 MB, its API reference 100 MB; the smaller holds."""
 
+HEADER_NAME = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")
+
+OWN_HEADERS = frozenset(
+    {
+        *["authorization", "host", "connection", "keep-alive", "te", "trailer", "transfer-encoding", "upgrade"],
+        *["expect", "accept-encoding", "range"],
+    }
+)
+"""Headers that are the client's own: the key, and what says where a request or an answer ends and what of it comes."""
+
+OWN_PREFIXES = ("content-", "proxy-")
+
+SHORTEST_SECRET = 5
+"""A header's value of fewer characters is no secret. Airflow masks none either, for they are parts of other words."""
+
 
 @dataclass(frozen=True, slots=True)
 class Settings:
@@ -35,6 +52,7 @@ class Settings:
         max_file_bytes: The largest input file that is uploaded.
         allow_http: Whether plain HTTP may be used to another host than loopback.
         ca_bundle: A file of certificates (PEM), or a folder of such, of the authorities to trust in place of the usual.
+        headers: Further headers for each request, such as a gateway's; their values are not shown.
         check_models: Whether the models that an input names are compared with those that the key may use.
         origin: What these settings were read from, for messages.
 
@@ -49,12 +67,14 @@ class Settings:
     max_file_bytes: int = MAX_FILE_BYTES
     allow_http: bool = False
     ca_bundle: str = ""
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     check_models: bool = True
     origin: str = "the connection"
 
     def __post_init__(self) -> None:
         self._check_key()
         self._check_url()
+        self._check_headers()
         if not 0 < self.timeout <= LONGEST_TIMEOUT:
             raise GroqConnectionError(
                 f"timeout must be a number of seconds above 0 and up to {LONGEST_TIMEOUT:,}, but is {self.timeout!r}."
@@ -71,12 +91,19 @@ class Settings:
         return url if url.endswith("/v1") else url + API_PATH
 
     @property
-    def headers(self) -> dict[str, str]:
+    def all_headers(self) -> dict[str, str]:
         """The headers of every request."""
         return {
-            "Authorization": f"Bearer {self.api_key}",
-            "User-Agent": f"airflow-provider-groq/{__version__}",
+            "user-agent": f"airflow-provider-groq/{__version__}",
+            **{name.lower(): value for name, value in self.headers.items()},
+            "authorization": f"Bearer {self.api_key}",
         }
+
+    @property
+    def secrets(self) -> list[str]:
+        """What must not be shown, the longest first: the key, and what the headers carry, with and without a scheme."""
+        values = {word for value in self.headers.values() for word in (value, value.split()[-1])}
+        return sorted({self.api_key, *(value for value in values if len(value) >= SHORTEST_SECRET)}, key=len)[::-1]
 
     @property
     def is_groq(self) -> bool:
@@ -97,9 +124,11 @@ class Settings:
         """The same with no more patience than `timeout` seconds."""
         return replace(self, timeout=min(self.timeout, timeout))
 
-    def without_key(self, text: str) -> str:
-        """The text with the key struck out, should a server have echoed it."""
-        return text.replace(self.api_key, "***")
+    def without_secrets(self, text: str) -> str:
+        """The text with the key and the headers' values struck out, should a server have echoed them."""
+        for secret in self.secrets:
+            text = text.replace(secret, "***")
+        return text
 
     def _check_key(self) -> None:
         if not self.api_key:
@@ -109,6 +138,30 @@ class Settings:
                 "The API key (the connection's password) holds white space or characters that no key has; "
                 "was more than the key pasted?"
             )
+
+    def _check_headers(self) -> None:
+        """Values are not shown: they may be secret."""
+        if not isinstance(self.headers, Mapping):
+            raise GroqConnectionError(
+                f'headers must be a JSON object, such as {{"X-Team": "ours"}}, but is {type(self.headers).__name__}.'
+            )
+        for name, value in self.headers.items():
+            if not HEADER_NAME.fullmatch(name):
+                raise GroqConnectionError(
+                    "headers has a name that no header can have (not shown, for its value may be in it)."
+                )
+            if name.lower() in OWN_HEADERS or name.lower().startswith(OWN_PREFIXES):
+                raise GroqConnectionError(
+                    f"headers has {name!r}, which must be as the client sets it: leave it out."
+                    + (" The key is the connection's password." if name.lower() == "authorization" else "")
+                )
+            if not isinstance(value, str):
+                raise GroqConnectionError(f"headers has {name!r} with a value that is no text: write it in quotes.")
+            if not value or value != value.strip() or not (value.isascii() and value.isprintable()):
+                raise GroqConnectionError(
+                    f"headers has {name!r} with a value that no header can have: it must be printable ASCII, and "
+                    "neither be empty nor begin or end with white space."
+                )
 
     @property
     def _shown_url(self) -> str:

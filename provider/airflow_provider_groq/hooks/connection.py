@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -10,6 +11,11 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from airflow_provider_groq.api.settings import BASE_URL, Settings
 from airflow_provider_groq.exceptions import GroqConnectionError
+
+TYPES = frozenset({"groq", "generic", ""})
+
+GATEWAYS = frozenset({"http", "openai", "pydanticai"})
+"""Other types by which a gateway is known to Airflow. Without a host, their key would go to Groq, whose it is not."""
 
 
 class Extra(BaseModel):
@@ -23,13 +29,15 @@ class Extra(BaseModel):
     allow_http: bool | None = None
     ca_bundle: str | None = None
     check_models: bool | None = None
+    headers: Any = None
+    """Checked by `Settings`, which shows no values."""
 
 
-def settings_of(conn_id: str, connection: Connection, extra: Mapping[str, Any]) -> Settings:
+def settings_of(origin: str, connection: Connection, extra: Mapping[str, Any]) -> Settings:
     """What a connection says, checked.
 
     Args:
-        conn_id: Its id, for messages.
+        origin: What to call it in messages, such as ``connection 'groq_default'``.
         connection: The connection.
         extra: Its ``extra``, parsed.
 
@@ -37,19 +45,52 @@ def settings_of(conn_id: str, connection: Connection, extra: Mapping[str, Any]) 
         GroqConnectionError: It cannot be used as it stands; the message names it.
     """
     try:
+        base_url = _base_url(connection)
+        _check_type(connection.conn_type or "", base_url)
         tuning = Extra.model_validate(extra).model_dump(exclude_none=True)
+        if isinstance(tuning.get("headers"), str):
+            tuning["headers"] = _object(tuning["headers"])
         return Settings(
-            api_key=(connection.password or "").strip(),
-            base_url=_base_url(connection) or BASE_URL,
-            origin=f"connection {conn_id!r}",
-            **tuning,
+            api_key=(connection.password or "").strip(), base_url=base_url or BASE_URL, origin=origin, **tuning
         )
     except ValidationError as error:
-        first = error.errors(include_url=False)[0]
-        what = f"{'.'.join(map(str, first['loc']))} in extra" if first["loc"] else "extra"
-        raise GroqConnectionError(f"Connection {conn_id!r}: {what} is {first['input']!r}: {first['msg']}.") from None
+        raise GroqConnectionError(f"{_begun(origin)}: {_problem(error)}.") from None
     except GroqConnectionError as error:
-        raise GroqConnectionError(f"Connection {conn_id!r}: {error}") from None
+        raise GroqConnectionError(f"{_begun(origin)}: {error}") from None
+
+
+def _begun(origin: str) -> str:
+    return origin[:1].upper() + origin[1:]
+
+
+def _problem(error: ValidationError) -> str:
+    """What is wrong first; of the extra as a whole nothing is shown, for headers in it may be secret."""
+    first = error.errors(include_url=False)[0]
+    if not first["loc"]:
+        return f"extra must be a JSON object, but is {type(first['input']).__name__}"
+    return f"{'.'.join(map(str, first['loc']))} in extra is {first['input']!r}: {first['msg']}"
+
+
+def _check_type(conn_type: str, base_url: str) -> None:
+    """The password of another service must not be sent to Groq, nor to that service's own host as a key."""
+    if conn_type in TYPES or (conn_type in GATEWAYS and base_url):
+        return
+    if conn_type in GATEWAYS:
+        raise GroqConnectionError(
+            f"It is of type {conn_type!r} and names no base URL (host), so its key may be for another service than "
+            "Groq. Set the base URL, or make a connection of type 'groq' and name that as groq_conn_id."
+        )
+    raise GroqConnectionError(
+        f"It is of type {conn_type!r}, but one of type 'groq' is wanted. Name such a connection as groq_conn_id."
+    )
+
+
+def _object(text: str) -> Any:
+    """JSON that came as text, as it does in a connection's URI; any other text as it is."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
 
 
 def _base_url(connection: Connection) -> str:

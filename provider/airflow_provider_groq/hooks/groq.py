@@ -21,7 +21,7 @@ from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.options import check_options
 from airflow_provider_groq.batches.outcome import has_reasons
 from airflow_provider_groq.batches.polling import Poller
-from airflow_provider_groq.compat import BaseHook, connection_and_extra
+from airflow_provider_groq.compat import BaseHook, amask_secret, connection_and_extra, mask_secret
 from airflow_provider_groq.exceptions import GroqError, GroqNotFoundError
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.hooks.connection import settings_of
@@ -35,7 +35,8 @@ class GroqHook(BaseHook):
 
     Args:
         groq_conn_id: The connection of type ``groq``: API key in ``password``, base URL in ``host``,
-            tuning in ``extra`` (``timeout``, ``max_retries``, ``max_file_bytes``, ``allow_http``, ``check_models``).
+            the rest in ``extra`` (``timeout``, ``max_retries``, ``max_file_bytes``, ``allow_http``, ``ca_bundle``,
+            ``headers``, ``check_models``).
 
     Close it, or use it as a context manager.
     """
@@ -65,8 +66,14 @@ class GroqHook(BaseHook):
         Raises:
             GroqConnectionError: It cannot be used as it stands.
         """
+        return self._settings(f"connection {self.groq_conn_id!r}")
+
+    def _settings(self, origin: str) -> Settings:
         connection = self.get_connection(self.groq_conn_id)
-        return settings_of(self.groq_conn_id, connection, connection.extra_dejson)
+        settings = settings_of(origin, connection, connection.extra_dejson)
+        if settings.headers:  # the password is masked by Airflow
+            mask_secret([*settings.secrets])
+        return settings
 
     def get_conn(self) -> GroqClient:
         """The client, made at the first call and kept until `close`."""
@@ -77,7 +84,9 @@ class GroqHook(BaseHook):
     async def get_async_conn(self) -> AsyncGroqClient:
         """A new client for coroutines, for the caller to close; nothing in it blocks the event loop."""
         connection, extra = await connection_and_extra(self, self.groq_conn_id)
-        settings = settings_of(self.groq_conn_id, connection, extra)
+        settings = settings_of(f"connection {self.groq_conn_id!r}", connection, extra)
+        if settings.headers:
+            await amask_secret(settings.secrets)
         return await asyncio.to_thread(AsyncGroqClient, settings)
 
     def close(self) -> None:
@@ -258,9 +267,9 @@ class GroqHook(BaseHook):
     def test_connection(self) -> tuple[bool, str]:
         """Ask for the models, which is free of charge, and say in words whether the connection works."""
         try:
-            models = self.get_conn().send(calls.list_models(), max_retries=1).data
+            # Airflow's form tests a copy of the connection, by an id that nobody has seen.
+            with GroqClient(self._settings("this connection")) as client:
+                models = client.send(calls.list_models(), max_retries=1).data
         except GroqError as error:
             return False, str(error)
-        finally:
-            self.close()
         return True, f"Groq knows the key and offers {len(models)} models."
