@@ -107,6 +107,7 @@ class Relay:
         quick = {"ssl_shutdown_timeout": 0.1} if self._context else {}
         server = await asyncio.start_server(self._serve, "127.0.0.1", 0, ssl=self._context, **quick)
         self.port = server.sockets[0].getsockname()[1]
+        self.url = f"http{'s' if self._context else ''}://127.0.0.1:{self.port}"
         self._ready.set()
         await self._stopped.wait()
         server.close()

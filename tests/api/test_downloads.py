@@ -7,6 +7,7 @@ import pytest
 
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.client import GroqClient
+from airflow_provider_groq.api.downloads import opened
 from airflow_provider_groq.api.uploads import upload
 from airflow_provider_groq.exceptions import (
     GroqConnectionError,
@@ -158,3 +159,19 @@ def test_a_full_disk_is_no_error_of_groq(groq_emulator, client, call):
     with pytest.raises(OSError, match="No space left"):
         client().download(call, Full())
     assert len(groq_emulator.requests("GET", "/files")) == 1
+
+
+def test_a_download_that_stops_halfway_shows_no_half_of_it(wire, client, tmp_path):
+    path = tmp_path / "new.jsonl"
+    seen = []
+
+    def halfway():
+        yield b"HTTP/1.1 200 OK\r\nContent-Length: 100\r\n\r\nhalf"
+        seen.extend(entry.name for entry in tmp_path.iterdir())
+
+    wire.replies = [halfway()]
+    with pytest.raises(GroqTransportError), opened(path) as sink:
+        client(base_url=wire.url, max_retries=0).download(calls.file_content("file_1"), sink)
+    assert len(seen) == 1
+    assert seen != ["new.jsonl"]
+    assert not list(tmp_path.iterdir())

@@ -10,6 +10,7 @@ import tempfile
 import threading
 
 import pytest
+from relays import Relay
 
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.client import AsyncGroqClient
@@ -137,6 +138,11 @@ def file_of(path, content):
     return path
 
 
+def closed_file(path):
+    with path.open("rb") as file:
+        return file
+
+
 BAD_SOURCES = {
     "missing": (lambda folder: folder / "missing.jsonl", "missing.jsonl is missing: there is no file to upload"),
     "folder": (lambda folder: folder, "is a folder: there is no file to upload"),
@@ -154,6 +160,9 @@ BAD_SOURCES = {
     ),
     "text": (lambda _: io.StringIO("{}"), "open for reading bytes, can be uploaded, but this is StringIO"),
     "bytes": (lambda _: b"{}", "open for reading bytes, can be uploaded, but this is bytes"),
+    "closed": (lambda folder: closed_file(file_of(folder / "some.jsonl", b"{}")), "but this is BufferedReader"),
+    "uri": (lambda _: "s3://bucket/some.jsonl", "'s3://bucket/some.jsonl' is no local path. Open it with airflow.sdk"),
+    "long name": (lambda folder: folder / ("x" * 300), "cannot be read: File name too long."),
     "none": (lambda _: None, "open for reading bytes, can be uploaded, but this is NoneType"),
 }
 
@@ -169,6 +178,55 @@ def test_what_cannot_be_uploaded_is_said_before_anything_is_sent(tmp_path, kind)
 def test_a_file_open_for_text_cannot_be_uploaded(path):
     with path.open(encoding="utf-8") as file, pytest.raises(GroqInputError, match="but this is TextIOWrapper"):
         upload(file, max_bytes=MAX)
+
+
+def test_a_temporary_file_open_for_text_cannot_be_uploaded():
+    with tempfile.NamedTemporaryFile("w+") as file, pytest.raises(GroqInputError, match="Open it with mode 'rb'"):
+        upload(file, max_bytes=MAX)
+
+
+def test_a_file_open_for_writing_cannot_be_uploaded(path):
+    with path.open("r+b") as file:
+        upload(file, max_bytes=MAX)
+    with path.open("ab") as file, pytest.raises(GroqInputError, match="open for reading bytes"):
+        upload(file, max_bytes=MAX)
+
+
+def test_a_path_may_begin_at_home(path, monkeypatch):
+    monkeypatch.setenv("HOME", str(path.parent))
+    assert upload("~/input.jsonl", max_bytes=MAX).filename == "input.jsonl"
+    with pytest.raises(GroqInputError, match="~nobody-of-this-name/input.jsonl is missing"):
+        upload("~nobody-of-this-name/input.jsonl", max_bytes=MAX)
+
+
+def test_a_file_that_goes_away_before_it_is_sent(client, path):
+    prepared = upload(path, max_bytes=MAX)
+    path.unlink()
+    with pytest.raises(GroqInputError, match="input.jsonl cannot be read: No such file or directory"):
+        client().send(calls.upload_file(prepared))
+
+
+def grow(path):
+    with path.open("ab") as file:
+        file.write(b"{}\n")
+
+
+@pytest.mark.parametrize("change", [grow, lambda path: os.truncate(path, 25_000_000)], ids=["grows", "shrinks"])
+def test_a_file_that_changes_while_it_is_sent_is_not_stored_nor_sent_again(groq_emulator, client, tmp_path, change):
+    path = tmp_path / "input.jsonl"
+    path.write_bytes(b"{}\n" * 10_000_000)  # more than can be on its way
+
+    async def change_it(*_):
+        await asyncio.to_thread(change, path)
+
+    relay = Relay(groq_emulator.url, greet=change_it)
+    try:
+        with pytest.raises(GroqInputError, match="input.jsonl changed while it was uploaded: it is longer or shorter"):
+            client(base_url=relay.url).send(calls.upload_file(upload(path, max_bytes=100_000_000)))
+    finally:
+        relay.stop()
+    assert len(relay.asked) == 1
+    assert not client().send(calls.list_files()).data
 
 
 def test_a_file_of_just_the_limit_can_be_uploaded():

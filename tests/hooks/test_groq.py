@@ -3,7 +3,9 @@
 import io
 import re
 import socket
+import tempfile
 from contextlib import closing
+from pathlib import Path
 
 import pytest
 
@@ -14,6 +16,7 @@ from airflow_provider_groq.exceptions import (
     GroqLostAnswerError,
     GroqNotFoundError,
     GroqPermissionError,
+    GroqTransportError,
 )
 
 
@@ -31,6 +34,73 @@ def test_a_file_goes_up_is_described_listed_downloaded_and_deleted(hook, line, t
     assert hook.delete_file(file.id).deleted
     with pytest.raises(GroqNotFoundError, match=f"No such File object: {file.id}"):
         hook.get_file(file.id)
+
+
+@pytest.fixture
+def file_id(hook, line):
+    return hook.upload_file(io.BytesIO(line)).id
+
+
+def test_a_file_is_downloaded_to_a_path(hook, line, file_id, tmp_path, monkeypatch):
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "link.jsonl").symlink_to(tmp_path / "linked.jsonl")
+    (tmp_path / "old.jsonl").write_text("what was there")
+    for target in (tmp_path / "a.jsonl", str(tmp_path / "b.jsonl"), "~/c.jsonl", "~/old.jsonl", "~/link.jsonl"):
+        assert hook.download_file(file_id, target) == len(line)
+    names = {path.name for path in tmp_path.iterdir()}
+    assert names == {"a.jsonl", "b.jsonl", "c.jsonl", "old.jsonl", "link.jsonl", "linked.jsonl"}
+    assert {(tmp_path / name).read_bytes() for name in names} == {line}
+    assert (tmp_path / "link.jsonl").is_symlink()
+
+
+def test_a_download_that_fails_leaves_what_was_there(groq_emulator, hook, file_id, tmp_path):
+    path = tmp_path / "old.jsonl"
+    path.write_text("what was there")
+    groq_emulator.fault(f"/files/{file_id}/content", drop="before", times=None)
+    with pytest.raises(GroqTransportError):
+        hook.download_file(file_id, path)
+    with pytest.raises(GroqNotFoundError):
+        hook.download_file("file_of_nobody", tmp_path / "new.jsonl")
+    assert [(path.name, path.read_text()) for path in tmp_path.iterdir()] == [("old.jsonl", "what was there")]
+
+
+def open_to_read():
+    return Path(__file__).open("rb")
+
+
+def temporary():
+    return tempfile.NamedTemporaryFile("w")
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        (lambda folder: folder, "is a folder: name a file to download to."),
+        (lambda _: "", "is a folder: name a file to download to."),
+        (lambda _: "/dev/null", "/dev/null is no file: name a file to download to."),
+        (lambda folder: folder / "missing" / "a.jsonl", "a.jsonl cannot be written: No such file or directory."),
+        (lambda _: "a\0b", "cannot be written: "),
+        (lambda _: "s3://bucket/a.jsonl", "'s3://bucket/a.jsonl' is no local path. Open it with airflow.sdk.Object"),
+        (lambda _: io.StringIO(), "a file open for writing bytes, can be downloaded, but this is StringIO. Open it"),
+        (lambda _: temporary(), "but this is _TemporaryFileWrapper. Open it with mode 'wb'."),
+        (lambda folder: (folder / "a.jsonl").open("w"), "but this is TextIOWrapper. Open it with mode 'wb'."),
+        (lambda _: open_to_read(), "but this is BufferedReader. Open it with mode 'wb'."),
+        (lambda _: None, "but this is NoneType."),
+        (lambda _: bytearray(), "but this is bytearray."),
+    ],
+)
+def test_where_no_file_can_be_downloaded_to_is_said_before_anything_is_sent(
+    groq_emulator, hook, tmp_path, target, message
+):
+    made = target(tmp_path)
+    try:
+        with pytest.raises(GroqInputError) as caught:
+            hook.download_file("file_1", made)
+    finally:
+        if hasattr(made, "close"):
+            made.close()
+    assert message in str(caught.value)
+    assert not groq_emulator.requests()
 
 
 def test_the_limit_for_files_is_the_connections(groq_emulator, hook, connect):

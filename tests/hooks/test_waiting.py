@@ -1,10 +1,11 @@
 """Waiting in the worker: `wait_for_batch`, with the emulator's clock moved instead of waiting."""
 
 import time
+from datetime import timedelta
 
 import pytest
 
-from airflow_provider_groq.exceptions import GroqConnectionError
+from airflow_provider_groq.exceptions import GroqConnectionError, GroqInputError
 
 
 class Clock:
@@ -143,3 +144,23 @@ def test_progress_is_logged_when_there_is_some(groq_emulator, wait, new_batch, m
     assert len(told) == len(set(told)) >= 3
     assert told[0] == f"Batch {batch_id}: validating."
     assert told[-1] == f"Batch {batch_id}: completed, 1 of 1 requests done (100%), 0 failed."
+
+
+def test_times_may_be_timedeltas(groq_emulator, hook, clock, new_batch):
+    """As Airflow's own operators take them."""
+    groq_emulator.set(seconds=36_000)
+    end = hook.wait_for_batch(
+        new_batch(), end_time=timedelta(hours=1), poll_interval=timedelta(minutes=5), sleep=clock.sleep
+    )
+    assert end.reason == "timeout"
+    assert sum(clock.slept) == pytest.approx(3600, abs=30)
+    assert max(clock.slept) == 300
+
+
+@pytest.mark.parametrize("name", ["end_time", "poll_interval"])
+@pytest.mark.parametrize("value", ["60", None, True, -timedelta(1), float("nan")])
+def test_what_is_no_time_is_refused_before_anything_is_sent(groq_emulator, hook, name, value):
+    times = {"end_time": time.time() + 60, name: value}
+    with pytest.raises(GroqInputError, match=f"^{name} must be a number of seconds or a timedelta"):
+        hook.wait_for_batch("batch_1", **times)
+    assert not groq_emulator.requests()

@@ -21,6 +21,7 @@ from airflow_provider_groq.exceptions import (
     GroqAPIError,
     GroqConnectionError,
     GroqError,
+    GroqInputError,
     GroqResponseError,
     GroqTransportError,
 )
@@ -75,20 +76,25 @@ def is_page(response: httpx.Response) -> bool:
 
 def is_of_transport(error: Exception) -> bool:
     """Whether an error says that there was no whole answer."""
-    return isinstance(error, TRANSPORT) or _is_of_socks(error)
+    return isinstance(error, TRANSPORT) or _library(error) in {"h11", "socksio"}
 
 
-def _is_of_socks(error: Exception) -> bool:
-    """Whether a SOCKS proxy did not speak SOCKS, which httpx does not make an error of its own."""
-    return type(error).__module__.startswith("socksio.")
+def _library(error: Exception) -> str:
+    """Where an error is from: httpx hands on some of those below it as they are."""
+    return type(error).__module__.partition(".")[0]
 
 
 def transport_error(call: Call[Any], error: Exception, settings: Settings) -> GroqError:
     """The error for a request that got no whole answer."""
     if isinstance(error, httpx.InvalidURL):  # only of a redirect: that of a request is found before it is sent
         return GroqResponseError(f"{call} was answered with a redirect to what is no URL: {_said(error, settings)}.")
+    if call.upload and type(error).__name__ == "LocalProtocolError":  # httpx's, or that of h11 below it
+        return GroqInputError(
+            f"{call.upload.filename} changed while it was uploaded: it is longer or shorter than when that began. No "
+            "file was stored. Upload it once it is complete."
+        )
     reason = f"{type(error).__name__}: {_timeout(error, settings) or _said(error, settings) or 'no details'}"
-    if not (isinstance(error, NOT_SENT) or _is_of_socks(error)):
+    if not (isinstance(error, NOT_SENT) or _library(error) == "socksio"):
         return GroqTransportError(f"{call} got no whole answer: {reason.rstrip('. ')}.")
     return GroqTransportError(f"{call} could not be sent: {reason.rstrip('. ')}. {_way(reason, settings)}", sent=False)
 

@@ -19,7 +19,7 @@ from urllib.request import getproxies
 
 import httpx
 
-from airflow_provider_groq.api.paths import expanded
+from airflow_provider_groq.api.files import expanded
 from airflow_provider_groq.api.settings import Settings
 from airflow_provider_groq.exceptions import GroqConnectionError
 

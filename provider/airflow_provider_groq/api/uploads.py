@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import os
 import tempfile
 import weakref
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import BinaryIO, cast
 
 from airflow_provider_groq.api.calls import Upload
+from airflow_provider_groq.api.files import carries_bytes, local
 from airflow_provider_groq.exceptions import GroqInputError
 
 DEFAULT_NAME = "requests.jsonl"
@@ -31,14 +31,17 @@ def upload(source: str | PathLike[str] | BinaryIO, *, filename: str | None = Non
         GroqInputError: The file is missing, no file, empty or too large.
     """
     if isinstance(source, (str, PathLike)):
-        path = Path(source)
-        if not path.is_file():
-            raise GroqInputError(f"{path} is {'a folder' if path.is_dir() else 'missing'}: there is no file to upload.")
-        _check_size(path.stat().st_size, str(path), max_bytes)
-        return Upload(_sendable(filename or path.name), lambda: path.open("rb"))
-    if not hasattr(source, "read") or isinstance(source, io.TextIOBase):
+        path = local(source)
+        with _readable(path):
+            if not path.is_file():
+                kind = "a folder" if path.is_dir() else "missing"
+                raise GroqInputError(f"{path} is {kind}: there is no file to upload.")
+            _check_size(path.stat().st_size, str(path), max_bytes)
+        return Upload(_sendable(filename or path.name), lambda: _open(path))
+    if not carries_bytes(source, "read"):
         raise GroqInputError(
-            f"Only a path, or a file open for reading bytes, can be uploaded, but this is {type(source).__name__}."
+            f"Only a path, or a file open for reading bytes, can be uploaded, but this is {type(source).__name__}. "
+            "Open it with mode 'rb'."
         )
     file = source if source.seekable() else _spooled(source, max_bytes)
 
@@ -52,6 +55,19 @@ def upload(source: str | PathLike[str] | BinaryIO, *, filename: str | None = Non
     name = _sendable(filename or DEFAULT_NAME)
     _check_size(file.seek(0, os.SEEK_END), name, max_bytes)
     return Upload(name, rewound)
+
+
+@contextmanager
+def _readable(path: Path) -> Iterator[None]:
+    try:
+        yield
+    except OSError as error:
+        raise GroqInputError(f"{path} cannot be read: {error.strerror or error}.") from None
+
+
+def _open(path: Path) -> BinaryIO:
+    with _readable(path):
+        return path.open("rb")
 
 
 class _Stream:

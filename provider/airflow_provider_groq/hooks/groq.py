@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
+from datetime import timedelta
 from os import PathLike
 from typing import Any, BinaryIO, Self
 
@@ -13,12 +14,13 @@ import tenacity
 
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.client import AsyncGroqClient, GroqClient
+from airflow_provider_groq.api.downloads import opened
 from airflow_provider_groq.api.models import Batch, DeletedFile, File, LanguageModel
 from airflow_provider_groq.api.settings import Settings
 from airflow_provider_groq.api.uploads import upload
 from airflow_provider_groq.batches import reasons
 from airflow_provider_groq.batches.events import WaitEnd
-from airflow_provider_groq.batches.options import check_options
+from airflow_provider_groq.batches.options import check_options, seconds
 from airflow_provider_groq.batches.outcome import has_reasons
 from airflow_provider_groq.batches.polling import Poller
 from airflow_provider_groq.compat import BaseHook, amask_secret, connection_and_extra, mask_secret
@@ -183,11 +185,12 @@ class GroqHook(BaseHook):
         """Store a JSONL file of requests, streamed from where it is.
 
         Args:
-            source: A local path, or a file open for reading bytes, which is sent from its beginning.
+            source: A local path, in which ``~`` is the home folder, or a file open for reading bytes, which is sent
+                from its beginning.
             filename: The name that Groq shows; by default that of the path.
 
         Raises:
-            GroqInputError: The file is missing, empty or too large; nothing was sent.
+            GroqInputError: The file is missing, empty or too large, or changed while it was sent; none was stored.
         """
         client = self.get_conn()
         return client.send(
@@ -202,9 +205,23 @@ class GroqHook(BaseHook):
         """List the account's files."""
         return list(self.get_conn().send(calls.list_files()).data)
 
-    def download_file(self, file_id: str, sink: BinaryIO) -> int:
-        """Stream a file's content into an open file, and return its size in bytes."""
-        return self.get_conn().download(calls.file_content(file_id), sink)
+    def download_file(self, file_id: str, target: str | PathLike[str] | BinaryIO) -> int:
+        """Stream a file's content to a path or into an open file.
+
+        Args:
+            file_id: The file.
+            target: A local path, in which ``~`` is the home folder, or a file open for writing bytes. At a path, the
+                file appears once it is complete, in place of what was there.
+
+        Returns:
+            The number of bytes.
+
+        Raises:
+            GroqInputError: There can be no such file, or it is open for text; nothing was sent.
+        """
+        call = calls.file_content(file_id)
+        with opened(target) as sink:
+            return self.get_conn().download(call, sink)
 
     def failure_reasons(self, batch: Batch) -> str:
         """Say why requests of a batch failed, from the beginning of its error file.
@@ -239,23 +256,29 @@ class GroqHook(BaseHook):
         self,
         batch_id: str,
         *,
-        end_time: float,
-        poll_interval: float = 60.0,
+        end_time: float | timedelta,
+        poll_interval: float | timedelta = 60.0,
         sleep: Callable[[float], None] = time.sleep,
     ) -> WaitEnd:
-        """Wait until a batch ends, riding out what passes.
+        """Wait until a batch ends; transient errors do not end the wait.
 
         Args:
             batch_id: The batch.
-            end_time: When to give up, as Unix time.
-            poll_interval: The longest pause between two looks, in seconds; the first ones are shorter.
+            end_time: When to give up: as Unix time, or as a ``timedelta`` from now.
+            poll_interval: The longest pause between two polls, in seconds or as a ``timedelta``; the first ones are
+                shorter.
             sleep: Called for each pause with its seconds. What it raises ends the wait.
 
         Returns:
             How it ended; see `airflow_provider_groq.batches.outcome.problem`.
+
+        Raises:
+            GroqInputError: One of the times is not of these forms.
         """
+        now = time.time()
+        until = seconds("end_time", end_time) + (now if isinstance(end_time, timedelta) else 0.0)
+        poller = Poller(batch_id, poll_interval=seconds("poll_interval", poll_interval), end_time=until, now=now)
         client = self.get_conn()
-        poller = Poller(batch_id, poll_interval=poll_interval, end_time=end_time, now=time.time())
         while True:
             step = poller.look(lambda: client.send(calls.get_batch(batch_id), max_retries=0))
             if step.news:
