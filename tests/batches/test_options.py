@@ -1,9 +1,12 @@
 """What is said of a batch as a whole."""
 
+from datetime import timedelta
+from decimal import Decimal
+
 import pytest
 
 from airflow_provider_groq.batches.console import console_url
-from airflow_provider_groq.batches.options import ENDPOINTS, check_options, window_hours
+from airflow_provider_groq.batches.options import ENDPOINTS, check_options, seconds, window_hours
 from airflow_provider_groq.exceptions import GroqInputError
 
 GOOD = {"endpoint": ENDPOINTS[0], "completion_window": "24h", "metadata": None}
@@ -94,3 +97,30 @@ def test_metadata_that_is_not_text_is_shown_by_key_and_value(metadata, message):
 def test_an_id_in_the_consoles_address_is_quoted():
     assert console_url("batch_1") == "https://console.groq.com/batches?id=batch_1"
     assert console_url("a&b=c#d") == "https://console.groq.com/batches?id=a%26b%3Dc%23d"
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (60, 60.0),
+        (0.5, 0.5),
+        (timedelta(minutes=2), 120.0),
+        (timedelta(milliseconds=1), 0.001),
+        (timedelta.max, timedelta.max.total_seconds()),
+    ],
+)
+def test_a_length_of_time_is_seconds_or_a_timedelta(given, expected):
+    found = seconds("timeout", given)
+    assert (type(found), found) == (float, expected)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        *[0, -1, float("nan"), float("inf"), 10**400, timedelta(0), -timedelta(1)],
+        *["60", "PT1M", True, None, [60], Decimal(60), 60 + 0j],
+    ],
+)
+def test_any_other_length_of_time_is_refused_by_name_and_value(given):
+    with pytest.raises(GroqInputError, match="^poll_interval must be a number of seconds or a timedelta, above 0, but"):
+        seconds("poll_interval", given)
