@@ -44,24 +44,25 @@ def proxy(settings: Settings) -> httpx.Proxy | None:
         return None
     url = getproxies()[scheme].strip()
     url = url if "://" in url else f"http://{url}"
-    try:
-        kind = _kind(url)
-        # A proxy may be spoken to over TLS too; the connection's authorities are only the server's.
-        found = httpx.Proxy(url, ssl_context=_of_environment() if kind == "https" else None)
-    except (ValueError, httpx.InvalidURL):
-        # Not shown, and neither is what is wrong with it: it may hold a password.
-        raise GroqConnectionError(
-            f"The proxy in {_variable(scheme)} of the environment is no URL of a proxy (its value is not shown). "
-            "Set it to the form http://host:port, https://host:port or socks5://host:port, unset it, or add "
-            f"{urlsplit(settings.base_url).hostname} to NO_PROXY."
-        ) from None
+    kind = _kind(url)
     if kind in SOCKS and not find_spec("socksio"):
         raise GroqConnectionError(
             f"The proxy in {_variable(scheme)} of the environment is a SOCKS proxy, for which the package socksio is "
             "missing. Install airflow-provider-groq[socks] where the workers and the triggerer run, or add "
             f"{urlsplit(settings.base_url).hostname} to NO_PROXY."
         )
-    return found
+    try:
+        if kind:
+            # A proxy may be spoken to over TLS too; the connection's authorities are only the server's.
+            return httpx.Proxy(url, ssl_context=_of_environment() if kind == "https" else None)
+    except (ValueError, httpx.InvalidURL):  # such as of a host that no machine can have
+        pass
+    # Not shown, and neither is what is wrong with it: it may hold a password.
+    raise GroqConnectionError(
+        f"The proxy in {_variable(scheme)} of the environment is no URL of a proxy (its value is not shown). "
+        "Set it to the form http://host:port, https://host:port or socks5://host:port, unset it, or add "
+        f"{urlsplit(settings.base_url).hostname} to NO_PROXY."
+    )
 
 
 def proxy_variable(settings: Settings) -> str:
@@ -111,11 +112,13 @@ def _is_about(entry: str, url: SplitResult) -> bool:
 
 
 def _kind(url: str) -> str:
-    """The kind of a proxy. httpx takes for one what has no host, or a port that no machine has."""
-    named = urlsplit(url)
-    if named.scheme not in PROXIES or not re.fullmatch(r"[^\s\0]+", named.hostname or "") or named.port == 0:
-        raise ValueError
-    return named.scheme
+    """The kind of a proxy; empty if there is none, or no host or port that one can have, which httpx overlooks."""
+    try:
+        named = urlsplit(url)
+        good = named.scheme in PROXIES and re.fullmatch(r"[^\s\0]+", named.hostname or "") and named.port != 0
+    except ValueError:
+        return ""
+    return named.scheme if good else ""
 
 
 def _variable(scheme: str) -> str:
