@@ -10,7 +10,12 @@ DAY = 86400
 
 
 def line(custom_id, text="Say hello.", **body):
-    body = {"model": MODEL, "max_completion_tokens": 10, "messages": [{"role": "user", "content": text}]} | body
+    body = {
+        "model": MODEL,
+        "max_completion_tokens": 100,
+        "reasoning_effort": "low",
+        "messages": [{"role": "user", "content": text}],
+    } | body
     return {"custom_id": custom_id, "method": "POST", "url": "/v1/chat/completions", "body": body}
 
 
@@ -60,11 +65,14 @@ def test_a_batch_runs_to_its_end(session):
     for entry in output.values():
         assert entry["error"] is None
         assert entry["response"]["status_code"] == 200
+        assert entry["response"]["body"].pop("service_tier") == "batch"  # a value that the client's type does not have
         body = groq.types.chat.ChatCompletion.model_validate(entry["response"]["body"])
         assert body.model == MODEL
         assert body.choices[0].message.content
         assert body.usage.total_tokens == body.usage.prompt_tokens + body.usage.completion_tokens
         assert body.usage.total_time > 0
+        assert body.choices[0].message.reasoning
+        assert body.usage.completion_tokens_details.reasoning_tokens > 0
 
 
 def test_a_request_that_fails_is_in_the_error_file(session):
@@ -73,6 +81,7 @@ def test_a_request_that_fails_is_in_the_error_file(session):
     assert (ended.request_counts.completed, ended.request_counts.failed) == (1, 1)
     assert list(session.lines(ended.output_file_id)) == ["good"]
     entry = session.lines(ended.error_file_id)["bad"]
+    assert entry["error"] is None
     assert entry["response"]["status_code"] == 404
     assert entry["response"]["body"]["error"]["code"] == "model_not_found"
 

@@ -5,6 +5,16 @@ import json
 import jsonschema
 import pytest
 
+USAGE = {
+    "queue_time",
+    "prompt_tokens",
+    "prompt_time",
+    "completion_tokens",
+    "completion_time",
+    "total_tokens",
+    "total_time",
+}
+
 
 def schema_format(schema):
     return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
@@ -19,7 +29,10 @@ def test_a_chat_completion_is_as_groq_gives_it(account, line):
     assert body["object"] == "chat.completion"
     assert body["id"].startswith("chatcmpl-")
     assert body["model"] == "openai/gpt-oss-20b"
+    assert body["service_tier"] == "batch"
     (choice,) = body["choices"]
+    reasoning = choice["message"].pop("reasoning")
+    assert "Tell me about Airflow" in reasoning
     assert choice == {
         "index": 0,
         "message": {"role": "assistant", "content": "Emulated answer to: Tell me about Airflow"},
@@ -27,17 +40,36 @@ def test_a_chat_completion_is_as_groq_gives_it(account, line):
         "finish_reason": "stop",
     }
     usage = body["usage"]
-    assert set(usage) == {
-        "queue_time",
-        "prompt_tokens",
-        "prompt_time",
-        "completion_tokens",
-        "completion_time",
-        "total_tokens",
-        "total_time",
-    }
+    assert set(usage) == USAGE | {"completion_tokens_details"}
+    assert 0 < usage["completion_tokens_details"]["reasoning_tokens"] < usage["completion_tokens"]
     assert usage["total_tokens"] == usage["prompt_tokens"] + usage["completion_tokens"]
     assert usage["total_time"] == pytest.approx(usage["prompt_time"] + usage["completion_time"])
+
+
+@pytest.mark.parametrize("model", ["openai/gpt-oss-20b", "openai/gpt-oss-120b", "openai/gpt-oss-safeguard-20b"])
+def test_the_reasoning_effort_decides_how_much_is_reasoned(account, line, model):
+    def tokens(**body):
+        usage = account.answer(line(body={"model": model} | body))["usage"]
+        return usage["completion_tokens_details"]["reasoning_tokens"], usage["completion_tokens"]
+
+    efforts = [tokens(reasoning_effort=effort) for effort in ("low", "medium", "high")]
+    assert efforts == sorted(efforts)
+    assert len(set(efforts)) == 3
+    assert tokens() == tokens(reasoning_effort=None) == tokens(reasoning_effort=["high"]) == efforts[1]
+
+
+@pytest.mark.parametrize("hidden", [{"include_reasoning": False}, {"reasoning_format": "hidden"}])
+def test_reasoning_that_is_not_wanted_is_left_out_but_counted(account, line, hidden):
+    body = account.answer(line(body=hidden))
+    assert "reasoning" not in body["choices"][0]["message"]
+    assert body["usage"]["completion_tokens_details"]["reasoning_tokens"] > 0
+
+
+def test_another_chat_model_does_not_reason(account, line):
+    body = account.answer(line(body={"model": "qwen/qwen3.8-27b", "reasoning_effort": "high"}))
+    assert set(body["choices"][0]["message"]) == {"role", "content"}
+    assert set(body["usage"]) == USAGE
+    assert body["service_tier"] == "batch"
 
 
 def test_the_same_request_has_the_same_answer_and_another_has_another(groq_emulator, account, line):

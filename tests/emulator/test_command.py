@@ -1,5 +1,6 @@
 """`python -m airflow_provider_groq.emulator`."""
 
+import json
 import re
 import signal
 import socket
@@ -49,16 +50,21 @@ def test_a_signal_stops_it_with_exit_code_0_and_nothing_left(tmp_path, monkeypat
     assert list(tmp_path.iterdir()) == []
 
 
-def test_its_arguments():
+def test_its_arguments(tmp_path):
+    answers = tmp_path / "answers.json"
+    answers.write_text(json.dumps({"row-*": {"city": "Köln"}}), encoding="utf-8")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    arguments = ["--host", "127.0.0.1", "--port", str(port), "--api-key", "gsk_right", "--seconds", "7.5"]
+    arguments = ["--host", "127.0.0.1", "--port", str(port), "--api-key", "gsk_right"]
+    arguments += ["--seconds", "7.5", "--speed", "60", "--answers", str(answers)]
     with running(*arguments) as (_, ready):
         assert ready == f"Groq emulator on http://127.0.0.1:{port}\n"
         url = ready.split()[-1]
         wrong = httpx.get(f"{url}/openai/v1/models", headers={"Authorization": "Bearer wrong"}, trust_env=False)
         assert wrong.status_code == 401
-        assert httpx.get(f"{url}/_emulator/settings", trust_env=False).json()["seconds"] == 7.5
+        settings = httpx.get(f"{url}/_emulator/settings", trust_env=False).json()
+        assert (settings["seconds"], settings["speed"]) == (7.5, 60)
+        assert settings["answers"] == {"row-*": {"city": "Köln"}}
 
 
 def test_a_port_in_use_is_said_plainly():
@@ -72,8 +78,35 @@ def test_a_port_in_use_is_said_plainly():
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("arguments", [["--port", "70000"], ["--port", "x"], ["--seconds", "-1"], ["--seconds", "nan"]])
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["--port", "70000"],
+        ["--port", "x"],
+        ["--seconds", "-1"],
+        ["--seconds", "nan"],
+        ["--speed", "fast"],
+        ["--speed", "-1"],
+        ["--answers", "no-such-file.json"],
+    ],
+)
 def test_a_wrong_argument_is_said_plainly(arguments):
     done = subprocess.run([*COMMAND, *arguments], capture_output=True, text=True, check=False)
     assert done.returncode == 2
     assert f"argument {arguments[0]}" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ('{"row-1": ', "Expecting value"),
+        ('["row-1"]', "setting 'answers' must be an object by pattern of custom_id"),
+        ('{"row-1": {"$error": "oops"}}', "setting 'answers' for 'row-1' must be $error with a status code"),
+    ],
+)
+def test_a_wrong_file_of_answers_is_said_plainly(tmp_path, content, message):
+    (tmp_path / "answers.json").write_text(content)
+    command = [*COMMAND, "--answers", str(tmp_path / "answers.json")]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 2
+    assert f"argument --answers: {message}" in done.stderr

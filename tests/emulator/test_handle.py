@@ -82,6 +82,50 @@ def test_time_goes_on_and_can_be_advanced_but_not_put_back(groq_emulator):
         groq_emulator.advance("far")
 
 
+def test_time_can_go_on_faster_and_stand_still(groq_emulator):
+    groq_emulator.set(speed=HOUR)
+    began, now = time.monotonic(), groq_emulator.now()
+    time.sleep(0.2)
+    passed, measured = groq_emulator.now() - now, time.monotonic() - began
+    assert 0.2 * HOUR <= passed <= measured * HOUR
+    assert groq_emulator.advance(HOUR) >= now + passed + HOUR
+    groq_emulator.set(speed=0)
+    now = groq_emulator.now()
+    assert now > time.time() + HOUR, "a change of speed takes no time back"
+    time.sleep(0.01)
+    assert groq_emulator.now() == now
+    groq_emulator.advance(5)
+    assert groq_emulator.now() == now + 5
+    groq_emulator.set(seconds=1)
+    assert groq_emulator.now() == now + 5
+    groq_emulator.reset()
+    assert abs(groq_emulator.now() - time.time()) < 5
+    assert groq_emulator.settings()["speed"] == 1
+
+
+def test_a_batch_of_half_a_day_is_over_in_a_second(groq_emulator, account):
+    groq_emulator.set(seconds=12 * HOUR, speed=12 * HOUR)
+    batch = account.submit()
+    assert batch["status"] == "validating"
+    deadline = time.monotonic() + 10
+    while (batch := account.batch(batch["id"]))["status"] != "completed":
+        assert batch["status"] in {"validating", "in_progress", "finalizing"}
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    assert batch["completed_at"] - batch["created_at"] == pytest.approx(12 * HOUR, abs=1)
+
+
+def test_the_speed_at_the_start_is_that_after_a_reset():
+    with GroqEmulator(speed=HOUR) as emulator:
+        assert emulator.settings()["speed"] == HOUR
+        emulator.set(speed=1)
+        emulator.reset()
+        assert emulator.settings()["speed"] == HOUR
+        now = emulator.now()
+        time.sleep(0.05)
+        assert emulator.now() - now > 100
+
+
 def test_settings_are_changed_by_name_until_the_reset(groq_emulator):
     initial = groq_emulator.settings()
     changed = groq_emulator.set(seconds=5, page_size=7)
@@ -102,7 +146,25 @@ def test_settings_are_changed_by_name_until_the_reset(groq_emulator):
         ({"plan_has_batch": 0}, "'plan_has_batch' must be true or false"),
         ({"outcome": "paused"}, "'outcome' must be one of completed, failed, expired, cancelled"),
         ({"models": "llama"}, "'models' must be a list of model names"),
-        ({"failing_requests": {"a": "b"}}, "'failing_requests' must be status codes by pattern of custom_id"),
+        ({"seconds": float("inf")}, "'seconds' must be"),
+        ({"speed": -1}, "'speed' must be a number from 0 to 1000000.0"),
+        ({"speed": 1e7}, "'speed' must be"),
+        ({"project_id": 7}, "'project_id' must be text or null"),
+        ({"answer_function": "somewhere/else"}, "'answer_function' must be a port of loopback and a token"),
+        ({"failing_requests": [500]}, "'failing_requests' must be an object by pattern of custom_id, not"),
+        ({"failing_requests": {"a": "b"}}, "'failing_requests' for 'a' must be a status code .* json_validate_failed"),
+        ({"failing_requests": {"a": 200}}, "'failing_requests' for 'a' must be a status code from 400 to 599, 0"),
+        ({"failing_requests": {"a": True}}, "must be a status code"),
+        ({"failing_requests": {"a": {"times": 1}}}, 'must be an object such as {"error": 500, "times": 1}'),
+        ({"failing_requests": {"a": {"error": 500, "time": 1}}}, "must be an object such as"),
+        ({"failing_requests": {"a": {"error": 500, "times": 0}}}, 'an object whose "times" is a number from 1'),
+        ({"failing_requests": {"a": {"error": 1}}}, "must be a status code"),
+        ({"answers": ["text"]}, "'answers' must be an object by pattern of custom_id"),
+        ({"answers": {"a": {"$error": "no_such_code"}}}, "'answers' for 'a' must be \\$error with a status code"),
+        ({"answers": {"a": {"$eror": 500}}}, "JSON whose names begin with \\$ goes as text"),
+        ({"answers": {"a": {"$error": 500, "$status": 500}}}, "'answers' for 'a' must be text, JSON,"),
+        ({"answers": {"a": {"$body": "text"}}}, "'answers' for 'a' must be text, JSON,"),
+        ({"answers": {"a": {"$body": {}, "$status": 302}}}, "must be \\$status 200 or from 400 to 599"),
     ],
 )
 def test_a_setting_that_makes_no_sense_is_refused(groq_emulator, settings, message):

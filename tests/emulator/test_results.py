@@ -65,17 +65,6 @@ def test_a_batch_whose_requests_all_failed_is_completed_without_output(account, 
     assert len(account.errors(batch)) == 3
 
 
-def test_requests_can_be_made_to_fail(groq_emulator, account, line):
-    groq_emulator.set(failing_requests={"bad-*": 500, "lost-?": 0})
-    batch = account.finish(line("bad-1"), line("lost-1"), line("good-1"))
-    errors = account.errors(batch)
-    assert errors["bad-1"]["response"]["status_code"] == 500
-    assert errors["bad-1"]["error"] is None
-    assert errors["lost-1"]["response"] is None
-    assert errors["lost-1"]["error"]["code"] == "scripted_failure"
-    assert list(account.output(batch)) == ["good-1"]
-
-
 def test_one_file_may_mix_endpoints_and_models(account, line):
     audio = {"model": "whisper-large-v3", "url": "https://example.com/a.mp3", "messages": None}
     batch = account.finish(

@@ -5,8 +5,9 @@
     routes      Groq's endpoints                  control    the emulator's own
     state       what is known                     settings, clock, faults, log
     batches     one batch and how it is shown     timeline   its status as a function of time
-    validation  the check of its input            answers, schema, results   its output
-    files, ids, wire
+    validation  the check of its input            answers, schema, completions, results   its output
+    scripts     what tests script for requests    failures, functions
+    files, ids, wire, errors
 
 It stands on its own: it imports nothing else of this provider, so that a misreading of Groq is not made
 twice and does not agree with itself.

@@ -1,10 +1,14 @@
 """The command: `python -m airflow_provider_groq.emulator`."""
 
 import argparse
+import json
 import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
 
 from airflow_provider_groq.emulator.server import serve
-from airflow_provider_groq.emulator.settings import DEFAULT_SECONDS, Settings
+from airflow_provider_groq.emulator.settings import DEFAULT_SECONDS, DEFAULT_SPEED, Settings
 
 MAX_PORT = 65535
 
@@ -20,13 +24,27 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--api-key", help="the only good API key (default: any that is not empty)")
     parser.add_argument(
         "--seconds",
-        type=_seconds,
+        type=_setting("seconds", float),
         default=DEFAULT_SECONDS,
         help="how long a batch takes (default: %(default)s)",
     )
+    parser.add_argument(
+        "--speed",
+        type=_setting("speed", float),
+        default=DEFAULT_SPEED,
+        help="how many seconds of the emulator's clock pass in a second (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--answers",
+        type=_answers,
+        default={},
+        metavar="FILE",
+        help="a JSON file with answers by pattern of custom_id (default: the emulator's own answers)",
+    )
     parser.add_argument("--parent", type=int, metavar="PID", help="stop when this parent process is gone")
     asked = parser.parse_args(arguments)
-    return serve(asked.host, asked.port, Settings(seconds=asked.seconds), asked.api_key, asked.parent)
+    settings = Settings(seconds=asked.seconds, speed=asked.speed, answers=asked.answers)
+    return serve(asked.host, asked.port, settings, asked.api_key, asked.parent)
 
 
 def _port(text: str) -> int:
@@ -36,11 +54,26 @@ def _port(text: str) -> int:
     return port
 
 
-def _seconds(text: str) -> float:
-    seconds = float(text)
-    if not 0 <= seconds < float("inf"):
-        raise ValueError(text)
-    return seconds
+def _setting(name: str, read: Callable[[str], Any]) -> Callable[[str], Any]:
+    """Return what reads an argument that is a setting."""
+
+    def argument(text: str) -> Any:
+        try:
+            value = read(text)
+            Settings().updated({name: value})
+        except ValueError as error:
+            raise argparse.ArgumentTypeError(str(error)) from error
+        return value
+
+    return argument
+
+
+def _answers(path: str) -> Any:
+    try:
+        text = Path(path).read_text(encoding="utf-8")
+    except OSError as error:
+        raise argparse.ArgumentTypeError(str(error)) from error
+    return _setting("answers", json.loads)(text)
 
 
 if __name__ == "__main__":

@@ -1,87 +1,181 @@
-"""The answers to a batch's requests: the same answer to the same request, on every run."""
+"""The answers to a batch's requests: what tests script, else the same answer to the same request on every run."""
 
-import fnmatch
 import hashlib
 import json
-import re
-import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, nullcontext
+from dataclasses import dataclass
+from http import HTTPStatus
 from typing import Any
 
+from airflow_provider_groq.emulator.completions import completion, user_text
+from airflow_provider_groq.emulator.errors import error_body
+from airflow_provider_groq.emulator.failures import LENGTH, Failure, failure_of
+from airflow_provider_groq.emulator.functions import Ask, FunctionError, asking
 from airflow_provider_groq.emulator.schema import SchemaAnswer
+from airflow_provider_groq.emulator.scripts import (
+    BODY,
+    ERROR,
+    STATUS,
+    Failing,
+    Patterns,
+    Sightings,
+    content_of,
+    special,
+)
 from airflow_provider_groq.emulator.settings import Settings
 from airflow_provider_groq.emulator.validation import Request
-from airflow_provider_groq.emulator.wire import error_body
 
 CHAT = "/v1/chat/completions"
 ECHOED_CHARS = 300
-CHARS_PER_TOKEN = 4
-PROMPT_TOKENS_PER_SECOND = 5500
-COMPLETION_TOKENS_PER_SECOND = 750
 
 Body = dict[str, Any]
 
 
-class Answers:
-    """Answers requests under the settings that a batch was created with.
+@dataclass(frozen=True)
+class Outcome:
+    """What a request ends with: a response, or with status 0 only an error body."""
 
-    A refusal is a status code and an error body; status 0 stands for a request that got no response
-    at all, where Groq fills in `error` instead.
+    status: int
+    body: Body
+
+    @property
+    def failed(self) -> bool:
+        """Whether it belongs into the error file."""
+        return self.status != HTTPStatus.OK
+
+
+@dataclass(frozen=True)
+class _Decision:
+    """How a request is to end: with an outcome that is known, with a failure, or with an answer.
+
+    `script` is what it is to say; None for the usual.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    outcome: Outcome | None = None
+    failure: Failure | None = None
+    script: Any = None
+    cut_off: bool = False
+
+
+class Answers:
+    """Answers the requests of one batch, under the settings that it was created with.
+
+    Args:
+        settings: The settings.
+        sightings: What counts how often a `custom_id` was seen, over all batches.
+    """
+
+    def __init__(self, settings: Settings, sightings: Sightings) -> None:
         self._models = frozenset(settings.models)
         self._min_chars = settings.answer_chars
-        self._failing = [
-            (re.compile(fnmatch.translate(pattern)), status) for pattern, status in settings.failing_requests.items()
-        ]
+        self._failing = Patterns(settings.failing_requests)
+        self._scripted = Patterns(settings.answers)
+        self._function = settings.answer_function
+        self._sightings = sightings
+        # What is found out only once: how often an id was seen, and what the function says.
+        self._wanted: dict[str, int | str | None] = {}
+        self._scripts: dict[str, Any] = {}
 
-    def refusal(self, request: Request) -> tuple[int, Body] | None:
-        """Return why a valid line gets no answer, or None if it gets one."""
-        for pattern, status in self._failing:
-            if pattern.match(request["custom_id"]):
-                return status, error_body(f"The emulator was told to fail this request ({status}).", "scripted_failure")
+    @contextmanager
+    def deciding(self) -> Iterator[Callable[[Request], bool]]:
+        """Yield what decides about each valid request, once and in order, and says whether it fails."""
+        with asking(self._function) if self._function else nullcontext() as ask:
+            yield lambda request: self._decide(request, ask)
+
+    def _decide(self, request: Request, ask: Ask | None) -> bool:
+        custom_id = request["custom_id"]
+        value = self._failing.get(custom_id)
+        failing = Failing.read(value) if value is not None else None
+        if failing and failing.times is not None:
+            over = self._sightings.count(custom_id) > failing.times
+            self._wanted[custom_id] = None if over else failing.error
+        if ask is not None and self._refusal(request) is None:
+            try:
+                script = ask(request)
+            except FunctionError as error:
+                failed = error_body(str(error), "answer_function_failed", kind="internal_server_error")
+                script = {BODY: failed, STATUS: 500}
+            if script is not None:
+                self._scripts[custom_id] = script
+        decision = self._decision(request)
+        return decision.failure is not None or (decision.outcome is not None and decision.outcome.failed)
+
+    def outcome(self, request: Request, request_id: str, created: int) -> Outcome:
+        """Return what a valid request ends with.
+
+        Args:
+            request: The request, about which `deciding` has decided.
+            request_id: Its id.
+            created: When it is answered (Unix seconds).
+        """
+        decision = self._decision(request)
+        if decision.outcome is not None:
+            return decision.outcome
+        if decision.failure is not None:
+            return self._failed(request, decision.failure, decision.script)
+        return Outcome(HTTPStatus.OK, self._answer(request, decision, request_id, created))
+
+    def _decision(self, request: Request) -> _Decision:
+        custom_id = request["custom_id"]
+        script = self._scripts[custom_id] if custom_id in self._scripts else self._scripted.get(custom_id)
+        said = special(script)
+        content = None if said else script
+        wanted = self._failure_wanted(custom_id)
+        if wanted not in {None, LENGTH}:
+            return _Decision(failure=failure_of(wanted), script=content)
+        refusal = self._refusal(request)
+        if refusal is not None:
+            return _Decision(refusal)
+        if BODY in said:
+            return _Decision(Outcome(said.get(STATUS, HTTPStatus.OK), said[BODY]))
+        wanted = said.get(ERROR, wanted)
+        if wanted not in {None, LENGTH}:
+            return _Decision(failure=failure_of(wanted))
+        return _Decision(script=content, cut_off=wanted == LENGTH)
+
+    def _failure_wanted(self, custom_id: str) -> int | str | None:
+        if custom_id in self._wanted:
+            return self._wanted[custom_id]
+        value = self._failing.get(custom_id)
+        return None if value is None else Failing.read(value).error
+
+    def _failed(self, request: Request, failure: Failure, script: Any) -> Outcome:
+        body = request["body"]
+        chat = request["url"] == CHAT and isinstance(body.get("messages"), list)
+        generated = self._content(body, script, _digest(body)) if chat else ""
+        return Outcome(failure.status, failure.body(body["model"], generated))
+
+    def _refusal(self, request: Request) -> Outcome | None:
+        """Return why Groq would refuse a valid line, or None."""
         body = request["body"]
         model = body["model"]
         if model not in self._models:
-            message = f"The model `{model}` does not exist or you do not have access to it."
-            return 404, error_body(message, "model_not_found")
+            failure = failure_of("model_not_found")
+            return Outcome(failure.status, failure.body(model, ""))
         chat = request["url"] == CHAT
         if chat is _is_for_audio(model):
             kind = "chat completions" if chat else "audio"
-            return 400, error_body(f"The model `{model}` does not support {kind}")
+            return Outcome(400, error_body(f"The model `{model}` does not support {kind}"))
         if chat and not (isinstance(body.get("messages"), list) and body["messages"]):
-            return 400, error_body("'messages' : property 'messages' is missing", param="messages")
+            return Outcome(400, error_body("'messages' : property 'messages' is missing", param="messages"))
         if not chat and not (isinstance(body.get("url"), str) and body["url"]):
-            return 400, error_body("one of `file` or `url` must be provided", param="url")
+            return Outcome(400, error_body("one of `file` or `url` must be provided", param="url"))
         return None
 
-    def body(self, request: Request, request_id: str, created: int) -> Body:
-        """Return the body of the answer to a request that is not refused."""
-        body = request["body"]
+    def _answer(self, request: Request, decision: _Decision, request_id: str, created: int) -> Body:
+        body, script = request["body"], decision.script
         if request["url"] != CHAT:
-            return {"text": _transcript(request["url"], body["url"]), "x_groq": {"id": request_id}}
-        text = user_text(body["messages"])
-        digest = hashlib.blake2b(json.dumps(body, sort_keys=True).encode(), digest_size=16).digest()
-        content = self._content(body, text, digest)
-        return {
-            "id": f"chatcmpl-{uuid.UUID(bytes=digest)}",
-            "object": "chat.completion",
-            "created": created,
-            "model": body["model"],
-            "choices": [
-                {
-                    "index": 0,
-                    "message": {"role": "assistant", "content": content},
-                    "logprobs": None,
-                    "finish_reason": "stop",
-                }
-            ],
-            "usage": _usage(sum(len(_text(message)) for message in body["messages"]), len(content), digest),
-            "system_fingerprint": "fp_emulator",
-            "x_groq": {"id": request_id},
-        }
+            text = _transcript(request["url"], body["url"]) if script is None else content_of(script)
+            return {"text": text, "x_groq": {"id": request_id}}
+        digest = _digest(body)
+        content = self._content(body, script, digest)
+        return completion(body, content, digest, request_id=request_id, created=created, cut_off=decision.cut_off)
 
-    def _content(self, body: Body, text: str, digest: bytes) -> str:
+    def _content(self, body: Body, script: Any, digest: bytes) -> str:
+        if script is not None:
+            return content_of(script)
+        text = user_text(body["messages"])
         wanted = body.get("response_format")
         wanted = wanted if isinstance(wanted, dict) else {}
         kind = wanted.get("type")
@@ -98,20 +192,8 @@ class Answers:
         return sentence
 
 
-def user_text(messages: list[object]) -> str:
-    """Return what the user said in a conversation, or all that was said where no user spoke."""
-    said = [_text(message) for message in messages if isinstance(message, dict) and message.get("role") == "user"]
-    return "\n".join(said or [_text(message) for message in messages])
-
-
-def _text(message: object) -> str:
-    content = message.get("content") if isinstance(message, dict) else None
-    if isinstance(content, str):
-        return content
-    if not isinstance(content, list):
-        return ""
-    parts = [part.get("text") for part in content if isinstance(part, dict) and part.get("type") == "text"]
-    return "\n".join(part for part in parts if isinstance(part, str))
+def _digest(body: Body) -> bytes:
+    return hashlib.blake2b(json.dumps(body, sort_keys=True).encode(), digest_size=16).digest()
 
 
 def _is_for_audio(model: str) -> bool:
@@ -121,19 +203,3 @@ def _is_for_audio(model: str) -> bool:
 def _transcript(endpoint: str, url: str) -> str:
     done = "translation" if endpoint.endswith("translations") else "transcript"
     return f"Emulated {done} of {url}"
-
-
-def _usage(prompt_chars: int, completion_chars: int, digest: bytes) -> dict[str, float]:
-    prompt_tokens = prompt_chars // CHARS_PER_TOKEN + 36  # what a chat template adds
-    completion_tokens = completion_chars // CHARS_PER_TOKEN + 1
-    prompt_time = round(prompt_tokens / PROMPT_TOKENS_PER_SECOND, 9)
-    completion_time = round(completion_tokens / COMPLETION_TOKENS_PER_SECOND, 9)
-    return {
-        "queue_time": round(0.5 + digest[0] / 256, 9),
-        "prompt_tokens": prompt_tokens,
-        "prompt_time": prompt_time,
-        "completion_tokens": completion_tokens,
-        "completion_time": completion_time,
-        "total_tokens": prompt_tokens + completion_tokens,
-        "total_time": round(prompt_time + completion_time, 9),
-    }

@@ -107,6 +107,8 @@ class Batch:
             "expires_at": int(self.plan.expires_at),
             **{stamp: int(then.times[stamp]) if stamp in then.times else None for stamp in STAMPS},
         }
+        if settings.project_id is not None:
+            shown["project_id"] = settings.project_id
         if settings.omit_nulls or settings.ignore_ids:
             return {name: value for name, value in shown.items() if value is not None}
         return shown

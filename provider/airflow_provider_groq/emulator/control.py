@@ -13,6 +13,9 @@ from airflow_provider_groq.emulator.batches import Batch
 from airflow_provider_groq.emulator.timeline import Forced
 from airflow_provider_groq.emulator.wire import ApiError, JsonResponse, read_object
 
+MAX_SETTINGS_BYTES = 1 << 28
+"""Room for an answer to each request of a large batch."""
+
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
@@ -44,7 +47,7 @@ async def reset(request: Request) -> Response:
 async def show_clock(request: Request) -> Response:
     """`GET /clock`."""
     clock = state_of(request).clock
-    return JsonResponse({"now": clock.now(), "offset": clock.offset})
+    return JsonResponse({"now": clock.now(), "offset": clock.offset, "speed": clock.speed})
 
 
 async def advance_clock(request: Request) -> Response:
@@ -61,7 +64,7 @@ async def show_settings(request: Request) -> Response:
 async def change_settings(request: Request) -> Response:
     """`PATCH /settings`: the settings to change, by name."""
     state = state_of(request)
-    state.settings = state.settings.updated(await read_object(request))
+    state.change_settings(await read_object(request, MAX_SETTINGS_BYTES))
     return await show_settings(request)
 
 

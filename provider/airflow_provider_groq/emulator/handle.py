@@ -6,12 +6,14 @@ import os
 import select
 import subprocess
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
 from types import TracebackType
 from typing import IO, Any, Self
 from urllib.parse import quote, urlsplit
 
-from airflow_provider_groq.emulator.settings import DEFAULT_SECONDS, READY
+from airflow_provider_groq.emulator.functions import FunctionServer
+from airflow_provider_groq.emulator.settings import DEFAULT_SECONDS, DEFAULT_SPEED, READY
 
 START_TIMEOUT = 30.0
 STOP_TIMEOUT = 10.0
@@ -51,19 +53,23 @@ class GroqEmulator:
 
     Args:
         seconds: How long a batch takes (s); see `advance` to let time pass at once.
+        speed: How many seconds of the emulator's clock pass in a second: at 3600, a batch of half a day takes 12 s.
         api_key: The only good key; None if any that is not empty will do.
 
     Raises:
         EmulatorError: The process did not start.
     """
 
-    def __init__(self, *, seconds: float = DEFAULT_SECONDS, api_key: str | None = None) -> None:
+    def __init__(
+        self, *, seconds: float = DEFAULT_SECONDS, speed: float = DEFAULT_SPEED, api_key: str | None = None
+    ) -> None:
         command = [sys.executable, "-m", "airflow_provider_groq.emulator", "--port", "0"]
-        command += ["--seconds", str(seconds), "--parent", str(os.getpid())]
+        command += ["--seconds", str(seconds), "--speed", str(speed), "--parent", str(os.getpid())]
         if api_key is not None:
             command += ["--api-key", api_key]
         self.api_key = api_key or "gsk_emulator"
         """A key that the emulator accepts."""
+        self._functions: list[FunctionServer] = []
         # In a process group of its own, so that Ctrl-C in a debugger does not end it.
         self._process = subprocess.Popen(  # noqa: S603 - our own module
             command, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, process_group=0
@@ -94,6 +100,7 @@ class GroqEmulator:
 
     def stop(self) -> None:
         """End the process; no harm if it has ended."""
+        self._close_functions()
         self._process.terminate()
         try:
             self._process.wait(STOP_TIMEOUT)
@@ -111,6 +118,7 @@ class GroqEmulator:
     def reset(self) -> None:
         """Forget all files, batches, requests and faults; put settings and clock back."""
         self._call("POST", "/reset")
+        self._close_functions()
 
     def now(self) -> float:
         """Return the time on the emulator's clock (Unix seconds)."""
@@ -147,6 +155,20 @@ class GroqEmulator:
             EmulatorError: A setting is unknown or its value of the wrong kind.
         """
         return dict(self._call("PATCH", "/settings", settings))
+
+    def answer_with(self, function: Callable[[dict[str, Any]], Any]) -> None:
+        """Answer the requests of batches to come with a function of this process, until the next reset.
+
+        Args:
+            function: Called in a thread, once for each request, when its batch is checked. It takes the request as
+                the line of the input file has it (`custom_id`, `url`, `body`), and returns what it is answered
+                with: text, JSON, `{"$error": 498}`, `{"$body": {…}, "$status": 200}`, or None for the usual
+                answer. If it raises an error, the request fails with 500 `answer_function_failed`, and the error
+                is logged here. It must not call the emulator.
+        """
+        server = FunctionServer(function)
+        self._functions.append(server)
+        self.set(answer_function=server.address)
 
     def fault(self, path: str = "**", *, method: str = "*", times: int | None = 1, **fault: object) -> int:
         """Script a fault for requests to come.
@@ -242,6 +264,10 @@ class GroqEmulator:
             EmulatorError: There is no such file.
         """
         return self._request("GET", f"/files/{quote(file_id, safe='')}/content")
+
+    def _close_functions(self) -> None:
+        while self._functions:
+            self._functions.pop().close()
 
     def _call(self, method: str, path: str, body: object = None) -> Any:
         return json.loads(self._request(method, path, body))

@@ -5,14 +5,13 @@ from pathlib import Path
 from typing import IO
 
 from airflow_provider_groq.emulator.answers import Answers
+from airflow_provider_groq.emulator.failures import failure_of
 from airflow_provider_groq.emulator.ids import derived_id
 from airflow_provider_groq.emulator.validation import Request, Scan, parse
 from airflow_provider_groq.emulator.wire import dump
 
-UNFINISHED = {
-    "expired": ("batch_expired", "This request could not be executed before the completion window expired."),
-    "cancelled": ("batch_cancelled", "This request was not executed because the batch was cancelled."),
-}
+UNFINISHED = {"expired": failure_of("batch_expired"), "cancelled": failure_of("batch_cancelled")}
+"""Why a request was not executed, by how the batch ended."""
 
 
 @dataclass(frozen=True)
@@ -52,28 +51,26 @@ def write(job: Job, output: Path, errors: Path) -> None:
             if place < job.processed:
                 _write_processed(job, index, request, answered, refused)
             elif job.status in UNFINISHED:  # in a batch forced to be completed, the rest is in neither file
-                code, message = UNFINISHED[job.status]
-                refused.write(_line(job, index, request, None, {"code": code, "message": message}))
+                unfinished = UNFINISHED[job.status]
+                refused.write(_line(job, index, request, None, unfinished.body(request["body"]["model"], "")["error"]))
 
 
 def _write_processed(job: Job, index: int, request: Request, answered: IO[bytes], refused: IO[bytes]) -> None:
     request_id = derived_id("req", job.started_at, f"{job.batch_id}/{index}")
-    refusal = job.answers.refusal(request)
-    if refusal is None:
-        body = job.answers.body(request, request_id, int(job.started_at))
-        response = {"status_code": 200, "request_id": request_id, "body": body}
+    outcome = job.answers.outcome(request, request_id, int(job.started_at))
+    response = {"status_code": outcome.status, "request_id": request_id, "body": outcome.body}
+    if not outcome.failed:
         answered.write(_line(job, index, request, response, None))
-        return
-    status, body = refusal
-    if status == 0:
-        refused.write(_line(job, index, request, None, body["error"]))
-        return
-    # As Groq has it: a request that was answered with an error carries no `error` of its own.
-    response = {"status_code": status, "request_id": request_id, "body": body}
-    refused.write(_line(job, index, request, response, None))
+    elif outcome.status == 0:
+        refused.write(_line(job, index, request, None, outcome.body["error"]))
+    else:
+        # As Groq has it: a request that was answered with an error carries no `error` of its own.
+        refused.write(_line(job, index, request, response, None))
 
 
 def _line(job: Job, index: int, request: Request, response: object, error: object) -> bytes:
+    if isinstance(error, dict):  # of which a line shows no more
+        error = {name: error[name] for name in ("code", "message")}
     line = {
         "id": derived_id("batch_req_out", job.started_at, f"{job.batch_id}#{index}"),
         "custom_id": request["custom_id"],

@@ -1,20 +1,29 @@
 """What can be set about the emulator while it runs."""
 
 import math
+import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
+
+from airflow_provider_groq.emulator.scripts import problem_of_answer, problem_of_failing
 
 READY = "Groq emulator on "
 """What the line begins with that says the emulator is ready; its address follows."""
 
 DEFAULT_SECONDS = 20.0
+DEFAULT_SPEED = 1.0
+MAX_SPEED = 1_000_000.0
+"""At this speed a second is eleven days."""
 DEFAULT_CANCELLING_SECONDS = 2.0
 DEFAULT_PAGE_SIZE = 20
 MAX_IDS = 200
 MAX_FILE_BYTES = 100 * 1000 * 1000
 MAX_LINES = 50_000
 
+MOST = {"processed_share": 1, "speed": MAX_SPEED}
+"""The largest values of numbers that have one."""
+FUNCTION_ADDRESS = re.compile(r"\d{1,5}/[\w-]+", re.ASCII)
 OUTCOMES = ("completed", "failed", "expired", "cancelled")
 DEFAULT_MODELS = {
     "openai/gpt-oss-120b": "OpenAI",
@@ -34,12 +43,16 @@ class Settings:
     """
 
     seconds: float = DEFAULT_SECONDS
+    speed: float = DEFAULT_SPEED
     cancelling_seconds: float = DEFAULT_CANCELLING_SECONDS
     outcome: str = "completed"
     processed_share: float = 0.5
-    failing_requests: dict[str, int] = field(default_factory=dict)
+    failing_requests: dict[str, Any] = field(default_factory=dict)
+    answers: dict[str, Any] = field(default_factory=dict)
+    answer_function: str | None = None
     models: list[str] = field(default_factory=lambda: list(DEFAULT_MODELS))
     answer_chars: int = 0
+    project_id: str | None = None
     plan_has_batch: bool = True
     foreign_status: int = 404
     max_ids: int = MAX_IDS
@@ -63,6 +76,9 @@ class Settings:
         for name, value in changes.items():
             if name not in kinds:
                 raise ValueError(f"unknown setting {name!r}; there are: {', '.join(kinds)}")
+            if name in PROBLEMS:
+                _check_patterns(name, value)
+                continue
             problem = _problem(name, kinds[name], value)
             if problem:
                 raise ValueError(f"setting {name!r} must be {problem}, not {value!r}")
@@ -78,13 +94,28 @@ def _problem(name: str, kind: object, value: object) -> str | None:
     if kind is bool:
         return None if isinstance(value, bool) else "true or false"
     if kind in (int, float):
-        most = 1 if name == "processed_share" else math.inf
+        most = MOST.get(name, math.inf)
         right = type(value) in (int, kind) and isinstance(value, (int, float)) and 0 <= value <= most
-        return None if right else f"a number from 0 to {most}"
+        return None if right and value != math.inf else f"a number from 0 to {most}"
     if name == "outcome":
         return None if value in OUTCOMES else f"one of {', '.join(OUTCOMES)}"
     if name == "models":
         right = isinstance(value, list) and all(isinstance(model, str) for model in value)
         return None if right else "a list of model names"
-    right = isinstance(value, dict) and all(isinstance(status, int) for status in value.values())
-    return None if right else "status codes by pattern of custom_id"
+    if name == "answer_function":
+        right = value is None or (isinstance(value, str) and FUNCTION_ADDRESS.fullmatch(value) is not None)
+        return None if right else "a port of loopback and a token, such as '8123/token', or null"
+    return None if value is None or isinstance(value, str) else "text or null"
+
+
+PROBLEMS = {"failing_requests": problem_of_failing, "answers": problem_of_answer}
+"""What is wrong with a value of the settings that go by pattern of `custom_id`."""
+
+
+def _check_patterns(name: str, value: object) -> None:
+    if not isinstance(value, dict):
+        raise ValueError(f"setting {name!r} must be an object by pattern of custom_id, not {value!r}")  # noqa: TRY004 - becomes a 400
+    for pattern, entry in value.items():
+        problem = PROBLEMS[name](entry)
+        if problem:
+            raise ValueError(f"setting {name!r} for {pattern!r} must be {problem}, not {entry!r}")

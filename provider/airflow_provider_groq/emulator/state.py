@@ -3,6 +3,7 @@
 import asyncio
 import shutil
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from airflow_provider_groq.emulator.files import Files, StoredFile
 from airflow_provider_groq.emulator.ids import new_id
 from airflow_provider_groq.emulator.log import RequestLog
 from airflow_provider_groq.emulator.results import Job, write
+from airflow_provider_groq.emulator.scripts import Sightings
 from airflow_provider_groq.emulator.settings import Settings
 from airflow_provider_groq.emulator.timeline import (
     TERMINAL,
@@ -23,7 +25,7 @@ from airflow_provider_groq.emulator.timeline import (
     plan,
     unfinished_plan,
 )
-from airflow_provider_groq.emulator.validation import scan
+from airflow_provider_groq.emulator.validation import Scan, scan
 
 
 class State:
@@ -43,7 +45,7 @@ class State:
         self._initial_settings = settings
         self.api_key = api_key
         self.stopping = asyncio.Event()
-        self.clock = Clock()
+        self.clock = Clock(settings.speed)
         self.log = RequestLog()
         self.reset()
 
@@ -54,11 +56,23 @@ class State:
             shutil.rmtree(old, ignore_errors=True)
         self._folders = [*self._folders[-1:], Path(tempfile.mkdtemp(dir=self._folder))]
         self.settings = self._initial_settings
-        self.clock.offset = 0.0
+        self.sightings = Sightings()
+        self.clock.reset(self.settings.speed)
         self.files = Files(self._folders[-1], self.clock)
         self.batches: dict[str, Batch] = {}
         self.faults = Faults()
         self.log.clear()
+
+    def change_settings(self, changes: Mapping[str, Any]) -> None:
+        """Change settings by name.
+
+        Raises:
+            ValueError: A name is unknown, or a value is not of the setting's kind.
+        """
+        self.settings = self.settings.updated(changes)
+        self.clock.speed = self.settings.speed
+        if "failing_requests" in changes:
+            self.sightings = Sightings()
 
     def create_batch(
         self,
@@ -87,7 +101,7 @@ class State:
             metadata=metadata,
             input_file=input_file,
             plan=plan(now, window[1], settings.seconds),
-            answers=Answers(settings),
+            answers=Answers(settings, self.sightings),
             max_lines=settings.max_lines,
             scripted_failure=settings.outcome == "failed",
         )
@@ -117,13 +131,7 @@ class State:
             return
         async with batch.lock:
             if batch.needs_scan(now):
-                batch.scan = await asyncio.to_thread(
-                    scan,
-                    batch.input_file.path,
-                    seed=batch.id,
-                    max_lines=batch.max_lines,
-                    fails=lambda request: batch.answers.refusal(request) is not None,
-                )
+                batch.scan = await asyncio.to_thread(_checked, batch)
             if batch.needs_results(now):
                 await self._write_results(batch, now)
 
@@ -178,3 +186,9 @@ class State:
         if forced is not None and invalid and forced.status in WITH_RESULTS:
             raise ValueError(f"{batch.id} can only fail: its input file is invalid")
         batch.forced = forced
+
+
+def _checked(batch: Batch) -> Scan:
+    """Check a batch's input file."""
+    with batch.answers.deciding() as fails:
+        return scan(batch.input_file.path, seed=batch.id, max_lines=batch.max_lines, fails=fails)

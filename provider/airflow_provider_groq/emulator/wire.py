@@ -7,6 +7,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
+from airflow_provider_groq.emulator.errors import error_body
+
 MAX_JSON_BYTES = 1 << 20
 
 
@@ -34,14 +36,6 @@ class ApiError(Exception):
         self.body = error_body(message, code, param, kind)
 
 
-def error_body(
-    message: str, code: str | None = None, param: str | None = None, kind: str = "invalid_request_error"
-) -> dict[str, Any]:
-    """Return Groq's error body; only `message` and `type` are always there."""
-    error = {"message": message, "type": kind, "param": param, "code": code}
-    return {"error": {name: value for name, value in error.items() if value is not None}}
-
-
 def dump(value: object) -> bytes:
     """Return compact JSON in UTF-8, with escapes only where UTF-8 cannot say it (lone surrogates)."""
     try:
@@ -60,7 +54,7 @@ class JsonResponse(Response):
         return dump(content)
 
 
-async def read_object(request: Request) -> dict[str, Any]:
+async def read_object(request: Request, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
     """Return the JSON object in the request's body.
 
     Raises:
@@ -69,7 +63,7 @@ async def read_object(request: Request) -> dict[str, Any]:
     body = bytearray()
     async for chunk in request.stream():
         body += chunk
-        if len(body) > MAX_JSON_BYTES:
+        if len(body) > max_bytes:
             raise ApiError(413, "Request Entity Too Large", "request_too_large")
     try:
         value = json.loads(body)
