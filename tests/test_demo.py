@@ -1,5 +1,6 @@
-"""`make demo`, as a newcomer sees it."""
+"""`make demo` and `make airflow`, as a newcomer sees them."""
 
+import json
 import os
 import re
 import signal
@@ -7,8 +8,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import httpx
 import pytest
 from system.rest import await_that
+
+from airflow_provider_groq.demo.home import Home, airflow, own_folder
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
 
@@ -21,10 +25,10 @@ def interruptible():
     signal.signal(signal.SIGINT, before)
 
 
-def start(folder):
+def start(folder, *arguments):
     environment = {key: value for key, value in os.environ.items() if key != "GROQ_API_KEY"}
     return subprocess.Popen(
-        [sys.executable, "-m", "airflow_provider_groq.demo", "--folder", folder],
+        [sys.executable, "-m", "airflow_provider_groq.demo", "--folder", folder, *arguments],
         env=environment,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
@@ -67,3 +71,86 @@ def test_leaves_nothing_running_when_stopped(tmp_path, number):
     assert demo.returncode != 0
     assert "Traceback" not in output
     await_that(lambda: left_over(folder) == [], "all processes have ended", 30)
+
+
+def read_until(demo, pattern):
+    """Read what the demo says until a line has the pattern; return what was found."""
+    said = []
+    for line in demo.stdout:
+        said.append(line)
+        if found := re.search(pattern, line):
+            return found
+    raise AssertionError("".join(said))
+
+
+@pytest.fixture(scope="module")
+def standalone(tmp_path_factory):
+    """`make airflow`: the folder, the process, and a client of its API with the password that it prints."""
+    folder = tmp_path_factory.mktemp("standalone")
+    with start(folder, "--standalone") as demo:
+        try:
+            url, user, password = read_until(demo, r"Airflow is at (\S+): user (\S+), password (\S+)\. ").groups()
+            login = httpx.post(f"{url}/auth/token", json={"username": user, "password": password}, trust_env=False)
+            key = {"Authorization": f"Bearer {login.raise_for_status().json()['access_token']}"}
+            with httpx.Client(base_url=f"{url}/api/v2", headers=key, timeout=60, trust_env=False) as api:
+                yield folder, demo, api
+        finally:
+            demo.send_signal(signal.SIGTERM)
+            demo.communicate(timeout=60)
+            await_that(lambda: left_over(folder) == [], "all processes have ended", 30)
+
+
+def test_the_connection_is_in_the_list_and_its_test_button_works(standalone):
+    _, _, api = standalone
+    (listed,) = api.get("/connections").json()["connections"]
+    assert (listed["connection_id"], listed["conn_type"]) == ("groq_default", "groq")
+    # What Airflow's form sends: port 0 where there is none, and asterisks for the key.
+    form = {name: listed[name] or "" for name in ("description", "host", "login", "schema")}
+    form |= {"connection_id": "groq_default", "conn_type": "groq", "password": "***", "extra": "{}"}
+    tested = api.post("/connections/test", json=form | {"port": listed["port"] or 0})
+    assert tested.status_code == 200, tested.text
+    assert tested.json()["status"] is True, tested.text
+
+
+def test_the_key_of_the_connection_is_in_no_file(standalone):
+    folder, _, _ = standalone
+    files = [path for path in folder.rglob("*") if path.is_file()]
+    assert "airflow.db" in {path.name for path in files}
+    assert [path for path in files if b"gsk_emulator" in path.read_bytes()] == []
+
+
+def test_a_second_one_has_a_database_of_its_own(standalone):
+    folder, _, _ = standalone
+    with start(folder) as second:
+        said = read_until(second, "Another Airflow runs in (.+): this one is apart from it, in (.+).$")
+        second.send_signal(signal.SIGINT)
+        second.communicate(timeout=60)
+    assert said.groups() == (str(folder / "airflow"), str(folder / "airflow-2"))
+
+
+def test_a_folder_is_taken_for_as_long_as_a_process_uses_it(tmp_path):
+    """Airflow's processes outlive a demo that is killed, and keep its folder."""
+    with own_folder(tmp_path) as (first, lock):
+        assert first == tmp_path / "airflow"
+        airflow = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[lock])
+        with own_folder(tmp_path) as (second, _), own_folder(tmp_path) as (third, _):
+            assert (second, third) == (tmp_path / "airflow-2", tmp_path / "airflow-3")
+    with own_folder(tmp_path) as (path, _):
+        assert path == tmp_path / "airflow-2"
+    airflow.communicate(b"\n")
+    with own_folder(tmp_path) as (path, _):
+        assert path == tmp_path / "airflow"
+
+
+def test_a_saved_connection_replaces_the_one_before(tmp_path):
+    home = Home(tmp_path / "airflow", None)
+    home.migrate()
+    connection = {"conn_type": "groq", "host": "http://127.0.0.1:1", "password": "gsk_key"}
+    home.save_connection(json.dumps(connection | {"extra": {}}))
+    home.save_connection(json.dumps(connection | {"host": "http://127.0.0.1:2", "extra": {"timeout": 30}}))
+    exported = tmp_path / "connections.json"
+    subprocess.run(airflow("connections", "export", exported), env=home.environment(), capture_output=True, check=True)
+    ((name, saved),) = json.loads(exported.read_text()).items()
+    assert (name, saved["host"], saved["password"]) == ("groq_default", "http://127.0.0.1:2", "gsk_key")
+    assert (json.loads(saved["extra"]), saved["port"]) == ({"timeout": 30}, 0)
+    assert list(home.path.glob("*.json")) == []

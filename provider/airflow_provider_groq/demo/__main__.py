@@ -14,13 +14,16 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from airflow_provider_groq.demo.home import Home, Standalone, airflow, stop_session
+from airflow_provider_groq.demo.home import CONN_ID, Home, Standalone, airflow, own_folder, stop_session
 from airflow_provider_groq.demo.progress import shown
 from airflow_provider_groq.demo.table import categories, render
 from airflow_provider_groq.emulator import GroqEmulator
 
 DAG_ID = "groq_download_results"
-UNPAUSED = {"AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False"}
+SETTINGS = {
+    "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
+    "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+}
 
 BATCH_SECONDS = 20.0
 """Longer than a task looks itself before it defers."""
@@ -34,11 +37,13 @@ def main() -> int:
     signal.signal(signal.SIGHUP, lambda *_: sys.exit(129))
     folder: Path = options.folder.absolute()
     try:
-        with connection() as groq:
-            home = Home(folder / "airflow", groq)
+        with own_folder(folder) as (path, lock), connection() as groq:
+            if path.name != "airflow":
+                say(f"Another Airflow runs in {folder / 'airflow'}: this one is apart from it, in {path}.")
+            home = Home(path, None if options.standalone else groq, lock=lock)
             say("Making Airflow's database.")
             home.migrate()
-            return stay(home, folder, options.port) if options.standalone else run(home, folder)
+            return stay(home, groq, options.port) if options.standalone else run(home, folder)
     except KeyboardInterrupt:
         say("Stopped.")
         return 130
@@ -76,7 +81,7 @@ def run(home: Home, folder: Path) -> int:
     say(f"Running the example Dag {DAG_ID}: one request for each installed Python package.")
     command = airflow("dags", "test", DAG_ID, "--conf", json.dumps({"output_path": str(output)}))
     with log.open("w", encoding="utf-8") as file:
-        code = follow(command, home.environment(), file.write)
+        code = follow(command, home, file.write)
     results = sorted(output.glob("*/output.jsonl"))
     if code or not results:
         say(f"The Dag run failed. Airflow's log is {log}.")
@@ -86,10 +91,16 @@ def run(home: Home, folder: Path) -> int:
     return 0
 
 
-def follow(command: list[str], environment: dict[str, str], keep: Callable[[str], object]) -> int:
+def follow(command: list[str], home: Home, keep: Callable[[str], object]) -> int:
     """Run a command, show what matters of its output, keep all of it, and return its exit code."""
     process = subprocess.Popen(
-        command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, start_new_session=True
+        command,
+        env=home.environment(),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        pass_fds=home.descriptors,
+        start_new_session=True,
     )
     try:
         for line in process.stdout or ():
@@ -101,14 +112,15 @@ def follow(command: list[str], environment: dict[str, str], keep: Callable[[str]
         stop_session(process)
 
 
-def stay(home: Home, folder: Path, port: int | None) -> int:
+def stay(home: Home, groq: str, port: int | None) -> int:
     """Start the whole of Airflow, say where it is, and stay until stopped."""
-    log = folder / "standalone.log"
+    home.save_connection(groq)
+    log = home.path / "standalone.log"
     say(f"Starting Airflow; its log is {log}.")
-    with log.open("wb") as file, Standalone(home, file, port=port, **UNPAUSED) as running:
+    with log.open("wb") as file, Standalone(home, file, port=port, **SETTINGS) as running:
         user, password = running.login()
         say(f"Airflow is at {running.url}: user {user}, password {password}. Trigger {DAG_ID}.")
-        say("Ctrl-C stops it.")
+        say(f"The connection {CONN_ID} is under Admin, Connections. Ctrl-C stops Airflow.")
         threading.Event().wait()
     return 0
 

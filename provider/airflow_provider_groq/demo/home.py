@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+import fcntl
+import itertools
 import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import IO, Any, Self
 
 import airflow_provider_groq
 
+CONN_ID = "groq_default"
 DAGS_FOLDER = Path(airflow_provider_groq.__file__).parent / "example_dags"
 
 START_SECONDS = 180.0
@@ -30,20 +36,28 @@ class Home:
 
     Attributes:
         path: The folder.
-        connection: The connection ``groq_default``, as JSON.
+        connection: The connection ``groq_default`` of its environment, as JSON; None for one of its database.
         dags_folder: Where its Dags are.
+        lock: A file descriptor that says the folder is taken, for its processes to hold too; None for none.
     """
 
     path: Path
-    connection: str
+    connection: str | None
     dags_folder: Path = DAGS_FOLDER
+    lock: int | None = None
+
+    @property
+    def descriptors(self) -> tuple[int, ...]:
+        """What its processes inherit: a lock then lasts as long as they do."""
+        return () if self.lock is None else (self.lock,)
 
     def environment(self, **settings: str) -> dict[str, str]:
         """The environment of its processes: this one's, without what another Airflow left in it."""
         ours = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW_")}
+        if self.connection is not None:
+            ours[f"AIRFLOW_CONN_{CONN_ID.upper()}"] = self.connection
         return ours | {
             "AIRFLOW_HOME": str(self.path),
-            "AIRFLOW_CONN_GROQ_DEFAULT": self.connection,
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags_folder),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
@@ -61,11 +75,49 @@ class Home:
             RuntimeError: Airflow could not.
         """
         self.path.mkdir(parents=True, exist_ok=True)
-        done = subprocess.run(
-            airflow("db", "migrate"), env=self.environment(), capture_output=True, text=True, check=False
-        )
+        self._run("db", "migrate")
+
+    def save_connection(self, connection: str) -> None:
+        """Put ``groq_default`` into the database, where Airflow's list shows it; the key is encrypted there.
+
+        Args:
+            connection: The connection, as JSON.
+
+        Raises:
+            RuntimeError: Airflow could not.
+        """
+        # Airflow's form sends port 0 where there is none, and 3.3's Test button tests no other port than the saved one.
+        fields = json.loads(connection)
+        saved = {CONN_ID: fields | {"port": 0, "extra": json.dumps(fields.get("extra", {}))}}
+        # In a file that nobody else can read, rather than among the arguments of a process.
+        with tempfile.NamedTemporaryFile("w", dir=self.path, suffix=".json", encoding="utf-8") as file:
+            json.dump(saved, file)
+            file.flush()
+            self._run("connections", "import", "--overwrite", file.name)
+
+    def _run(self, *arguments: str) -> None:
+        done = subprocess.run(airflow(*arguments), env=self.environment(), capture_output=True, text=True, check=False)
         if done.returncode:
-            raise RuntimeError(f"airflow db migrate failed:\n{done.stdout}{done.stderr}")
+            raise RuntimeError(f"airflow {' '.join(arguments)} failed:\n{done.stdout}{done.stderr}")
+
+
+@contextmanager
+def own_folder(parent: Path) -> Iterator[tuple[Path, int]]:
+    """Take a folder for an Airflow: ``airflow``, or ``airflow-2`` and so on where another Airflow runs in that.
+
+    Yields:
+        The folder, and the descriptor of the lock that it is ours by.
+    """
+    for number in itertools.count(1):
+        path = parent / ("airflow" if number == 1 else f"airflow-{number}")
+        path.mkdir(parents=True, exist_ok=True)
+        with (path / "in-use").open("wb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                continue
+            yield path, lock.fileno()
+            return
 
 
 def airflow(*arguments: str) -> list[str]:
@@ -111,6 +163,7 @@ class Standalone:
             stdin=subprocess.DEVNULL,
             stdout=self._log,
             stderr=subprocess.STDOUT,
+            pass_fds=self.home.descriptors,
             start_new_session=True,
         )
         try:
