@@ -6,6 +6,7 @@ import re
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -66,11 +67,21 @@ def test_leaves_nothing_running_when_stopped(tmp_path, number):
     folder = tmp_path / "demo"
     with start(folder) as demo:
         assert next(line for line in demo.stdout if "Created batch" in line)
+        assert holders(folder)
         demo.send_signal(number)
         output = demo.communicate(timeout=60)[0]
     assert demo.returncode != 0
     assert "Traceback" not in output
     await_that(lambda: left_over(folder) == [], "all processes have ended", 30)
+
+
+def holders(folder):
+    """Processes of Airflow that hold the lock on their folder: with them it outlives a demo that is killed."""
+    lock, found = folder / "airflow" / "in-use", []
+    for path in (path for pid in left_over(folder) for path in Path(f"/proc/{pid}/fd").glob("*")):
+        with suppress(OSError):  # it was closed meanwhile
+            found += [path] if path.readlink() == lock else []
+    return found
 
 
 def read_until(demo, pattern):
@@ -121,6 +132,7 @@ def test_the_key_of_the_connection_is_in_no_file(standalone):
 
 def test_a_second_one_has_a_database_of_its_own(standalone):
     folder, _, _ = standalone
+    assert holders(folder)
     with start(folder) as second:
         said = read_until(second, "Another Airflow runs in (.+): this one is apart from it, in (.+).$")
         second.send_signal(signal.SIGINT)
@@ -129,7 +141,6 @@ def test_a_second_one_has_a_database_of_its_own(standalone):
 
 
 def test_a_folder_is_taken_for_as_long_as_a_process_uses_it(tmp_path):
-    """Airflow's processes outlive a demo that is killed, and keep its folder."""
     with own_folder(tmp_path) as (first, lock):
         assert first == tmp_path / "airflow"
         airflow = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE, pass_fds=[lock])
