@@ -72,11 +72,32 @@ def test_any_error_is_one_of_ours_and_does_not_show_the_key(call, status, body, 
     assert str(caught.value).isprintable()
 
 
-@pytest.mark.parametrize("before", [0, 30, 70, 75])
-def test_the_key_is_struck_out_of_the_beginning_of_a_page_that_is_shown(before):
-    with pytest.raises(GroqResponseError) as caught:
-        read(calls.list_models(), b"<" * before + KEY.encode())
-    assert "gsk" not in str(caught.value)
+@pytest.mark.parametrize("before", [0, 30, 70, 75, 80, 395, 400, 1995, 2000, 9995])
+@pytest.mark.parametrize("filler", [b"<", b" ", b"\n "])
+@pytest.mark.parametrize("status", [200, 502])
+def test_the_key_is_struck_out_of_the_beginning_of_a_page_that_is_shown(before, filler, status):
+    """Also where no more of it is there than its first half, before the part that is looked at ends."""
+    filled = (filler * before)[:before]
+    for kind in ("text/plain", "text/html"):
+        with pytest.raises(GroqError) as caught:
+            read(calls.list_models(), filled + KEY.encode() + b" and more" * 2000, status, {"content-type": kind})
+        assert "gsk" not in str(caught.value)
+
+
+def test_a_plain_text_is_shown_as_a_message_and_a_page_by_its_beginning():
+    text = "upstream connect error or disconnect/reset before headers. " * 5 + "reset reason: connection failure"
+    for kind, shown in (("text/plain; charset=utf-8", True), ("text/html", False), ("", False)):
+        with pytest.raises(GroqAPIError) as caught:
+            read(calls.list_models(), text.encode(), 503, {"content-type": kind})
+        assert ("connection failure" in str(caught.value)) is shown
+
+
+@given(ERRORS, st.sampled_from(["message", "error", "detail", "errors"]))
+def test_no_message_of_an_error_is_lost(value, key):
+    """Whatever stands beside it, below one of the keys that servers use for it."""
+    body = {"code": 5, "type": value, key: "The file is gone"}
+    with pytest.raises(GroqAPIError, match="The file is gone"):
+        read(calls.list_models(), json.dumps(body).encode(), 400)
 
 
 def test_a_long_message_of_a_server_is_cut():

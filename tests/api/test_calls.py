@@ -94,6 +94,37 @@ def test_201_ids_reach_the_server_in_two_requests_and_no_id_twice(groq_emulator,
     assert sent[0] + sent[1] == ids
 
 
+GROQS = [f"batch_01jgw{number:021d}" for number in range(200)]
+
+
+@pytest.mark.parametrize(
+    ("ids", "sizes"),
+    [
+        (GROQS, [200]),
+        ([f"{number:0350d}" for number in range(50)], [22, 22, 6]),
+        ([f"{number:01024d}" for number in range(9)], [7, 2]),
+        (["a", "😀" * 1024, "b", "c"], [1, 1, 2]),
+        ([*GROQS[:190], "x" * 1000, *GROQS[190:]], [190, 11]),
+        ([], []),
+    ],
+)
+def test_fewer_long_ids_are_asked_for_at_a_time(ids, sizes):
+    """Common servers take 8,192 characters with the path."""
+    groups = list(calls.grouped(ids))
+    assert [len(group) for group in groups] == sizes
+    assert [batch_id for group in groups for batch_id in group] == ids
+    assert [[batch_id for _, batch_id in call.params] for call in calls.get_batches(ids)] == groups
+
+
+def test_an_address_with_as_many_ids_as_it_takes_has_room_for_its_path(wire, http, settings):
+    wire.replies = [http(b'{"data": []}')]
+    with GroqClient(settings(base_url=wire.url)) as client:
+        for ids in (GROQS, [f"{number:0350d}" for number in range(200)], ["a b" * 100] * 50):
+            for group in calls.grouped(ids):
+                client.send(calls.look_at_batches(group))
+    assert 7_000 < max(len(head.splitlines()[0]) for head in wire.heads) < 8_000
+
+
 def test_text_is_no_list_of_ids():
     with pytest.raises(GroqInputError, match="must be a list of ids, but is 'batch_1'"):
         calls.get_batches("batch_1")
@@ -159,7 +190,7 @@ def test_looks_are_told_apart_by_their_ids():
 
 
 @pytest.mark.parametrize(
-    "item", [{"id": "a"}, {"id": "a", "status": None}, {"id": "a", "status": "x", "created_at": "y"}]
+    "item", [{"id": "a"}, {"id": "a", "status": None}, {"id": "a", "status": "\n", "created_at": 1}, None, 3]
 )
 def test_a_look_that_cannot_be_read_is_an_error_of_its_own(item):
     error = calls.read_look("a", item)

@@ -8,9 +8,11 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.api import calls
+from airflow_provider_groq.api.models import Batch, File
 from airflow_provider_groq.batches import results
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd
+from airflow_provider_groq.batches.identity import may_be_taken_up, oldest
 from airflow_provider_groq.batches.options import check_options
 from airflow_provider_groq.batches.outcome import batch_problem, describe, warning
 from airflow_provider_groq.batches.polling import Poller
@@ -46,13 +48,40 @@ def test_any_batch_that_can_be_read_can_be_talked_of(described):
     """With numbers that can be calculated with, and in lines that can be logged."""
     try:
         batch = Batch.model_validate_json(json.dumps(described))
-    except ValidationError:
+    except ValidationError as error:
+        assert {each["loc"][0] for each in error.errors()} <= {"id", "status"}  # noqa: PT017 - either is right
         return
     said = [describe(batch), str(batch_problem(batch)), warning(batch)]
     poller = Poller(batch.id, poll_interval=1.0, end_time=100.0, now=0.0)
     said += [poller.on_batch(batch, now).news for now in (0.0, 1.0, 200.0)]
     assert "\n" not in "".join(said)
     assert json.loads(json.dumps(batch.model_dump(mode="json"), allow_nan=True))
+
+
+@given(
+    st.dictionaries(st.sampled_from(sorted(Batch.model_fields)) | st.text(), JSON | DEEP, max_size=8),
+    st.sampled_from(["completed", "failed", "in_progress"]),
+)
+def test_any_json_in_any_field_but_id_and_status_is_a_batch(described, status):
+    body = json.dumps(described | {"id": "b", "status": status}).encode()
+    batch = calls.get_batch("b").answer(body)
+    assert (batch.id, batch.status) == ("b", status)
+    (listed,) = calls.list_batches().answer(b'{"data": [' + body + b"]}").data
+    looked = calls.read_look("b", calls.look_at_batches(["b"]).answer(b'{"data": [' + body + b"]}")["b"])
+    assert repr(batch) == repr(listed) == repr(looked)
+    assert Batch.model_validate_json(batch.model_dump_json()).id == "b"
+    may_be_taken_up(batch, 0.0)
+    assert oldest([batch, Batch(id="a", status=status)]) is not None
+
+
+@given(st.dictionaries(st.sampled_from(sorted(File.model_fields)) | st.text(), JSON | DEEP, max_size=8))
+def test_any_json_in_any_field_but_the_id_is_a_file_and_a_model(described):
+    body = json.dumps(described | {"id": "f"}).encode()
+    file = calls.get_file("f").answer(body)
+    assert (file.id, type(file.bytes), type(file.filename)) == ("f", int, str)
+    for call in (calls.list_files(), calls.list_models()):
+        (listed,) = call.answer(b'{"data": [' + body + b"]}").data
+        assert listed.id == "f"
 
 
 @given(JSON | st.fixed_dictionaries({"ends": st.lists(fields(WaitEnd, batch=BATCHES) | JSON, max_size=3)}))

@@ -2,13 +2,15 @@
 
 import json
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_groq.batches.events import MAX_ERRORS, BatchEvent, WaitEnd, with_few_errors
+from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.batches.events import MAX_ERRORS, BatchEvent, WaitEnd, shortened
 
-TEXT = st.text(st.characters(codec="utf-8"))
+TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 FIELDS = st.fixed_dictionaries(
     {},
     optional={
@@ -57,8 +59,82 @@ def test_the_first_20_errors_travel(make, given_, kept):
     (end,) = journey(event).ends
     assert MAX_ERRORS == 20
     assert [error.line for error in end.batch.errors] == list(range(kept))
-    assert with_few_errors(batch).errors == batch.errors[:20]
+    assert shortened(batch).errors == batch.errors[:20]
     assert len(json.dumps(event.payload())) < 8_000
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
+    lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
+    max_leaves=5,
+)
+ODD_NUMBERS = st.sampled_from([2**64, -(2**64), 10**4000, float("nan"), float("inf"), "a\0b", {"a\0": [10**30]}])
+ANY_FIELDS = st.fixed_dictionaries({}, optional=dict.fromkeys(Batch.model_fields, JSON | ODD_NUMBERS)) | (
+    st.dictionaries(st.text(min_size=1) | st.just("_fields_set"), JSON | ODD_NUMBERS, max_size=3)
+)
+
+
+@given(ANY_FIELDS)
+def test_a_batch_of_any_fields_goes_through_airflows_messages_and_its_database(fields):
+    """Messages are MessagePack, whose numbers have 64 bits; PostgreSQL's JSON has neither NaN nor NUL."""
+    batch = Batch.model_validate_json(json.dumps(fields | {"id": "batch_1", "status": "completed"}))
+    event = BatchEvent(ends=(WaitEnd(batch_id=batch.id, reason="terminal", batch=batch),))
+    payload = event.payload()
+    assert msgspec.msgpack.decode(msgspec.msgpack.encode(payload)) == payload
+    backslash = chr(92)
+    assert f"{backslash}u0000" not in json.dumps(payload, allow_nan=False).replace(2 * backslash, "")
+    (end,) = journey(event).ends
+    assert end.batch == shortened(batch)
+    assert json.dumps(shortened(batch).model_dump(mode="json"), allow_nan=False)
+
+
+HUGE = "x" * 1_000_000
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"unknown": HUGE},
+        {"unknown": [HUGE]},
+        {"request_counts": {"total": 1, "unknown": HUGE}},
+        {f"unknown_{number}": "x" * 1000 for number in range(1000)},
+        {HUGE: 1},
+        {"metadata": {"a": HUGE}},
+        {"metadata": {str(number): "x" * 512 for number in range(2000)}},
+        {"endpoint": HUGE},
+        {"completion_window": HUGE},
+        {"errors": [{"code": HUGE, "message": HUGE, "param": HUGE, "unknown": HUGE}] * 5},
+        {"errors": HUGE},
+    ],
+    ids=[
+        "text",
+        "list",
+        "counts",
+        "many",
+        "name",
+        "metadata",
+        "many pairs",
+        "endpoint",
+        "window",
+        "errors",
+        "errors as text",
+    ],
+)
+def test_no_field_makes_an_event_large(make, fields):
+    batch = make("failed", **fields)
+    event = BatchEvent(ends=(WaitEnd(batch_id=batch.id, reason="terminal", batch=batch),))
+    assert len(json.dumps(event.payload())) < 25_000
+    assert journey(event).ends[0].batch.status == "failed"
+
+
+def test_unknown_fields_and_metadata_of_the_usual_size_travel(make):
+    metadata = {f"{number:064d}": "x" * 512 for number in range(16)}
+    unknown = {"project_id": "project_1", "usage": {"tokens": 5}, "model": None}
+    batch = make("completed", metadata=metadata, **unknown)
+    event = BatchEvent(ends=(WaitEnd(batch_id=batch.id, reason="terminal", batch=batch),))
+    (end,) = journey(event).ends
+    assert (end.batch.metadata, end.batch.model_extra["usage"]) == (metadata, {"tokens": 5})
+    assert end.batch.model_extra == batch.model_extra
 
 
 def test_ends_keep_their_order(make):

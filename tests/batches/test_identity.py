@@ -16,6 +16,7 @@ from airflow_provider_groq.batches.identity import (
     Identity,
     check_metadata,
     digest_of_file,
+    made_since,
     may_be_taken_up,
     oldest,
 )
@@ -130,6 +131,9 @@ COUNTS = {"total": 2, "completed": 1, "failed": 1}
         ({"status": "cancelling", "request_counts": COUNTS}, False),
         ({"status": "cancelled", "request_counts": COUNTS}, False),
         ({"status": "completed", "request_counts": COUNTS, "created_at": NOW - FILES_KEPT - 60}, False),
+        ({"status": "completed", "request_counts": COUNTS, "created_at": None}, True),
+        ({"status": "in_progress", "created_at": "then"}, True),
+        ({"status": "failed", "created_at": None}, False),
     ],
     ids=str,
 )
@@ -142,6 +146,16 @@ def test_everybody_finds_the_same_one_oldest():
     assert oldest(batches).id == oldest(reversed(batches)).id == "c"
     assert oldest(batches[::2]).id == "a"
     assert oldest([]) is None
+
+
+def test_of_those_of_unknown_age_everybody_finds_the_same_one_too_and_a_known_one_first():
+    batches = [batch(id="b", created_at=None), batch(id="c", created_at=5), batch(id="a", created_at=0)]
+    assert oldest(batches).id == oldest(reversed(batches)).id == "c"
+    assert oldest(batches[::2]).id == oldest(batches[::-2]).id == "a"
+
+
+def test_a_batch_of_unknown_age_may_have_been_made_since():
+    assert [made_since(batch(created_at=at), 10.0) for at in (9, 10, 11, None)] == [False, True, True, True]
 
 
 def test_metadata_of_other_programs_is_read_as_text():

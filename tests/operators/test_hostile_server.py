@@ -4,10 +4,12 @@ import json
 import logging
 import os
 import uuid
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
+from airflow_provider_groq.exceptions import GroqError
 from airflow_provider_groq.operators.batch import GroqCreateBatchOperator, GroqDownloadBatchResultsOperator
 
 NAMES = [
@@ -59,14 +61,26 @@ def test_no_name_of_a_server_is_a_path(groq_emulator, context, tmp_path, folder,
 
 @pytest.mark.usefixtures("quick_retries", "quick")
 @pytest.mark.parametrize("name", UNPRINTABLE)
-@pytest.mark.parametrize("field", ["id", "output_file_id"])
-def test_a_name_that_cannot_be_printed_is_refused(groq_emulator, context, tmp_path, folder, name, field):
-    batch = {"id": "batch_1", "status": "completed", "created_at": 1, field: name}
+def test_a_name_that_cannot_be_printed_is_refused(groq_emulator, context, tmp_path, folder, name):
+    batch = {"id": name, "status": "completed", "created_at": 1}
     groq_emulator.fault("/batches/**", json=batch, times=None)
     operator = GroqDownloadBatchResultsOperator(task_id="create", batch_id="batch_1", output_path=str(folder))
-    with pytest.raises(Exception, match=f"{field}: Value error, has characters that cannot be printed"):
+    with pytest.raises(Exception, match="id: Value error, has characters that cannot be printed"):
         operator.execute(context)
     assert everything(tmp_path) == ["work", "work/results"]
+
+
+@pytest.mark.usefixtures("quick_retries", "quick")
+@pytest.mark.parametrize("name", UNPRINTABLE)
+def test_a_file_whose_name_cannot_be_printed_is_not_asked_for(groq_emulator, context, tmp_path, folder, name, caplog):
+    batch = {"id": "batch_1", "status": "completed", "created_at": 1, "output_file_id": name, "error_file_id": name}
+    groq_emulator.fault("/batches/**", json=batch, times=None)
+    operator = GroqDownloadBatchResultsOperator(task_id="create", batch_id="batch_1", output_path=str(folder))
+    with suppress(GroqError):
+        operator.execute(context)
+    assert everything(tmp_path) == ["work", "work/results"]
+    assert not groq_emulator.requests(path="/files")
+    assert name not in caplog.text
 
 
 @pytest.mark.usefixtures("quick")

@@ -1,5 +1,6 @@
 """One task with one input makes one batch, whatever became of its earlier tries."""
 
+import logging
 import re
 import time
 from itertools import groupby
@@ -297,3 +298,195 @@ def test_a_batch_is_not_lost_for_a_lookup_that_fails_after_it_was_made(bare_trie
     groq_emulator.fault("/batches", method="GET", status=404, times=None)
     assert bare_tries.run() == only_batch()
     assert "Whether there is a double of batch" in caplog.text
+
+
+NO_LISTING = [{"status": 405}, {"status": 403}, {"status": 404}, {"status": 503}, {"body": "<html>", "status": 200}]
+
+
+def refuse_the_listing_of_files(groq_emulator, **fault):
+    groq_emulator.fault("/files", method="GET", times=None, **fault)
+
+
+@pytest.mark.usefixtures("quick_retries")
+@pytest.mark.parametrize("fault", NO_LISTING, ids=str)
+@pytest.mark.parametrize("refused", ["/files", "/batches"])
+def test_a_server_that_does_not_list_files_costs_an_upload_and_no_more(tries, groq_emulator, fault, refused, caplog):
+    """Whether the try before failed at its upload or after it."""
+    groq_emulator.fault(refused, method="POST", status=400)
+    with pytest.raises(AirflowFailException):
+        tries.run()
+    tries.forget()
+    refuse_the_listing_of_files(groq_emulator, **fault)
+    batch_id = tries.run()
+    assert [batch["id"] for batch in groq_emulator.batches()] == [batch_id]
+    assert "so it is uploaded: GET /files was answered with" in caplog.text
+    assert tries.run() == batch_id
+
+
+@pytest.mark.usefixtures("quick_retries")
+@pytest.mark.parametrize("status", [405, 403, 503])
+def test_a_server_that_does_not_describe_files_costs_an_upload_and_no_more(
+    stored_tries, groq_emulator, only_batch, status, caplog
+):
+    groq_emulator.fault("/batches", method="POST", status=400)
+    with pytest.raises(AirflowFailException):
+        stored_tries.run()
+    refuse_the_listing_of_files(groq_emulator, status=405)
+    groq_emulator.fault("/files/*", method="GET", status=status, times=None)
+    assert stored_tries.run() == only_batch()
+    assert "is still at Groq could not be found out, so it is uploaded again: GET /files/" in caplog.text
+    assert [file["purpose"] for file in groq_emulator.files()] == ["batch", "batch"]
+
+
+def test_without_listing_files_a_batch_that_lost_its_metadata_is_told_by_its_own_file(tries, groq_emulator, make_batch):
+    groq_emulator.set(drop_metadata=True)
+    batch_id = tries.run()
+    make_batch()
+    tries.forget()
+    refuse_the_listing_of_files(groq_emulator, status=405)
+    assert tries.run() == batch_id
+    assert len(groq_emulator.batches()) == 2
+
+
+def test_without_listing_files_batches_of_others_that_lost_their_metadata_do_no_harm(tries, groq_emulator, make_batch):
+    groq_emulator.set(drop_metadata=True)
+    others = make_batch()
+    tries.stores.append(None)
+    refuse_the_listing_of_files(groq_emulator, status=405)
+    batch_id = tries.run()
+    assert batch_id != others
+    assert len(groq_emulator.batches()) == 2
+
+
+@pytest.mark.usefixtures("quick_retries")
+@pytest.mark.parametrize("status", [405, 404, 503])
+def test_whose_a_batch_is_that_nothing_tells_is_not_known(tries, groq_emulator, make_batch, status):
+    """Neither metadata nor files: it may be this task's, and another one would be paid for."""
+    groq_emulator.set(drop_metadata=True)
+    make_batch()
+    tries.stores.append(None)
+    groq_emulator.fault("/files**", method="GET", status=status, times=None)
+    with pytest.raises(
+        (AirflowFailException, GroqLookupError), match="has a batch already could not be looked up: GET"
+    ):
+        tries.run()
+    assert len(groq_emulator.batches()) == 1
+
+
+def test_without_listing_files_batches_without_metadata_are_others_where_it_is_kept(
+    tries, groq_emulator, make_batch, caplog
+):
+    caplog.set_level(logging.INFO)
+    make_batch()
+    make_batch()
+    tries.run(requests=OTHER)
+    tries.forget()
+    groq_emulator.fault("/files**", method="GET", status=405, times=None)
+    batch_id = tries.run()
+    assert "GET /files was answered with 405" in caplog.text
+    assert len(groq_emulator.batches()) == 4
+    tries.forget()
+    assert tries.run() == batch_id
+
+
+def test_more_files_than_may_be_asked_for_singly_are_not_asked_for(tries, groq_emulator, make_batch, monkeypatch):
+    monkeypatch.setattr("airflow_provider_groq.operators.lookup.MAX_FILES", 2)
+    groq_emulator.set(drop_metadata=True)
+    for _ in range(3):
+        make_batch()
+    tries.stores.append(None)
+    refuse_the_listing_of_files(groq_emulator, status=405)
+    with pytest.raises(AirflowFailException, match="could not be looked up: GET /files was answered with 405"):
+        tries.run()
+    assert not groq_emulator.requests("GET", "/files/")
+
+
+ODD = {
+    "created_at": "2023-11-14T22:13:20Z",
+    "metadata": None,
+    "errors": "text",
+    "request_counts": "0/1",
+    "error_file_id": {"a": 1},
+    "expires_at": 1.5,
+}
+
+
+@pytest.mark.parametrize("created_at", [None, "then", 0, [1]])
+def test_a_batch_of_unknown_age_is_found(tries, groq_emulator, make_batch, only_batch, created_at):
+    groq_emulator.fault("/batches**", times=None, merge={"created_at": created_at})
+    batch_id = tries.run()
+    tries.forget()
+    assert tries.run() == batch_id == only_batch()
+    make_batch()
+    tries.forget()
+    assert tries.run() == batch_id
+
+
+def test_a_listing_of_batches_of_unknown_age_is_read_to_its_end(tries, groq_emulator, make_batch):
+    groq_emulator.set(page_size=2)
+    batch_id = tries.run()
+    for _ in range(5):
+        make_batch()
+    groq_emulator.fault("/batches", method="GET", times=None, merge={"created_at": None})
+    tries.forget()
+    assert tries.run() == batch_id
+    assert len(groq_emulator.batches()) == 6
+
+
+def listed_as(groq_emulator, **fields):
+    """The account's batches as the server lists them from now on, the newest with other fields."""
+    listed = [{**groq_emulator.batches()[-1], **fields}, *groq_emulator.batches()[-2::-1]]
+    groq_emulator.fault("/batches", method="GET", times=None, json={"object": "list", "data": listed})
+
+
+def test_odd_fields_of_other_batches_do_no_harm(tries, groq_emulator, make_batch):
+    batch_id = tries.run()
+    make_batch()
+    tries.forget()
+    listed_as(groq_emulator, **ODD)
+    assert tries.run() == batch_id
+
+
+def test_ones_own_batch_is_found_with_odd_fields(tries, groq_emulator, only_batch):
+    batch_id = tries.run()
+    tries.forget()
+    (batch,) = groq_emulator.batches()
+    pairs = [{"key": key, "value": value} for key, value in batch["metadata"].items()]
+    listed_as(groq_emulator, **ODD | {"created_at": f"{time.time() + 0.5}", "metadata": pairs})
+    assert tries.run() == batch_id == only_batch()
+
+
+@pytest.mark.parametrize("fields", [{"status": None}, {"id": None}, {"id": 5, "status": 5}], ids=str)
+def test_a_batch_of_others_that_cannot_be_read_does_no_harm(tries, groq_emulator, make_batch, fields):
+    batch_id = tries.run()
+    make_batch()
+    tries.forget()
+    listed_as(groq_emulator, metadata={"team": "other"}, **fields)
+    assert tries.run() == batch_id
+    assert len(groq_emulator.batches()) == 2
+
+
+@pytest.mark.parametrize("fields", [{"status": None}, {"id": None, "status": 5}], ids=str)
+@pytest.mark.parametrize("drop_metadata", [False, True])
+def test_ones_own_batch_that_cannot_be_read_is_not_made_again(tries, groq_emulator, make_batch, fields, drop_metadata):
+    """Could not read is no answer, as could not look."""
+    groq_emulator.set(drop_metadata=drop_metadata)
+    make_batch()
+    tries.run()
+    tries.forget()
+    listed_as(groq_emulator, **fields)
+    with pytest.raises(GroqLookupError, match="has batch .*, which may be this task's, and whose id or"):
+        tries.run()
+    assert len(groq_emulator.batches()) == 2
+    groq_emulator.clear_faults()
+    tries.run()
+    assert len(groq_emulator.batches()) == 2
+
+
+def test_an_old_batch_of_nobody_that_cannot_be_read_does_no_harm(tries, groq_emulator, make_batch):
+    groq_emulator.set(drop_metadata=True)
+    make_batch()
+    tries.stores.append(None)
+    listed_as(groq_emulator, status=None, created_at=1_000_000_000)
+    tries.run()
+    assert len(groq_emulator.batches()) == 2

@@ -5,17 +5,20 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from http import HTTPStatus
+from itertools import islice
 from typing import Any, TypeVar
 
 import httpx
 from pydantic import ValidationError
 
 from airflow_provider_groq.api.bodies import MAX_VALUES, is_too_wide
-from airflow_provider_groq.api.calls import Call, first_problem
+from airflow_provider_groq.api.calls import Call
+from airflow_provider_groq.api.decoding import first_problem
 from airflow_provider_groq.api.environment import proxy_variable
+from airflow_provider_groq.api.reasons import reasons
 from airflow_provider_groq.api.retry import read_retry_after
 from airflow_provider_groq.api.settings import Settings
-from airflow_provider_groq.api.text import one_line
+from airflow_provider_groq.api.text import as_text, one_line
 from airflow_provider_groq.exceptions import (
     API_ERRORS,
     GroqAPIError,
@@ -31,6 +34,12 @@ T = TypeVar("T")
 MAX_MESSAGE, MAX_WORD = 2_000, 200
 """How much of a server's error message is kept, in characters, and of all else that it says: some echo the
 whole request."""
+
+MAX_BEGINNING = 80
+"""How much of a page is shown. Plain text is a message, and shown as one."""
+
+MAX_REASONS = 100
+"""How many reasons of an error are read."""
 
 TIMEOUTS: Mapping[type[Exception], str] = {
     httpx.ConnectTimeout: "no connection within",
@@ -132,7 +141,8 @@ def _api_error(call: Call[Any], response: httpx.Response, body: bytes, settings:
     status = response.status_code
     details = _error_details(body)
     message = _said(details.get("message") or "", settings, longest=MAX_MESSAGE)
-    message = message or f"no Groq error body, but {_described(response, body, settings)}"
+    longest = MAX_MESSAGE if response.headers.get("content-type", "").startswith("text/plain") else MAX_BEGINNING
+    message = message or f"no Groq error body, but {_described(response, body, settings, longest=longest)}"
     code = _said(details.get("code") or "", settings)
     advice = _advice(call, status, settings)
     text = f"{call} was answered with {status}{f' {code}' if code else ''}: {message.rstrip('. ')}. {advice}".rstrip()
@@ -159,25 +169,26 @@ def _advice(call: Call[Any], status: int, settings: Settings) -> str:
     return f"Check the base URL (host) of {settings.origin}." if status == HTTPStatus.NOT_FOUND else ""
 
 
-def _error_details(body: bytes) -> dict[str, Any]:
-    """Groq's ``error`` object, or what a gateway sends in its place."""
+def _error_details(body: bytes) -> dict[str, str]:
+    """Message, code and type of Groq's ``error`` object, or what a gateway sends in its place."""
     try:
         value = None if is_too_wide(body) else json.loads(body)
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(value, dict):
-        return {}
-    error = value.get("error")
-    if isinstance(error, dict):
-        return error
-    message = error or value.get("message") or value.get("detail")
-    return {"message": message if isinstance(message, str) else json.dumps(message)} if message else {}
+    found = list(islice(reasons(value), MAX_REASONS)) if isinstance(value, dict | list | str) else []
+    details = {"message": "; ".join(dict.fromkeys(reason["message"] for reason in found if reason["message"]))}
+    for name in ("code", "type"):
+        details[name] = next((as_text(reason[name]) for reason in found if reason.get(name)), "")
+    return details
 
 
-def _described(response: httpx.Response, body: bytes, settings: Settings) -> str:
+def _described(response: httpx.Response, body: bytes, settings: Settings, *, longest: int = MAX_BEGINNING) -> str:
     kind = _said(response.headers.get("content-type", "of no type").split(";")[0], settings)
-    text = settings.without_secrets(" ".join(body[:400].decode("utf-8", "replace").split()))
-    return f"{kind}, {len(body):,} bytes" + (f", beginning {text[:80]!r}" if text else "")
+    head = body[: 5 * longest]
+    text = settings.without_secrets(" ".join(head.decode("utf-8", "replace").split()))
+    if len(head) < len(body):  # in the middle of a secret, perhaps
+        text = text[: -len(settings.secrets[0])]
+    return f"{kind}, {len(body):,} bytes" + (f", beginning {text[:longest]!r}" if text else "")
 
 
 def _said(what: object, settings: Settings, *, longest: int = MAX_WORD) -> str:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, BinaryIO, Generic, TypeVar
 from urllib.parse import quote
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from airflow_provider_groq.api.decoding import first_problem, read_one, read_page
 from airflow_provider_groq.api.models import MAX_ID_CHARS, Batch, DeletedFile, File, LanguageModel, Page
 from airflow_provider_groq.exceptions import GroqInputError, GroqResponseError
 
@@ -17,6 +19,10 @@ T = TypeVar("T")
 
 MAX_IDS = 200
 """How many batches one request may ask for."""
+
+MAX_QUERY_CHARS = 7_800
+"""How long their ids may be in its address: 200 of Groq's have 7,200 characters, and common servers take 8,192 with
+the path."""
 
 SHOWN_CHARS = 60
 
@@ -69,12 +75,12 @@ class Call(Generic[T]):
 
 def upload_file(upload: Upload) -> Call[File]:
     """Store a JSONL file of requests."""
-    return Call("POST", "/files", File.model_validate_json, upload=upload)
+    return Call("POST", "/files", partial(read_one, File), upload=upload)
 
 
 def get_file(file_id: str) -> Call[File]:
     """Ask what is known of a file."""
-    return Call("GET", f"/files/{_segment(file_id, 'file_id')}", File.model_validate_json)
+    return Call("GET", f"/files/{_segment(file_id, 'file_id')}", partial(read_one, File))
 
 
 def list_files() -> Call[Page[File]]:
@@ -84,7 +90,7 @@ def list_files() -> Call[Page[File]]:
 
 def delete_file(file_id: str) -> Call[DeletedFile]:
     """Delete a file."""
-    return Call("DELETE", f"/files/{_segment(file_id, 'file_id')}", DeletedFile.model_validate_json)
+    return Call("DELETE", f"/files/{_segment(file_id, 'file_id')}", partial(read_one, DeletedFile))
 
 
 def file_content(file_id: str) -> Call[bytes]:
@@ -106,27 +112,45 @@ def create_batch(
         "completion_window": completion_window,
         "metadata": dict(metadata) if metadata else None,
     }
-    return Call("POST", "/batches", Batch.model_validate_json, json=body, repeatable=False)
+    return Call("POST", "/batches", partial(read_one, Batch), json=body, repeatable=False)
 
 
 def get_batch(batch_id: str) -> Call[Batch]:
     """Ask for one batch."""
-    return Call("GET", f"/batches/{_segment(batch_id, 'batch_id')}", Batch.model_validate_json)
+    return Call("GET", f"/batches/{_segment(batch_id, 'batch_id')}", partial(read_one, Batch))
 
 
 def get_batches(batch_ids: Iterable[str]) -> list[Call[Page[Batch]]]:
-    """Ask for many batches, `MAX_IDS` in each call."""
+    """Ask for many batches, as many in each call as `grouped` says."""
     if isinstance(batch_ids, str):
         raise GroqInputError(f"batch_ids must be a list of ids, but is {batch_ids!r}.")
-    params = [("id", _checked(batch_id, "batch_id")) for batch_id in dict.fromkeys(batch_ids)]
+    checked = [_checked(batch_id, "batch_id") for batch_id in dict.fromkeys(batch_ids)]
     return [
-        Call("GET", "/batches", _batches, params=tuple(params[start : start + MAX_IDS]))
-        for start in range(0, len(params), MAX_IDS)
+        Call("GET", "/batches", _batches, params=tuple(("id", batch_id) for batch_id in group))
+        for group in grouped(checked)
     ]
 
 
+def grouped(batch_ids: Iterable[str]) -> Iterator[list[str]]:
+    """The ids in groups that one request may ask for: up to `MAX_IDS`, and fewer of long ones, as the address is full.
+
+    An id that is too long even by itself has a group of its own.
+    """
+    group: list[str] = []
+    chars = 0
+    for batch_id in batch_ids:
+        more = len("id=&") + len(quote(batch_id, safe="", errors="replace"))
+        if group and (len(group) == MAX_IDS or chars + more > MAX_QUERY_CHARS):
+            yield group
+            group, chars = [], 0
+        group.append(batch_id)
+        chars += more
+    if group:
+        yield group
+
+
 def look_at_batches(batch_ids: Sequence[str]) -> Call[dict[str, Any]]:
-    """Ask for up to `MAX_IDS` batches, each to be read with `read_look` when it is needed.
+    """Ask for one of the groups of `grouped`, each batch to be read with `read_look` when it is needed.
 
     Two hundred models at once are work for the garbage collector, which then holds up the event loop.
     """
@@ -139,13 +163,6 @@ def read_look(batch_id: str, item: Any) -> Batch | GroqResponseError:
         return Batch.model_validate(item)
     except ValidationError as error:
         return GroqResponseError(f"Groq's answer about batch {batch_id} cannot be read ({first_problem(error)}).")
-
-
-def first_problem(error: ValidationError) -> str:
-    """What is wrong first with an answer, and where."""
-    first = error.errors(include_url=False, include_input=False)[0]
-    where = ".".join(map(str, first["loc"]))
-    return f"{where}: {first['msg']}" if where else first["msg"]
 
 
 def list_batches(cursor: str | None = None, *, after: str | None = None) -> Call[Page[Batch]]:
@@ -161,7 +178,7 @@ def list_batches(cursor: str | None = None, *, after: str | None = None) -> Call
 
 def cancel_batch(batch_id: str) -> Call[Batch]:
     """Ask for a batch to be cancelled; it may stay ``cancelling`` for up to 10 minutes."""
-    return Call("POST", f"/batches/{_segment(batch_id, 'batch_id')}/cancel", Batch.model_validate_json)
+    return Call("POST", f"/batches/{_segment(batch_id, 'batch_id')}/cancel", partial(read_one, Batch))
 
 
 def list_models() -> Call[Page[LanguageModel]]:
@@ -170,13 +187,13 @@ def list_models() -> Call[Page[LanguageModel]]:
 
 
 def _batches(body: bytes) -> Page[Batch]:
-    return Page[Batch].model_validate_json(body)
+    return read_page(Batch, "batches", body)
 
 
 def _looks(body: bytes) -> dict[str, Any]:
     """The items of a list by their ids, the first of each."""
     looks: dict[str, Any] = {}
-    for item in _Items.model_validate_json(body).data or ():
+    for item in read_one(_Items, body).data or ():
         batch_id = item.get("id") if isinstance(item, dict) else None
         if isinstance(batch_id, str):
             looks.setdefault(batch_id, item)
@@ -192,11 +209,11 @@ class _Items(BaseModel):
 
 
 def _files(body: bytes) -> Page[File]:
-    return Page[File].model_validate_json(body)
+    return read_page(File, "files", body)
 
 
 def _models(body: bytes) -> Page[LanguageModel]:
-    return Page[LanguageModel].model_validate_json(body)
+    return read_page(LanguageModel, "models", body)
 
 
 def _segment(value: str, name: str) -> str:

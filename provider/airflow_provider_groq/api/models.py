@@ -2,23 +2,35 @@
 
 Fields and their forms are those of https://console.groq.com/docs/api-reference (batches, files).
 Where Groq's schema and its examples disagree, or an OpenAI-compatible gateway is known to differ,
-the models read both: nulls, missing keys, empty ids, unknown keys, unknown statuses.
+the models read both: nulls, missing keys, empty ids, unknown keys, unknown statuses, times as text.
+Of a batch only id and status must be readable, of a file or a model only its id.
 """
 
 from __future__ import annotations
 
-import json
 from enum import StrEnum
+from itertools import islice
 from typing import Annotated, Any, Generic, TypeVar
 
-from pydantic import AfterValidator, AliasPath, BaseModel, BeforeValidator, ConfigDict, FailFast, Field
+from pydantic import AfterValidator, AliasPath, BeforeValidator, FailFast, Field, ValidationError
 
-from airflow_provider_groq.api.text import one_line
+from airflow_provider_groq.api import forms
+from airflow_provider_groq.api.reasons import reasons
+from airflow_provider_groq.api.text import LARGEST, SMALLEST, as_text, one_line
+from airflow_provider_groq.api.tolerant import Model, Otherwise, Tolerant
 
-MAX_ID_CHARS = 256
-"""Of an id or a status; Groq's have thirty. Two hundred ids must fit into an address."""
+MAX_ID_CHARS = 1_024
+"""Of an id. Groq's have thirty; gateways that put a whole route into one make them of hundreds."""
+
+MAX_STATUS_CHARS = 256
 
 MAX_REASON_CHARS = 10_000
+
+MAX_ERRORS = 50_000
+"""How many errors of a batch are read: as many as its input can have lines."""
+
+MAX_ITEMS = 50_000
+"""How many items a page may have: read, the smallest take fifty times as much memory as sent."""
 
 
 class BatchStatus(StrEnum):
@@ -37,33 +49,28 @@ class BatchStatus(StrEnum):
 TERMINAL = frozenset({BatchStatus.FAILED, BatchStatus.COMPLETED, BatchStatus.EXPIRED, BatchStatus.CANCELLED})
 
 
-class Model(BaseModel):
-    """Base of what Groq sends: immutable, and unknown fields are kept."""
-
-    # Built when first used: the file of a Dag that only names an operator should not wait for it.
-    model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)
-
-
 def _none_if_empty(value: Any) -> Any:
     return None if value == "" else value
 
 
+def _cursor(value: Any) -> Any:
+    return _none_if_empty(value) if isinstance(value, str) else forms.id_text(value) or value
+
+
 def _error_list(value: Any) -> Any:
-    """Read both shapes of ``errors``: the list object of the SDK and the bare list of the documentation."""
-    if isinstance(value, dict):
-        value = value.get("data")
-    return value or []
+    """``errors`` in any shape as a list of objects; in a tuple they are read already."""
+    return value if isinstance(value, tuple) else list(islice(reasons(value), MAX_ERRORS))
 
 
 def _text(value: Any) -> Any:
-    return value if value is None else one_line(str(value), MAX_REASON_CHARS)
+    return value if value is None else one_line(as_text(value), MAX_REASON_CHARS)
 
 
-def _texts(value: Any) -> Any:
-    """Metadata as text: what others put there, be it a number, must not make a whole listing unreadable."""
-    if not isinstance(value, dict):
-        return value or {}
-    return {key: text if isinstance(text, str) else json.dumps(text) for key, text in value.items()}
+def _counts(value: Any) -> Any:
+    try:
+        return RequestCounts.model_validate(forms.from_text(value))
+    except ValidationError:
+        return None
 
 
 def _if_null(default: Any) -> BeforeValidator:
@@ -76,19 +83,22 @@ def _printable(value: str) -> str:
     return value
 
 
-Word = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARS), AfterValidator(_printable)]
-"""An id or a status: it goes into addresses, logs and XCom, and must not write lines of its own there."""
-Id = Annotated[Word | None, BeforeValidator(_none_if_empty)]
-Whole = Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]
+PRINTABLE = AfterValidator(_printable)
+"""Of an id or a status: it goes into addresses, logs and XCom, and must not write lines of its own there."""
+KnownId = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARS), PRINTABLE]
+Status = Annotated[str, Field(min_length=1, max_length=MAX_STATUS_CHARS), PRINTABLE]
+Id = Annotated[KnownId | None, BeforeValidator(_none_if_empty), Otherwise(forms.id_text)]
+Whole = Annotated[int, Field(ge=SMALLEST, le=LARGEST)]
 """A whole number that can be calculated with, and written."""
-Time = Whole | None
+Natural = Annotated[int, Field(ge=0, le=LARGEST)]
+Time = Annotated[Whole | None, Otherwise(forms.seconds)]
 Reason = Annotated[str | None, BeforeValidator(_text)]
 """Text for people, as which some gateways send a number."""
-Count = Annotated[Whole, _if_null(0)]
+Count = Annotated[Natural, _if_null(0)]
 Label = Annotated[str, _if_null("")]
 
 
-class BatchError(Model):
+class BatchError(Tolerant):
     """Why Groq rejected an input file, or one line of it."""
 
     code: Reason = None
@@ -110,21 +120,24 @@ class RequestCounts(Model):
         return self.completed + self.failed
 
 
-class Batch(Model):
-    """A batch. Times are Unix seconds."""
+class Batch(Tolerant):
+    """A batch. Times are Unix seconds; counts of which the total is 0 are not known."""
 
-    id: Word
-    status: Word
+    id: KnownId
+    status: Status
     """One of `BatchStatus`, or whatever else the server says."""
-    created_at: Whole
+    created_at: Annotated[int | None, Field(gt=0, le=LARGEST), Otherwise(forms.seconds)] = None
+    """None where the server does not say it in a form that can be read, or says 0."""
     endpoint: Label = ""
     input_file_id: Id = None
     completion_window: Reason = None
     output_file_id: Id = None
     error_file_id: Id = None
     errors: Annotated[tuple[BatchError, ...], FailFast(), BeforeValidator(_error_list)] = ()
-    metadata: Annotated[dict[str, str], BeforeValidator(_texts)] = Field(default_factory=dict)
-    request_counts: Annotated[RequestCounts, _if_null({})] = RequestCounts()
+    metadata: Annotated[dict[str, str], BeforeValidator(forms.texts), Otherwise(forms.metadata, whole=False)] = Field(
+        default_factory=dict
+    )
+    request_counts: Annotated[RequestCounts, _if_null({}), Otherwise(_counts)] = RequestCounts()
     in_progress_at: Time = None
     finalizing_at: Time = None
     completed_at: Time = None
@@ -140,12 +153,12 @@ class Batch(Model):
         return self.status in TERMINAL
 
 
-class File(Model):
+class File(Tolerant):
     """A file at Groq: an uploaded input (purpose ``batch``) or a result (``batch_output``)."""
 
-    id: Word
+    id: KnownId
     bytes: Count = 0
-    created_at: Count = 0
+    created_at: Annotated[Count, Otherwise(forms.seconds)] = 0
     filename: Label = ""
     purpose: Label = ""
 
@@ -153,14 +166,14 @@ class File(Model):
 class DeletedFile(Model):
     """The answer to a deletion."""
 
-    id: Word
+    id: KnownId
     deleted: bool
 
 
-class LanguageModel(Model):
+class LanguageModel(Tolerant):
     """A model that the key may use."""
 
-    id: Word
+    id: KnownId
 
 
 T = TypeVar("T", bound=Model)
@@ -169,8 +182,10 @@ T = TypeVar("T", bound=Model)
 class Page(Model, Generic[T]):
     """One page of a listing."""
 
-    data: Annotated[tuple[T, ...], FailFast(), _if_null(())]
-    next_cursor: Annotated[str | None, BeforeValidator(_none_if_empty)] = Field(
+    data: Annotated[tuple[T, ...], FailFast(), Field(max_length=MAX_ITEMS), _if_null(())]
+    left_out: tuple[Any, ...] = ()
+    """Items that cannot be read, as they came."""
+    next_cursor: Annotated[str | None, BeforeValidator(_cursor)] = Field(
         default=None, validation_alias=AliasPath("paging", "next_cursor")
     )
     """Where the next page begins; None on the last one."""

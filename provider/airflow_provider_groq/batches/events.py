@@ -2,16 +2,25 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from airflow_provider_groq.api.calls import first_problem
-from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.api.decoding import first_problem
+from airflow_provider_groq.api.models import Batch, BatchError, RequestCounts
+from airflow_provider_groq.api.text import plain
 from airflow_provider_groq.exceptions import GroqInputError
 
 MAX_ERRORS, MAX_ERROR_CHARS = 20, 500
 """How many of a batch's errors travel with an event, and how much of each: a rejected file can have one a line."""
+
+MAX_METADATA_CHARS = 16_000
+"""How much metadata travels; Groq takes 16 keys of 64 characters, with 512 each."""
+
+MAX_UNKNOWN_CHARS = 2_000
+"""How much of the fields that are not known here travels, as JSON, of a batch and of its counts."""
 
 
 class WaitEnd(BaseModel):
@@ -41,8 +50,8 @@ class BatchEvent(BaseModel):
     ends: tuple[WaitEnd, ...]
 
     def payload(self) -> dict[str, Any]:
-        """The event as plain JSON, kept small: only what differs from the defaults, and few errors."""
-        ends = [end.model_copy(update={"batch": end.batch and with_few_errors(end.batch)}) for end in self.ends]
+        """The event as plain JSON, kept small: only what differs from the defaults, and of a batch what is bounded."""
+        ends = [end.model_copy(update={"batch": end.batch and shortened(end.batch)}) for end in self.ends]
         return BatchEvent(ends=tuple(ends)).model_dump(mode="json", exclude_defaults=True)
 
     @classmethod
@@ -61,10 +70,42 @@ class BatchEvent(BaseModel):
             ) from None
 
 
-def with_few_errors(batch: Batch) -> Batch:
-    """The batch with no more than its first `MAX_ERRORS` errors, each cut short."""
-    errors = [
-        error.model_copy(update={"message": error.message and error.message[:MAX_ERROR_CHARS]})
+def shortened(batch: Batch) -> Batch:
+    """The batch as it may go into an event or XCom, whatever the server has put into it.
+
+    It has no more than its first `MAX_ERRORS` errors, each cut short, and as many pairs of metadata and unknown
+    fields as there is room for.
+    """
+    known = {name: getattr(batch, name) for name in Batch.model_fields}
+    known["errors"] = tuple(
+        BatchError(code=_cut(error.code), message=_cut(error.message), param=_cut(error.param), line=error.line)
         for error in batch.errors[:MAX_ERRORS]
-    ]
-    return batch.model_copy(update={"errors": tuple(errors)})
+    )
+    counts = batch.request_counts
+    known["request_counts"] = RequestCounts.model_validate(
+        _unknown(counts) | {name: getattr(counts, name) for name in RequestCounts.model_fields}
+    )
+    known["endpoint"] = plain(batch.endpoint[:MAX_ERROR_CHARS])
+    known["completion_window"] = _cut(batch.completion_window)
+    known["metadata"] = _fitting(batch.metadata, MAX_METADATA_CHARS)
+    return Batch.model_validate(_unknown(batch) | known)
+
+
+def _unknown(model: BaseModel) -> dict[str, Any]:
+    return _fitting(model.model_extra or {}, MAX_UNKNOWN_CHARS)
+
+
+def _cut(text: str | None) -> str | None:
+    return text and text[:MAX_ERROR_CHARS]
+
+
+def _fitting(fields: Mapping[str, Any], chars: int) -> dict[str, Any]:
+    """The fields that fit into so many characters, as JSON that everybody can read."""
+    fitting: dict[str, Any] = {}
+    for name, value in fields.items():
+        read = plain({name: value})
+        size = len(json.dumps(read, ensure_ascii=False))
+        if size <= chars:
+            chars -= size
+            fitting |= read
+    return fitting

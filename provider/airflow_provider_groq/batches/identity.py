@@ -131,15 +131,21 @@ def may_be_taken_up(batch: Batch, now: float) -> bool:
     """Whether the batch is worth waiting for, or its results worth having.
 
     It is not if it failed or was cancelled, if it ended with no answer at all (which costs nothing) and none
-    to come, or if it is so old that its files are gone.
+    to come, or if it is so old that its files are gone. One of which the server does not say how old it is
+    counts as young: to make another would be paid for.
     """
     nothing = batch.terminal and nothing_succeeded(batch) and not results_pending(batch)
-    return batch.status not in NOT_WANTED and not nothing and batch.created_at > now - FILES_KEPT
+    return batch.status not in NOT_WANTED and not nothing and made_since(batch, now - FILES_KEPT)
+
+
+def made_since(batch: Batch, since: float) -> bool:
+    """Whether the batch was made after `since` (Unix time), or may have been: the server does not say when it was."""
+    return batch.created_at is None or batch.created_at >= since
 
 
 def oldest(batches: Iterable[Batch]) -> Batch | None:
-    """The oldest batch; the same one for whoever asks."""
-    return min(batches, key=lambda batch: (batch.created_at, batch.id), default=None)
+    """The oldest batch, before those of unknown age; the same one for whoever asks."""
+    return min(batches, key=lambda batch: (batch.created_at is None, batch.created_at, batch.id), default=None)
 
 
 def _hash(text: str) -> str:

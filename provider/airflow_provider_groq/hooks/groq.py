@@ -15,7 +15,7 @@ import tenacity
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.client import AsyncGroqClient, GroqClient
 from airflow_provider_groq.api.downloads import opened
-from airflow_provider_groq.api.models import Batch, DeletedFile, File, LanguageModel
+from airflow_provider_groq.api.models import Batch, DeletedFile, File, LanguageModel, Page
 from airflow_provider_groq.api.settings import Settings
 from airflow_provider_groq.api.uploads import upload
 from airflow_provider_groq.batches import reasons
@@ -156,21 +156,21 @@ class GroqHook(BaseHook):
     def list_batches(self) -> Iterator[Batch]:
         """Give the account's batches, newest first; a request a page, made as they are consumed."""
         for page in self.batch_pages():
-            yield from page
+            yield from page.data
 
-    def batch_pages(self) -> Iterator[list[Batch]]:
-        """Give the same page by page, each batch once.
+    def batch_pages(self) -> Iterator[Page[Batch]]:
+        """Give the same page by page, each batch once, and beside them what cannot be read.
 
-        An empty page comes last, and only if the server says that there is more and does not give it.
+        A page without a batch that says that there is more comes last, and only if the server does not give that.
         """
         seen: set[str] = set()
         call = calls.list_batches()
         while True:
             page = self.get_conn().send(call)
-            more = bool(page.data and (page.next_cursor or page.has_more))
-            new = [batch for batch in page.data if batch.id not in seen]
-            if new or more:
-                yield new
+            more = bool((page.data or page.left_out) and (page.next_cursor or page.has_more))
+            new = tuple(batch for batch in page.data if batch.id not in seen)
+            if new or page.left_out or more:
+                yield page.model_copy(update={"data": new})
             seen.update(batch.id for batch in new)
             # A server that ignores the cursor would send the same page for ever.
             if not new or not more:

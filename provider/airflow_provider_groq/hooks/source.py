@@ -40,8 +40,12 @@ class ConnectionSource:
         self._lock = asyncio.Lock()
 
     async def look_at(self, batch_ids: Sequence[str]) -> Mapping[str, Any]:
-        """Ask for many batches in one request; the answers are for `read`."""
-        return await self._send(calls.look_at_batches(batch_ids))
+        """Ask for many batches, in one request unless their ids are long; the answers are for `read`."""
+        looks: dict[str, Any] = {}
+        for group in calls.grouped(batch_ids):
+            answer = await self._send(calls.look_at_batches(group))
+            looks.update(answer)
+        return looks
 
     def read(self, batch_id: str, look: Any) -> Batch | GroqResponseError:
         """Read one of the answers."""

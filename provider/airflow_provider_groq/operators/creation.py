@@ -90,8 +90,8 @@ def _batch(operator: GroqCreateBatchOperator, context: Context, hook: GroqHook, 
         submission = Submission(hook, claim, notes=notes, guard=guard, first_try=this.first, since=this.since)
         batch = submission.find() if operator.reattach else None
         if batch is not None:
-            age = duration(max(0.0, time.time() - batch.created_at))
-            operator.log.info("An earlier try has made this task's batch, %s ago. %s", age, describe(batch))
+            age = f", {duration(max(0.0, time.time() - batch.created_at))} ago" if batch.created_at else ""
+            operator.log.info("An earlier try has made this task's batch%s. %s", age, describe(batch))
             waiting.make_known(operator, context, batch, guard, what="Resuming")
             return batch
         _check_models(operator, hook, source)

@@ -160,6 +160,11 @@ class Submission:
             return self._hook.get_file(noted).id
         except GroqNotFoundError:
             return None
+        except GroqError as error:
+            log.warning(
+                "Whether file %s is still at Groq could not be found out, so it is uploaded again: %s", noted, error
+            )
+            return None
 
     def _sent(self, file_id: str, options: dict[str, Any]) -> Batch:
         """Send the creation; when its answer is lost, look before it is sent again."""

@@ -12,7 +12,7 @@ from airflow.sdk import PokeReturnValue
 
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.models import Batch
-from airflow_provider_groq.batches.events import BatchEvent, WaitEnd, with_few_errors
+from airflow_provider_groq.batches.events import BatchEvent, WaitEnd, shortened
 from airflow_provider_groq.batches.outcome import has_reasons, problem, warning
 from airflow_provider_groq.batches.polling import Poller
 from airflow_provider_groq.compat import (
@@ -176,7 +176,7 @@ def result(sensor: GroqBatchSensor, ends: Sequence[WaitEnd]) -> Any:
     for batch in batches:
         if said := warning(batch, reasons.get(batch.id, "")):
             sensor.log.warning(said)
-    payloads = [with_few_errors(batch).model_dump(mode="json") for batch in batches]
+    payloads = [shortened(batch).model_dump(mode="json") for batch in batches]
     return payloads[0] if isinstance(sensor.batch_id, str) else payloads
 
 
