@@ -122,6 +122,28 @@ def test_a_batch_is_created_asked_for_and_cancelled(groq_emulator, hook, line):
 
 
 @pytest.mark.parametrize(
+    ("odd", "is_given"),
+    [
+        ({"id": "x" * 350}, True),
+        ({"errors": "text", "metadata": [1], "created_at": "then", "request_counts": "3/5"}, True),
+        ({"status": None}, False),
+        ({"id": {}}, False),
+    ],
+    ids=["long id", "odd fields", "no status", "no id"],
+)
+def test_one_odd_batch_does_no_harm_to_the_others(groq_emulator, hook, line, odd, is_given):
+    file = hook.upload_file(io.BytesIO(line))
+    for _ in range(3):
+        hook.create_batch(file.id)
+    listed = groq_emulator.batches()
+    listed[1] |= odd
+    groq_emulator.fault("/batches", method="GET", times=2, json={"object": "list", "data": listed})
+    given = [batch["id"] for batch in (listed if is_given else listed[::2])]
+    assert [batch.id for batch in hook.list_batches()] == given
+    assert list(hook.get_batches(given)) == given
+
+
+@pytest.mark.parametrize(
     ("options", "message"),
     [
         ({"endpoint": "/v1/embeddings"}, "endpoint is '/v1/embeddings'"),

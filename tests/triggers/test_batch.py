@@ -49,6 +49,39 @@ async def test_gives_one_event_when_all_batches_have_ended(trigger, groq_emulato
     assert {(end.reason, end.batch.status) for end in ends} == {("terminal", "completed")}
 
 
+ODD = {
+    "created_at": "2026-11-01T00:00:00Z",
+    "completed_at": 1_793_491_200.75,
+    "errors": {"code": "c", "message": "half of it"},
+    "metadata": [["team", "data"], "other"],
+    "request_counts": '{"total": 1, "completed": 1, "failed": 0}',
+    "error_file_id": {},
+    "expires_at": {"in": "a day"},
+    "unknown": [10**30, "\0", "x" * 100_000],
+    "project_id": "project_1",
+}
+
+
+@pytest.mark.parametrize("count", [1, 3])
+async def test_fields_in_odd_forms_do_not_hold_up_the_end(trigger, groq_emulator, make_batches, count):
+    """Whether a batch is asked for alone or among others."""
+    groq_emulator.set(seconds=0.3)
+    ids = await make_batches(count)
+    groq_emulator.fault("/batches/*", method="GET", times=None, merge=ODD)
+    listed = [batch | ODD | {"status": "completed", "output_file_id": "file_1"} for batch in groq_emulator.batches()]
+    groq_emulator.fault("/batches", method="GET", times=None, json={"data": [*listed, None, {"status": "x"}]})
+    start = time.monotonic()
+    ends = await event_of(trigger(*ids))
+    assert time.monotonic() - start < 20
+    assert [(end.batch_id, end.reason) for end in ends] == [(batch_id, "terminal") for batch_id in ids]
+    for batch in (end.batch for end in ends):
+        assert (batch.created_at, batch.completed_at, batch.expires_at) == (1_793_491_200, 1_793_491_200, None)
+        assert [error.message for error in batch.errors] == ["half of it"]
+        assert (batch.metadata, batch.request_counts.completed) == ({"team": "data"}, 1)
+        assert batch.model_extra["project_id"] == "project_1"
+        assert len(batch.model_dump_json()) < 4_000
+
+
 async def test_says_so_when_the_deadline_passes(trigger, make_batches):
     (batch_id,) = await make_batches(1)
     (end,) = await event_of(trigger(batch_id, seconds=0.2))
