@@ -166,9 +166,11 @@ def test_can_insist_on_every_request(sensor, context, groq_emulator, make_batch)
         sensor(batch_id, fail_on_partial_error=True).execute(context)
 
 
-@pytest.mark.parametrize("batch_id", ["", [], None, [""], [3]])
+@pytest.mark.parametrize("batch_id", ["", [], None, [""], [3], 3, {"batch_1": 1}, b"batch_1", "None", ["a", "None"]])
 def test_what_is_no_id_is_refused_with_nothing_sent(sensor, context, groq_emulator, batch_id):
-    with pytest.raises(AirflowFailException, match="batch_id must be the id of a batch, or a list of ids"):
+    with pytest.raises(
+        AirflowFailException, match="GroqInputError: batch_id.* (must be the id of one|is an empty list)"
+    ):
         sensor(batch_id).execute(context)
     assert not groq_emulator.requests()
 

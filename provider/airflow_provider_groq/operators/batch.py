@@ -135,8 +135,11 @@ class GroqCreateBatchOperator(BatchOperator):
 
         return creation.finish(self, context, end)
 
-    def check_inputs(self) -> None:
+    def check_inputs(self, *, hint: str = "") -> None:
         """Check that there is one input, when the Dag is parsed and when the arguments are rendered.
+
+        Args:
+            hint: How it can be that there is none.
 
         Raises:
             GroqInputError: There is none, or more than one.
@@ -146,6 +149,7 @@ class GroqCreateBatchOperator(BatchOperator):
             raise GroqInputError(
                 "Exactly one of input_file_id, input_path and requests must be given, "
                 f"but {' and '.join(given) if given else 'none'} {'were' if len(given) > 1 else 'was'}."
+                f"{'' if given else hint}"
             )
 
 

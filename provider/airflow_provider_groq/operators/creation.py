@@ -12,6 +12,7 @@ from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.identity import Claim, check_metadata
 from airflow_provider_groq.batches.options import check_options, window_hours
 from airflow_provider_groq.batches.outcome import describe, duration, problem, warning
+from airflow_provider_groq.batches.rendered import SKIPPED, check_id
 from airflow_provider_groq.exceptions import GroqAuthenticationError, GroqBatchTimeoutError, GroqError, GroqInputError
 from airflow_provider_groq.hooks.errors import fail_for_good
 from airflow_provider_groq.hooks.groq import GroqHook
@@ -36,7 +37,9 @@ SPARE_SECONDS = 3600.0
 def execute(operator: GroqCreateBatchOperator, context: Context) -> str:
     """Create the batch, or go on with the one of an earlier try, and wait for it."""
     with fail_for_good(), GroqHook(operator.groq_conn_id) as hook:
-        operator.check_inputs()
+        operator.check_inputs(hint=f" {SKIPPED}")
+        if operator.input_file_id:
+            check_id("input_file_id", operator.input_file_id)
         check_options(
             endpoint=operator.endpoint, completion_window=operator.completion_window, metadata=operator.metadata
         )

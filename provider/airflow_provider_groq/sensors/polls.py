@@ -15,6 +15,7 @@ from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd, shortened
 from airflow_provider_groq.batches.outcome import has_reasons, problem, warning
 from airflow_provider_groq.batches.polling import Poller
+from airflow_provider_groq.batches.rendered import check_ids
 from airflow_provider_groq.compat import (
     AirflowFailException,
     AirflowSensorTimeout,
@@ -70,10 +71,8 @@ def batch_ids_of(given: Any) -> list[str]:
     Raises:
         AirflowFailException: They are none.
     """
-    ids = [given] if isinstance(given, str) else list(given or ())
-    if not ids or not all(isinstance(id_, str) and id_.strip() for id_ in ids):
-        raise AirflowFailException(f"batch_id must be the id of a batch, or a list of ids, but is {given!r}.")
-    return list(dict.fromkeys(ids))
+    with fail_for_good():
+        return check_ids("batch_id", given)
 
 
 class Polls:
