@@ -89,6 +89,7 @@ def test_four_statuses_have_errors_of_their_own():
     [
         (GroqConnectionError, False),
         (GroqInputError, False),
+        (exceptions.GroqStorageError, True),
         (GroqTransportError, True),
         (GroqLostAnswerError, False),
         (GroqResponseError, True),

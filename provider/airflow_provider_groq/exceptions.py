@@ -5,6 +5,7 @@
     GroqError
     ├── GroqConnectionError         the Airflow connection cannot be used as it stands
     ├── GroqInputError              the requests are wrong; nothing was sent
+    ├── GroqStorageError            the storage of an input or output path is away
     ├── GroqTransportError          no whole answer arrived: refused, reset, cut short, timed out
     │   └── GroqLostAnswerError     ... to a call that must not be sent twice
     ├── GroqLookupError             whether the task has a batch already is not known
@@ -69,6 +70,12 @@ class GroqInputError(GroqError):
     def __init__(self, message: str, *, line: int | None = None) -> None:
         super().__init__(message)
         self.line = line
+
+
+class GroqStorageError(GroqError):
+    """The storage of an input or output path is away, slow or overloaded."""
+
+    retryable = True
 
 
 class GroqTransportError(GroqError):

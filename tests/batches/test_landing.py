@@ -20,9 +20,9 @@ def folder(request, tmp_path, memory_storage):
 
     storage = tmp_path.as_uri() if request.param == "file" else f"{memory_storage}/{uuid.uuid4().hex}"
     folder = ObjectStoragePath(f"{storage}/results/today")
+    folder.mkdir(parents=True)
     yield folder
-    if folder.exists():
-        folder.fs.rm(folder.path, recursive=True)
+    folder.fs.rm(folder.path, recursive=True)
 
 
 class LostError(Exception):
@@ -47,7 +47,7 @@ def land(folder, output, errors, tally=None):
 
 
 def contents(folder):
-    return {path.name: path.read_bytes() for path in folder.iterdir()} if folder.exists() else {}
+    return {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
 def test_files_land_whole_and_nothing_beside_them(folder):
@@ -111,7 +111,6 @@ def test_nothing_is_in_place_before_the_block_ends(folder):
 
 
 def test_what_else_is_in_the_folder_stays(folder):
-    folder.mkdir(parents=True)
     (folder / "notes.txt").write_bytes(b"mine")
     land(folder, download(OUTPUT), None)
     assert contents(folder) == {"notes.txt": b"mine", "output.jsonl": OUTPUT}

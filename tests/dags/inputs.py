@@ -1,6 +1,6 @@
 """Dags whose requests come in every way there is."""
 
-from airflow.sdk import DAG, task
+from airflow.sdk import DAG, task, task_group
 
 from airflow_provider_groq.operators.batch import (
     GroqCancelBatchOperator,
@@ -32,6 +32,26 @@ def upstream_of_many():
 @task
 def row(number):
     return request(f"row {number}", custom_id=f"row-{number}")
+
+
+@task
+def text(value):
+    return value
+
+
+@task
+def body(number):
+    return request(f"{BRACES} {number}")["body"]
+
+
+@task
+def message(content):
+    return {"role": "user", "content": content}
+
+
+@task
+def nothing():
+    return None
 
 
 with DAG("inline", schedule=None):
@@ -72,3 +92,79 @@ with DAG("expanded_chain", schedule=None):
     ).expand(batch_id=create.output)
     cancel = GroqCancelBatchOperator.partial(task_id="cancel").expand(batch_id=create.output)
     sense >> download >> cancel
+
+with DAG("stored", schedule=None):
+    GroqDownloadBatchResultsOperator(
+        task_id="download",
+        batch_id=GroqCreateBatchOperator(
+            task_id="create", input_path="{{ dag_run.conf['input_path'] }}", deferrable=True, poll_interval=0.1
+        ).output,
+        output_path="{{ dag_run.conf['output_path'] }}",
+    )
+
+BODY = request("given")["body"]
+
+with DAG("deep", schedule=None):
+    said = text("said by a task")
+    GroqCreateBatchOperator(
+        task_id="create",
+        requests=[
+            request(BRACES, "none"),
+            {"custom_id": "body", "body": body(0)},
+            {"custom_id": "text", "body": BODY | {"messages": [{"role": "user", "content": said}]}},
+            {"custom_id": "again", "body": BODY | {"messages": ({"role": "user", "content": said},)}},
+            row(4),
+            {"custom_id": "mapped", "body": BODY | {"messages": message.expand(content=["one", "two"])}},
+            {"custom_id": "param", "body": BODY | {"messages": [{"role": "user", "content": "{{ params.x }}"}]}},
+        ],
+        wait_for_completion=False,
+    )
+
+with DAG("deep_partial", schedule=None):
+    GroqCreateBatchOperator.partial(
+        task_id="create",
+        requests=[{"custom_id": "a", "body": body(0)}, request(BRACES, "b")],
+        wait_for_completion=False,
+    ).expand(completion_window=["24h", "48h"])
+
+with DAG("deep_expanded", schedule=None):
+    GroqCreateBatchOperator.partial(task_id="create", wait_for_completion=False).expand(
+        requests=[[{"custom_id": "a", "body": body(number)}] for number in (1, 2)]
+    )
+
+with DAG("deep_expanded_kwargs", schedule=None):
+    GroqCreateBatchOperator.partial(task_id="create", wait_for_completion=False).expand_kwargs(
+        [{"requests": [{"custom_id": "a", "body": body(number)}]} for number in (1, 2)]
+    )
+
+with DAG("deep_in_a_mapped_group", schedule=None):
+
+    @task_group
+    def of(number):
+        GroqCreateBatchOperator(
+            task_id="create",
+            requests=[
+                {"custom_id": "a", "body": BODY | {"messages": [{"role": "user", "content": number}]}},
+                {"custom_id": "b", "body": BODY | {"messages": [{"role": "user", "content": text(number)}]}},
+            ],
+            wait_for_completion=False,
+        )
+
+    of.expand(number=["1", "2"])
+
+with DAG("deep_nothing", schedule=None):
+    GroqCreateBatchOperator(
+        task_id="create", requests=[{"custom_id": "a", "body": nothing()}], wait_for_completion=False
+    )
+
+with DAG("rendered", schedule=None):
+    ids = upstream_of_many.override(task_id="ids")()
+    path = "{{ ti.xcom_pull('ids') }}"
+    GroqCancelBatchOperator(task_id="cancel", batch_id=path)
+    GroqBatchSensor(task_id="sense", batch_id=path, timeout=5)
+    GroqBatchSensor(task_id="sense_deferred", batch_id=path, timeout=5, deferrable=True)
+    GroqDownloadBatchResultsOperator(task_id="download_id", batch_id=path, output_path="/tmp/answers")  # noqa: S108
+    GroqDownloadBatchResultsOperator(task_id="download_path", batch_id="batch_1", output_path=path)
+    GroqCreateBatchOperator(task_id="create_path", input_path=path)
+    GroqCreateBatchOperator(task_id="create_file", input_file_id=path)
+    ids >> [each for each in ids.operator.dag.tasks if each.task_id != "ids"]

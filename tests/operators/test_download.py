@@ -158,7 +158,7 @@ def test_an_empty_output_path_fails_for_good(download, groq_emulator, make_batch
 def test_an_output_path_without_a_filesystem_fails_for_good(download, groq_emulator, make_batch):
     batch_id = make_batch()
     groq_emulator.advance(100)
-    with pytest.raises(AirflowFailException, match="output_path nowhere://x: Unsupported filesystem"):
+    with pytest.raises(AirflowFailException, match="output_path nowhere://x: Airflow has no filesystem for nowhere://"):
         download(batch_id, "nowhere://x")
 
 

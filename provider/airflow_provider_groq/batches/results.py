@@ -198,7 +198,7 @@ def landing(targets: Mapping[Path, Callable[[BinaryIO], int] | None], tally: Tal
 
     Args:
         targets: For each file, what streams it into an open file and returns its size. None for a file
-            that is not there this time: what stands in its place from before is removed.
+            that is not there this time: what stands in its place from before is removed. Their folder is there.
         tally: Counts what goes by.
 
     Yields:
@@ -210,7 +210,6 @@ def landing(targets: Mapping[Path, Callable[[BinaryIO], int] | None], tally: Tal
         for target, download in targets.items():
             if download is None:
                 continue
-            target.parent.mkdir(parents=True, exist_ok=True)
             parts[target] = target.parent / f".{target.name}.{uuid.uuid4().hex}.part"
             with parts[target].open("wb", block_size=BLOCK_BYTES) as file:
                 sizes[target] = download(cast("BinaryIO", _Tee(file, tally)))

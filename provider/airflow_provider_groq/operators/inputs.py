@@ -6,16 +6,14 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import PurePath
 from tempfile import TemporaryFile
-from typing import Any, BinaryIO, NamedTuple, cast
+from typing import Any, BinaryIO, cast
 
 from airflow_provider_groq.batches import requests as batch_requests
 from airflow_provider_groq.batches.identity import digest_of_file
-from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.operators.inline import InlineRequests
-from airflow_provider_groq.operators.storage import storage_path
+from airflow_provider_groq.operators.source import open_source
 
 log = logging.getLogger(__name__)
 
@@ -45,13 +43,14 @@ def open_input(hook: GroqHook, source: Any, *, file_id: str | None = None, endpo
 
     Args:
         hook: Where to.
-        source: `InlineRequests`, or the path of a JSONL file.
+        source: `InlineRequests`, or the path of a JSONL file, packed with gzip or not.
         file_id: A file that is at Groq already, in place of either, and is not checked.
         endpoint: The ``url`` of inline requests that have none.
         stem: What inline requests are called after.
 
     Raises:
-        GroqInputError: A request is wrong; nothing was sent.
+        GroqInputError: A request is wrong, or the file cannot be read; nothing was sent.
+        GroqStorageError: The storage of the file is away.
     """
     if file_id:
         yield Input(digest_of_file(file_id), "", None, lambda _: file_id)
@@ -64,7 +63,7 @@ def open_input(hook: GroqHook, source: Any, *, file_id: str | None = None, endpo
             summary = batch_requests.copy_checked(lines, copy, max_bytes=max_bytes)
         else:
             with open_source(source, max_bytes=max_bytes) as (file, name):
-                stem = PurePath(name).stem
+                stem = name
                 lines = batch_requests.read_lines(file, max_bytes=max_bytes)
                 summary = batch_requests.copy_checked(lines, copy, max_bytes=max_bytes)
 
@@ -74,40 +73,3 @@ def open_input(hook: GroqHook, source: Any, *, file_id: str | None = None, endpo
             return uploaded.id
 
         yield Input(summary.digest, stem, summary.bytes, upload, summary.first_lines)
-
-
-class Source(NamedTuple):
-    """An open input file and its name."""
-
-    file: BinaryIO
-    name: str
-
-
-@contextmanager
-def open_source(path: Any, *, max_bytes: int) -> Iterator[Source]:
-    """Open a JSONL file.
-
-    Args:
-        path: A local path, or the URI of an object storage.
-        max_bytes: The largest file to accept.
-
-    Raises:
-        GroqInputError: It is missing, no file, empty or too large.
-    """
-    source = storage_path("input_path", path)
-    if source.is_dir():
-        raise GroqInputError(f"input_path {path} is a folder, but must be a JSONL file.")
-    try:
-        size = source.stat().st_size
-        file = source.open("rb")
-    except FileNotFoundError:
-        raise GroqInputError(f"input_path {path} is missing.") from None
-    with file:
-        if size > max_bytes:
-            raise GroqInputError(
-                f"input_path {path} has {size:,} bytes, but at most {max_bytes:,} are accepted. Split it into "
-                "several batches (max_file_bytes in the connection's extra is this limit)."
-            )
-        if not size:
-            raise GroqInputError(f"input_path {path} is empty: it holds no requests.")
-        yield Source(file, source.name)

@@ -11,17 +11,17 @@ from airflow.sdk import ObjectStoragePath
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches import polling
 from airflow_provider_groq.batches.outcome import batch_problem, describe, results_pending, warning
+from airflow_provider_groq.batches.rendered import check_id
 from airflow_provider_groq.batches.results import Tally, account, landing
 from airflow_provider_groq.exceptions import (
     GroqBatchFailedError,
     GroqBatchNotEndedError,
     GroqBatchResultsPendingError,
-    GroqInputError,
 )
 from airflow_provider_groq.hooks.errors import fail_for_good, patiently
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.operators.deleting import delete_files
-from airflow_provider_groq.operators.storage import storage_path
+from airflow_provider_groq.operators.storage import check_writable, make_folder, storage_errors, storage_path
 
 if TYPE_CHECKING:
     from airflow_provider_groq.operators.batch import GroqDownloadBatchResultsOperator
@@ -31,6 +31,9 @@ def execute(operator: GroqDownloadBatchResultsOperator) -> dict[str, Any]:
     """Land the results, and return the manifest."""
     operator.linked_batch_id = operator.batch_id
     with fail_for_good(), GroqHook(operator.groq_conn_id) as hook:
+        check_id("batch_id", operator.batch_id)
+        # Before Groq is asked for anything, so that a path of no use is known at once.
+        check_writable("output_path", operator.output_path)
         batch = _ended(hook, operator.batch_id)
         reasons = hook.failure_reasons(batch)
         wrong = batch_problem(batch, reasons=reasons)
@@ -73,12 +76,10 @@ def land(hook: GroqHook, batch: Batch, output_path: str | ObjectStoragePath) -> 
     }
     tally = Tally()
     targets = {path: _download(hook, file_id) for path, file_id in files.values()}
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError) as error:
-        raise GroqInputError(f"output_path {output_path} must be a folder, but is a file, or lies in one.") from error
-    with landing(targets, tally) as sizes:
-        pass
+    with storage_errors("output_path", output_path, write=True):
+        make_folder(folder)
+        with landing(targets, tally) as sizes:
+            pass
     rows = account(batch, tally.rows)
     return {
         "batch_id": batch.id,

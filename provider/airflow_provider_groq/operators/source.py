@@ -1,0 +1,170 @@
+"""The file of ``input_path``, opened as the lines of JSON that it should be."""
+
+from __future__ import annotations
+
+import codecs
+import gzip
+import io
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import PurePath
+from typing import Any, BinaryIO, NamedTuple, cast
+
+from airflow_provider_groq.exceptions import GroqInputError
+from airflow_provider_groq.operators.storage import storage_errors, storage_path
+
+BLOCK_BYTES = 8 << 20
+"""How much is read from an object storage at a time; its default of 50 MiB costs three times that in memory."""
+
+BUFFER_BYTES = 1 << 20
+
+GZIP = b"\x1f\x8b"
+
+OTHERS = {
+    GZIP: "gzip within gzip",
+    b"PK\x03\x04": "a zip archive",
+    b"BZh": "packed with bzip2",
+    b"\xfd7zXZ": "packed with xz",
+    b"\x28\xb5\x2f\xfd": "packed with zstd",
+    b"PAR1": "a Parquet file",
+}
+"""What is taken for JSONL at times, by its first bytes."""
+
+WIDE = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+"""Those of UTF-32 are these, or begin with a NUL."""
+
+
+class Source(NamedTuple):
+    """An open input file.
+
+    Attributes:
+        file: Its lines, unpacked.
+        stem: Its name without suffixes.
+    """
+
+    file: BinaryIO
+    stem: str
+
+
+@contextmanager
+def open_source(path: Any, *, max_bytes: int) -> Iterator[Source]:
+    """Open a JSONL file, which may be packed with gzip.
+
+    Args:
+        path: A local path, or the URI of an object storage.
+        max_bytes: The largest file to accept, unpacked.
+
+    Raises:
+        GroqInputError: It is missing, no file, empty, too large, or of another format; may also come from reading.
+        GroqStorageError: The storage is away; likewise.
+    """
+    storage = storage_path("input_path", path)
+    with storage_errors("input_path", path):
+        found = storage.stat()
+        if found.get("type") == "directory":
+            raise GroqInputError(f"input_path {path} is a folder, but must be a JSONL file.")
+        opened = storage.open("rb", block_size=BLOCK_BYTES)
+    with opened as stored:
+        packed = io.BufferedReader(_Part(_read_stored(stored, path)), BUFFER_BYTES)
+        if packed.peek(len(GZIP)).startswith(GZIP):
+            read = _read_gzip(packed, path)
+        else:
+            if (found.st_size or 0) > max_bytes:
+                raise _too_large(path, f"{found.st_size:,} bytes", max_bytes)
+            read = packed.read
+        file = io.BufferedReader(_Part(_limited(read, path, max_bytes)), BUFFER_BYTES)
+        _check_format(path, file.peek(BUFFER_BYTES))
+        yield Source(cast("BinaryIO", file), PurePath(storage.name.removesuffix(".gz")).stem)
+
+
+class _Part(io.RawIOBase):
+    """Makes a file of a function that reads, since those of object storages cannot give lines."""
+
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        super().__init__()
+        self._read = read
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        """Fill the buffer, unless the end is reached."""
+        filled = 0
+        while filled < len(buffer) and (chunk := self._read(len(buffer) - filled)):
+            buffer[filled : filled + len(chunk)] = chunk
+            filled += len(chunk)
+        return filled
+
+
+def _read_stored(file: Any, path: Any) -> Callable[[int], bytes]:
+    def read(size: int) -> bytes:
+        with storage_errors("input_path", path):
+            return cast("bytes", file.read(size))
+
+    return read
+
+
+def _read_gzip(packed: io.BufferedReader[_Part], path: Any) -> Callable[[int], bytes]:
+    unpacked = gzip.GzipFile(fileobj=packed)
+
+    def read(size: int) -> bytes:
+        try:
+            return unpacked.read(size)
+        except (EOFError, gzip.BadGzipFile, zlib.error) as error:
+            raise GroqInputError(
+                f"input_path {path} is packed with gzip, and damaged or cut short: {error}. Write it anew."
+            ) from error
+
+    return read
+
+
+def _limited(read: Callable[[int], bytes], path: Any, max_bytes: int) -> Callable[[int], bytes]:
+    """However large a file says it is, and however well it is packed."""
+    so_far = 0
+
+    def limited(size: int) -> bytes:
+        nonlocal so_far
+        chunk = read(size)
+        so_far += len(chunk)
+        if so_far > max_bytes:
+            raise _too_large(path, f"more than {max_bytes:,} bytes", max_bytes)
+        return chunk
+
+    return limited
+
+
+def _too_large(path: Any, size: str, max_bytes: int) -> GroqInputError:
+    return GroqInputError(
+        f"input_path {path} has {size}, but at most {max_bytes:,} are accepted. Split it into several batches "
+        "(max_file_bytes in the connection's extra is this limit)."
+    )
+
+
+def _check_format(path: Any, head: bytes) -> None:
+    """Name what is not JSON Lines as what it is.
+
+    Raises:
+        GroqInputError: It is something else.
+    """
+    if not head:
+        raise GroqInputError(f"input_path {path} is empty: it holds no requests.")
+    for magic, what in OTHERS.items():
+        if head.startswith(magic):
+            raise GroqInputError(f"input_path {path} is {what}, but must be JSON Lines, as text or packed with gzip.")
+    if head.startswith(WIDE) or b"\0" in head[:4]:
+        raise GroqInputError(
+            f"input_path {path} is in UTF-16 or UTF-32, but must be in UTF-8: write it with encoding='utf-8', or "
+            "convert it, for example with iconv."
+        )
+    text = head.removeprefix(codecs.BOM_UTF8).lstrip()
+    if text.startswith(b"["):
+        raise GroqInputError(
+            f"input_path {path} is a JSON array, but must be JSON Lines: one request a line, without brackets around "
+            "them or commas between them. jq -c '.[]' converts it."
+        )
+    if text.partition(b"\n")[0].strip() == b"{":
+        raise GroqInputError(
+            f"input_path {path} has a request on several lines, but must be JSON Lines: one request a line. jq -c . "
+            "converts it."
+        )
