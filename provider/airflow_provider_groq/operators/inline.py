@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections import deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.definitions._internal.mixins import ResolveMixin
@@ -12,19 +14,25 @@ from airflow_provider_groq.exceptions import GroqInputError
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
+LEAVES = frozenset({str, int, float, bool, type(None)})
+"""The types of most values, which hold nothing."""
+
+LISTS = (list, tuple, deque)
+
 
 class InlineRequests(ResolveMixin):
     """Holds requests so that Airflow neither renders nor stores them.
 
     A prompt may hold ``{{`` or ``{%``, and there may be many: as a template field, Airflow would run
     them through Jinja and copy them into its database. This takes the field's place. What another
-    task hands over (an ``XComArg``) still makes that task run first, and is fetched only when used.
+    task hands over (an ``XComArg``), all of them or a part of one, still makes that task run first, and
+    is fetched only when used.
 
     Args:
         value: The requests, or an ``XComArg`` of them.
 
     Raises:
-        GroqInputError: It can be read only once.
+        GroqInputError: It is text, or can be read only once.
     """
 
     def __init__(self, value: Any) -> None:
@@ -33,13 +41,17 @@ class InlineRequests(ResolveMixin):
                 f"requests is a {type(value).__name__}, which can be read only once, but a task may be run again: "
                 "give a list, or let another task return one."
             )
+        if isinstance(value, (str, bytes)):
+            raise GroqInputError(
+                "requests is text, which is never rendered by Jinja, so that prompts stay as they are. Hand over a "
+                "task's output itself, such as make_requests.output, or give a list."
+            )
         self._value = value
         self._context: Context | None = None
 
     def iter_references(self) -> Iterable[tuple[Any, str]]:
         """The tasks whose output this needs."""
-        if isinstance(self._value, ResolveMixin):
-            yield from self._value.iter_references()
+        return iter(self._references)
 
     def resolve(self, context: Context) -> InlineRequests:
         """Take the place of the rendered value; called by Airflow."""
@@ -47,17 +59,99 @@ class InlineRequests(ResolveMixin):
         return self
 
     def rows(self) -> Any:
-        """The requests themselves."""
+        """The requests themselves, with what other tasks have returned in its place.
+
+        Raises:
+            GroqInputError: One of those tasks has returned nothing.
+        """
+        if not self._outputs:
+            return self._value
+        if self._context is None:
+            raise RuntimeError("the requests come from another task, but this one is not being run")
+        results = _Results(self._context)
         if isinstance(self._value, ResolveMixin):
-            if self._context is None:
-                raise RuntimeError("the requests come from another task, but this one is not being run")
-            return self._value.resolve(self._context)
-        return self._value
+            return results.of(self._value)
+        # One by one: together they may be large.
+        return (results.put_into(row) for row in self._value)
+
+    @cached_property
+    def _outputs(self) -> list[ResolveMixin]:
+        # Once: Airflow asks for the references several times while it reads a Dag, and there may be many requests.
+        return list(_outputs_in(self._value))
+
+    @cached_property
+    def _references(self) -> list[tuple[Any, str]]:
+        references = (reference for output in self._outputs for reference in output.iter_references())
+        return list({(id(operator), key): (operator, key) for operator, key in references}.values())
 
     def __repr__(self) -> str:
         if isinstance(self._value, ResolveMixin):
-            return f"<requests from {self._value}>"
+            return f"<requests from {_named(self._value)}>"
         try:
             return f"<{len(self._value):,} requests>"
         except TypeError:
             return "<requests>"
+
+
+class _Results:
+    """What the tasks have returned whose outputs stand in the requests; each is fetched once."""
+
+    def __init__(self, context: Context) -> None:
+        self._context = context
+        self._known: dict[tuple[int, str], Any] = {}
+
+    def of(self, output: ResolveMixin) -> Any:
+        """What one output stands for."""
+        # The same output is another object wherever a Dag says task.output.
+        key = (id(getattr(output, "operator", output)), str(getattr(output, "key", "")))
+        if key not in self._known:
+            self._known[key] = output.resolve(self._context)
+        if self._known[key] is None:
+            raise GroqInputError(
+                f"requests hold the output of {_named(output)}, which is nothing: was that task skipped, or did it "
+                "return None?"
+            )
+        return self._known[key]
+
+    def put_into(self, value: Any) -> Any:
+        """The value with results in the place of outputs, in a copy."""
+        if isinstance(value, ResolveMixin):
+            return _plain(self.of(value))
+        if isinstance(value, Mapping):
+            return {key: self.put_into(item) for key, item in value.items()}
+        if isinstance(value, LISTS):
+            return [self.put_into(item) for item in value]
+        return value
+
+
+def _outputs_in(value: Any) -> Iterator[ResolveMixin]:
+    """All outputs of tasks in a value, however deep."""
+    seen: set[int] = set()
+    rest = [value]
+    while rest:
+        item = rest.pop()
+        items: Iterable[Any] = ()
+        # The commonest first: a large Dag has a quarter of a million of these.
+        if type(item) is dict:
+            items = item.values()
+        elif isinstance(item, LISTS):
+            items = item
+        elif isinstance(item, ResolveMixin):
+            yield item
+        elif isinstance(item, Mapping):
+            items = item.values()
+        if items and id(item) not in seen:
+            seen.add(id(item))
+            rest.extend(inner for inner in items if type(inner) not in LEAVES)
+
+
+def _plain(value: Any) -> Any:
+    """A list in the place of the lazy ones that Airflow makes of mapped tasks, which JSON does not know."""
+    if isinstance(value, Sequence) and not isinstance(value, (str, bytes, *LISTS)):
+        return [_plain(item) for item in value]
+    return value
+
+
+def _named(output: ResolveMixin) -> str:
+    tasks = dict.fromkeys(operator.task_id for operator, _ in output.iter_references())
+    return ", ".join(tasks) or repr(output)
