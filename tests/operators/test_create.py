@@ -55,7 +55,7 @@ def test_does_not_wait_where_told_so(create, context, groq_emulator):
     groq_emulator.set(seconds=1000)
     batch_id = create(wait_for_completion=False).execute(context)
     assert [b["id"] for b in groq_emulator.batches()] == [batch_id]
-    assert not groq_emulator.requests("GET")
+    assert [request.path for request in groq_emulator.requests("GET")] == ["/openai/v1/models"]
 
 
 def test_sends_what_was_asked_for(create, context, groq_emulator):
@@ -378,10 +378,10 @@ def test_an_end_without_its_files_is_waited_for(create, context, groq_emulator, 
     "counts", [{"total": 1, "completed": 1, "failed": 0}, {"total": 0, "completed": 0, "failed": 0}]
 )
 def test_an_end_that_never_gets_its_files_is_an_error_for_a_retry_which_pays_nothing(
-    create, context, groq_emulator, deferrable, done
+    create, context, groq_emulator, deferrable, counts
 ):
     groq_emulator.set(seconds=0.1)
-    late = {"output_file_id": "", "error_file_id": None, "request_counts": {"total": done, "completed": done}}
+    late = {"output_file_id": "", "error_file_id": None, "request_counts": counts}
     fault = groq_emulator.fault("/batches/*", method="GET", times=None, merge=late)
     with pytest.raises(GroqBatchResultsPendingError, match="The file may still appear"):
         run(create(deferrable=deferrable), context)
