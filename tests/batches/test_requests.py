@@ -3,11 +3,13 @@
 import hashlib
 import io
 import json
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from airflow_provider_groq.batches.json_lines import Reader
 from airflow_provider_groq.batches.requests import Summary, copy_checked, encode, read_lines
 from airflow_provider_groq.exceptions import GroqInputError
 
@@ -205,6 +207,63 @@ def test_any_bytes_are_copied_whole_or_refused(content, max_bytes):
     assert [json.loads(line)["method"] for line in written.splitlines()] == ["POST"] * summary.lines
 
 
+VALUES = st.sampled_from(
+    ["a", "b", "", "m", CHAT, "POST", "PUT", "\ud800", None, True, False, 0, 0.0, 5, 1e999, [], {}, [1]]
+)
+BODIES = st.dictionaries(st.sampled_from(["model", "stream", "x"]), VALUES)
+REQUESTS = st.fixed_dictionaries(
+    {
+        "custom_id": st.sampled_from(["a", "b", "c"]) | VALUES,
+        "method": st.just("POST") | VALUES,
+        "url": st.just(CHAT) | VALUES,
+        "body": BODIES.map(lambda body: {"model": "m"} | body) | BODIES | VALUES,
+    },
+    optional={"x": VALUES},
+)
+PIECES = st.sampled_from([*map(bytes, zip(b'{}",\\ \n\r\x00\xff')), b"NaN", b'"stream":0,', b'"url":1,'])
+CHANGES = st.lists(st.tuples(st.integers(0, 1000), st.integers(0, 2), PIECES), max_size=2)
+
+
+def changed(content, changes):
+    for where, removed, added in changes:
+        at = where % (len(content) + 1)
+        content = content[:at] + added + content[at + removed :]
+    return content
+
+
+def outcome(content):
+    try:
+        return copy(content)
+    except GroqInputError as error:
+        return str(error), error.line
+
+
+@given(st.lists(REQUESTS.map(json.dumps).map(str.encode), min_size=1, max_size=4).map(b"\n".join), CHANGES)
+def test_reading_fast_changes_nothing(content, changes):
+    """The json module alone takes the same requests, and refuses the same ones in the same words."""
+    content = changed(content, changes)
+    found = outcome(content)
+    with mock.patch.object(Reader, "read", return_value=None):
+        assert outcome(content) == found
+
+
+def test_requests_are_read_fast(request_line):
+    with mock.patch.object(json, "loads", side_effect=AssertionError):
+        assert copy(request_line("r1") + b"\n" + request_line("r2", extra=["שלום", 1.5, None]))[0].lines == 2
+
+
+@pytest.mark.parametrize("size", [1, 100, 257, 300, 1000, 262_143, 262_144, 262_145, 600_000])
+def test_lines_of_any_size_are_read_in_blocks(size):
+    """And the file gives no other way to read it, as on some object storages."""
+
+    class File:
+        def __init__(self, content):
+            self.read = io.BytesIO(content).read
+
+    lines = [b"a" * size + b"\n", b"\n", b"b" * size + b"\r\n", b"c" * size]
+    assert list(read_lines(File(b"".join(lines)), max_bytes=10_000_000)) == lines
+
+
 ROW = {"custom_id": "r1", "body": {"model": "m"}}
 
 
@@ -230,6 +289,16 @@ def test_text_in_a_request_comes_out_as_it_went_in(text):
 
 def test_text_in_a_request_is_not_swollen_by_escapes():
     (line,) = encode([ROW | {"a": "שלום"}], endpoint=CHAT)
+    assert "שלום".encode() in line
+
+
+@pytest.mark.parametrize("end", ["\u2028", "\u2029", "\x85"])
+def test_text_that_ends_a_line_elsewhere_is_escaped(end):
+    """Some servers split a file there."""
+    (line,) = encode([ROW | {"a": f"x{end}y", end: "שלום"}], endpoint=CHAT)
+    assert line.decode().splitlines() == [line.decode().removesuffix("\n")]
+    assert json.loads(line)["a"] == f"x{end}y"
+    assert json.loads(line)[end] == "שלום"
     assert "שלום".encode() in line
 
 

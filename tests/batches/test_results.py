@@ -1,12 +1,14 @@
 """The accounting of answers: every request is counted once, however the bytes come."""
 
 import json
+from unittest import mock
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_groq.batches import results
+from airflow_provider_groq.batches.json_lines import Reader
 from airflow_provider_groq.batches.results import Tally, account, body_of, kind, read_row
 
 USAGE = {
@@ -160,6 +162,50 @@ def test_no_bytes_are_too_odd_to_count(parts, chunk):
     tally = tally_of(content, chunk=chunk)
     assert tally.rows == tally_of(content).rows
     assert tally.rows.total() == sum(bool(entry.strip()) for entry in content.split(b"\n"))
+
+
+TOKENS = st.dictionaries(
+    st.sampled_from(["prompt_tokens", "x_tokens", "\n_tokens", "queue_time", "details"]),
+    st.integers(-2, 2) | st.sampled_from([True, 1.0, 1.5, 2**53, 2**53 + 1, 2**70, 1e999, "1", None, {"a_tokens": 1}]),
+)
+ANSWERS = st.builds(
+    row,
+    custom_id=st.sampled_from(["r1", "r2", "x" * 31, "x" * 32, "x" * 99, "é" * 16, "", "\ud800", 5]),
+    status=st.sampled_from([200, 200, 200.0, 400, "200", None]),
+    body=st.fixed_dictionaries(
+        {"model": st.sampled_from(["m", "n", " m\n", "m" * 200, "\x1b[31m", "", None, 5, "others"])},
+        optional={"usage": TOKENS | st.none() | st.just([1])},
+    )
+    | st.just({}),
+    error=st.sampled_from([None, None, {}, "", False, {"code": "batch_expired"}, "x"]),
+)
+PIECES = st.sampled_from([*map(bytes, zip(b'{}",\\ 0\n\x00\xff')), b"NaN", b'"error":1,', b"\xed\xa0\x80"])
+
+
+@given(
+    st.lists(ANSWERS.map(json.dumps).map(str.encode), max_size=5).map(b"\n".join),
+    st.lists(st.tuples(st.integers(0, 2000), PIECES), max_size=2),
+)
+def test_reading_fast_changes_nothing(content, changes):
+    """The json module alone gives the same counts."""
+    for where, piece in changes:
+        at = where % (len(content) + 1)
+        content = content[:at] + piece + content[at:]
+    found = tally_of(content)
+    with mock.patch.object(Reader, "read", return_value=None):
+        alone = tally_of(content)
+    assert (alone.rows, alone.tokens) == (found.rows, found.tokens)
+
+
+def test_answers_are_read_fast():
+    with mock.patch.object(json, "loads", side_effect=AssertionError):
+        assert tally_of(line("r1") + line("שלום", usage=None)).rows == {"succeeded": 2}
+
+
+@pytest.mark.parametrize("length", [1, 31, 32, 33, 10_000])
+def test_ids_of_any_length_are_told_apart(length):
+    ids = [character * length for character in ("a", "b", "é", "a")]
+    assert tally_of(b"".join(map(line, ids))).rows == {"succeeded": 3, "repeated": 1}
 
 
 @given(ROWS)

@@ -6,16 +6,20 @@ The rules are those of https://console.groq.com/docs/batch.
 from __future__ import annotations
 
 import hashlib
-import json
+import io
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
-from airflow_provider_groq.batches.options import ENDPOINTS, shown
+from airflow_provider_groq.batches import json_lines
+from airflow_provider_groq.batches.options import shown
+from airflow_provider_groq.batches.request_line import line_error, model_of
 from airflow_provider_groq.exceptions import GroqInputError
 
 MAX_LINES = 50_000
+BLOCK_BYTES = 1 << 18
+BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 
 
 @dataclass(slots=True)
@@ -36,6 +40,13 @@ class Summary:
     first_lines: dict[str, int] = field(default_factory=dict)
     digest: str = ""
 
+    def add(self, number: int, size: int, model: str) -> None:
+        """Count the request of a line."""
+        self.lines += 1
+        self.bytes += size
+        self.models[model] += 1
+        self.first_lines.setdefault(model, number)
+
     def __str__(self) -> str:
         models = ", ".join(f"{count:,} for {model}" for model, count in self.models.most_common())
         return f"{self.lines:,} {'request' if self.lines == 1 else 'requests'} ({models}), {self.bytes:,} bytes"
@@ -55,18 +66,31 @@ def encode(requests: Iterable[Mapping[str, Any]], *, endpoint: str) -> Iterator[
         raise GroqInputError(f"requests must be a list of request objects, but is {shown(requests)}.")
     for number, request in enumerate(requests, 1):
         if not isinstance(request, Mapping):
-            raise _line_error(number, f"a request must be a JSON object, but is {shown(request)}")
+            raise line_error(number, f"a request must be a JSON object, but is {shown(request)}")
         filled = {"method": "POST", "url": endpoint, **request}
         try:
-            yield _dumps(filled) + b"\n"
+            yield json_lines.write(filled)
         except (TypeError, ValueError, RecursionError) as error:
-            raise _line_error(number, f"cannot be written as JSON: {error}") from None
+            raise line_error(number, f"cannot be written as JSON: {error}") from None
 
 
 def read_lines(source: BinaryIO, *, max_bytes: int) -> Iterator[bytes]:
-    """Give the lines of an open file, none longer than the largest file."""
-    while line := source.readline(max_bytes + 1):
-        yield line
+    """Give the lines of an open file, none much longer than the largest file.
+
+    Read in blocks: a line at a time takes several times as long, and some object storages have no such call.
+    """
+    rest = bytearray()
+    while block := source.read(min(BLOCK_BYTES, max_bytes + 1)):
+        for part in io.BytesIO(block):
+            line = part
+            if rest or not part.endswith(b"\n"):
+                rest += part
+                if len(rest) <= max_bytes and not part.endswith(b"\n"):
+                    continue
+                line, rest = bytes(rest), bytearray()
+            yield line
+    if rest:
+        yield bytes(rest)
 
 
 def copy_checked(lines: Iterable[bytes], target: BinaryIO, *, max_bytes: int, max_lines: int = MAX_LINES) -> Summary:
@@ -85,11 +109,13 @@ def copy_checked(lines: Iterable[bytes], target: BinaryIO, *, max_bytes: int, ma
     """
     summary = Summary()
     digest = hashlib.sha256()
+    block = bytearray()
     seen: dict[str, int] = {}
     blank = 0
     for number, raw in enumerate(lines, 1):
-        line = raw.removeprefix(b"\xef\xbb\xbf") if number == 1 else raw
-        if line.strip() and not line.endswith(b"\n"):
+        line = raw.removeprefix(BYTE_ORDER_MARK) if number == 1 else raw
+        is_blank = not line or line.isspace()
+        if not is_blank and not line.endswith(b"\n"):
             line += b"\n"
         if summary.bytes + len(line) > max_bytes:
             raise GroqInputError(
@@ -97,77 +123,22 @@ def copy_checked(lines: Iterable[bytes], target: BinaryIO, *, max_bytes: int, ma
                 "into several batches (max_file_bytes in the connection's extra is this limit).",
                 line=number,
             )
-        if not line.strip():
+        if is_blank:
             blank = blank or number
             continue
         if blank:
-            raise _line_error(blank, "is empty, and requests follow it: remove the empty line")
+            raise line_error(blank, "is empty, and requests follow it: remove the empty line")
         if number > max_lines:
-            raise _line_error(number, f"is over the limit of {max_lines:,} requests: split the input")
-        model = _check(number, line, seen)
-        summary.models[model] += 1
-        summary.first_lines.setdefault(model, number)
-        summary.lines += 1
-        summary.bytes += len(line)
-        digest.update(line)
-        target.write(line)
+            raise line_error(number, f"is over the limit of {max_lines:,} requests: split the input")
+        summary.add(number, len(line), model_of(number, line, seen))
+        block += line
+        if len(block) >= BLOCK_BYTES:
+            digest.update(block)
+            target.write(block)
+            block.clear()
     if not summary.lines:
         raise GroqInputError("The input holds no requests.")
+    digest.update(block)
+    target.write(block)
     summary.digest = digest.hexdigest()
     return summary
-
-
-def _check(number: int, line: bytes, seen: dict[str, int]) -> str:
-    """Check one request against Groq's rules and those before it, and return its model."""
-    request = _loads(number, line)
-    for name, kind, is_right, wanted in FIELDS:
-        if name not in request:
-            raise _line_error(number, f"{name} is missing; it must be {wanted}")
-        if not isinstance(request[name], kind) or not is_right(request[name]):
-            raise _line_error(number, f"{name} is {shown(request[name])}, but must be {wanted}")
-    body = request["body"]
-    if not isinstance(body.get("model"), str) or not body["model"]:
-        raise _line_error(number, f"body.model is {shown(body.get('model'))}, but must name a model")
-    if body.get("stream"):
-        raise _line_error(number, f"body.stream is {shown(body['stream'])}, but a batch cannot stream: leave it out")
-    first = seen.setdefault(request["custom_id"], number)
-    if first != number:
-        raise _line_error(
-            number,
-            f"custom_id {shown(request['custom_id'])} was already used in line {first:,}, but must be unique",
-        )
-    return str(body["model"])
-
-
-FIELDS: tuple[tuple[str, type, Callable[[Any], bool], str], ...] = (
-    ("custom_id", str, bool, "text that is not empty"),
-    ("method", str, lambda value: value == "POST", "'POST'"),
-    ("url", str, lambda value: value in ENDPOINTS, f"one of {', '.join(ENDPOINTS)}"),
-    ("body", dict, lambda _: True, "a JSON object"),
-)
-
-
-def _loads(number: int, line: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(line.decode(), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        text = line[:80].decode("utf-8", "replace").strip()
-        raise _line_error(number, f"is not JSON ({error}): {text!r}") from None
-    if not isinstance(value, dict):
-        raise _line_error(number, f"must be a JSON object, but is {shown(value)}")
-    return value
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON value")
-
-
-def _dumps(value: Any) -> bytes:
-    try:
-        return json.dumps(value, ensure_ascii=False, allow_nan=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:  # a lone surrogate can stand in JSON only as an escape
-        return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
-
-
-def _line_error(number: int, problem: str) -> GroqInputError:
-    return GroqInputError(f"Line {number:,}: {problem}.", line=number)

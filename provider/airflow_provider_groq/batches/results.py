@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import hashlib
+import io
 import json
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, BinaryIO, TypeAlias, cast
+from typing import Any, BinaryIO, Literal, TypeAlias, cast
+
+import msgspec
 
 from airflow_provider_groq.api.bodies import is_too_wide
 from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.api.text import one_line
+from airflow_provider_groq.batches.json_lines import Reader
 from airflow_provider_groq.exceptions import GroqResponseError
 
 Path: TypeAlias = Any
@@ -23,6 +27,9 @@ MAX_LINE_BYTES = 16 << 20
 
 MAX_LINES = 1_000_000
 """More answers no batch has: Groq's have 50,000. Without an end of them, what is remembered would have none."""
+
+DIGEST_BYTES = 32
+"""Shorter ids are remembered as they are."""
 
 MAX_MODELS, MAX_KINDS_OF_TOKENS, MAX_NAME_CHARS = 100, 20, 100
 """How many models and kinds of tokens are told apart, and the length of their names: they go into XCom."""
@@ -39,6 +46,27 @@ OTHER_ENDS = {"batch_expired": "expired", "batch_cancelled": "cancelled", "batch
 """What became of a request by its error's code; any other code is a failure."""
 
 
+class _Body(msgspec.Struct, gc=False):
+    model: str
+    usage: dict[str, Any] | None = None
+
+
+class _Response(msgspec.Struct, gc=False):
+    status_code: Literal[200]
+    body: _Body
+
+
+class _Answer(msgspec.Struct, gc=False):
+    """A request that succeeded, as almost all do."""
+
+    custom_id: str
+    response: _Response
+    error: None = None
+
+
+_answers = Reader(_Answer)
+
+
 class Tally:
     """Counts the answers in output and error files while their bytes go by.
 
@@ -50,7 +78,7 @@ class Tally:
 
     def __init__(self) -> None:
         self.rows: Counter[str] = Counter()
-        self.tokens: defaultdict[str, Counter[str]] = defaultdict(Counter)
+        self.tokens: defaultdict[str, dict[str, int]] = defaultdict(dict)
         self._seen: set[bytes] = set()
         self._lines = 0
         self._rest: list[bytes] = []
@@ -58,15 +86,14 @@ class Tally:
 
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of a file."""
-        *lines, rest = chunk.split(b"\n")
-        for line in lines:
-            if line or self._rest_size:
-                self._keep(line)
-                self.end()
-        self._keep(rest)
+        for part in io.BytesIO(chunk):
+            if part.endswith(b"\n") and not self._rest_size:
+                self._take(part)
+            else:
+                self._keep(part)
 
     def end(self) -> None:
-        """The line, or the file, ends here.
+        """The file ends here.
 
         Raises:
             GroqResponseError: There are more lines than a batch can have.
@@ -74,47 +101,62 @@ class Tally:
         line = b"".join(self._rest)
         too_long = self._rest_size > MAX_LINE_BYTES
         self._rest, self._rest_size = [], 0
-        if not too_long and not line.strip():
+        self._take(line, too_long=too_long)
+
+    def _keep(self, part: bytes) -> None:
+        """Take a part of a line that is not whole in a chunk."""
+        self._rest_size += len(part.removesuffix(b"\n"))
+        if self._rest_size > MAX_LINE_BYTES:
+            self._rest = []
+        else:
+            self._rest.append(part)
+        if part.endswith(b"\n"):
+            self.end()
+
+    def _take(self, line: bytes, *, too_long: bool = False) -> None:
+        if not too_long and (not line or line.isspace()):
             return
         self._lines += 1
         if self._lines > MAX_LINES:
             raise _too_many()
         if too_long:
             self.rows["unreadable"] += 1
+        elif answer := _answers.read(line):
+            self._count(answer.custom_id, "succeeded", answer.response.body.model, answer.response.body.usage)
+        elif row := read_row(line):
+            body = body_of(row)
+            self._count(row["custom_id"], kind(row), body.get("model"), body.get("usage"))
         else:
-            self._count(line)
-
-    def _keep(self, part: bytes) -> None:
-        self._rest_size += len(part)
-        if self._rest_size > MAX_LINE_BYTES:
-            self._rest = []
-        else:
-            self._rest.append(part)
-
-    def _count(self, line: bytes) -> None:
-        row = read_row(line)
-        if row is None:
             self.rows["unreadable"] += 1
-            return
-        # However long an id is, it takes the same memory.
-        seen = hashlib.blake2b(row["custom_id"].encode(errors="surrogatepass"), digest_size=16).digest()
+
+    def _count(self, custom_id: str, what: str, model: Any, usage: Any) -> None:
+        seen = custom_id.encode("utf-8", "surrogatepass")
+        if len(seen) >= DIGEST_BYTES:  # however long an id is, it takes no more memory
+            seen = hashlib.blake2b(seen, digest_size=DIGEST_BYTES).digest()
         if seen in self._seen:
             self.rows["repeated"] += 1
-        else:
-            self._seen.add(seen)
-            self.rows[kind(row)] += 1
-            self._add_tokens(row)
-
-    def _add_tokens(self, row: Mapping[str, Any]) -> None:
-        body = body_of(row)
-        usage = body.get("usage")
+            return
+        self._seen.add(seen)
+        self.rows[what] += 1
         if isinstance(usage, dict):
-            model = body.get("model")
-            name = one_line(model, MAX_NAME_CHARS) if isinstance(model, str) else "unknown"
-            sums = self.tokens[name if name in self.tokens or len(self.tokens) < MAX_MODELS else "others"]
-            for kind_of, number in usage.items():
-                if _counts(kind_of, number) and (kind_of in sums or len(sums) < MAX_KINDS_OF_TOKENS):
-                    sums[kind_of] += number
+            self._add_tokens(model, usage)
+
+    def _add_tokens(self, model: Any, usage: Mapping[str, Any]) -> None:
+        sums = self._sums(model)
+        for kind_of, number in usage.items():
+            if type(number) is not int or not 0 <= number <= MAX_TOKENS:
+                continue
+            if kind_of in sums:
+                sums[kind_of] += number
+            elif len(sums) < MAX_KINDS_OF_TOKENS and _is_of_tokens(kind_of):
+                sums[kind_of] = number
+
+    def _sums(self, model: Any) -> dict[str, int]:
+        if not isinstance(model, str):
+            name = "unknown"
+        else:
+            name = model if model in self.tokens else one_line(model, MAX_NAME_CHARS)
+        return self.tokens[name if name in self.tokens or len(self.tokens) < MAX_MODELS else "others"]
 
 
 def _too_many() -> GroqResponseError:
@@ -125,10 +167,9 @@ def _too_many() -> GroqResponseError:
     return error
 
 
-def _counts(kind_of: str, number: Any) -> bool:
+def _is_of_tokens(kind_of: str) -> bool:
     """Whether this entry of a ``usage`` is a number of tokens."""
-    named = kind_of.endswith("_tokens") and len(kind_of) <= MAX_NAME_CHARS and kind_of.isprintable()
-    return named and isinstance(number, int) and not isinstance(number, bool) and 0 <= number <= MAX_TOKENS
+    return kind_of.endswith("_tokens") and len(kind_of) <= MAX_NAME_CHARS and kind_of.isprintable()
 
 
 def read_row(line: bytes) -> dict[str, Any] | None:
