@@ -1,6 +1,7 @@
 """The architecture: which module imports which."""
 
 import ast
+import subprocess
 import sys
 from pathlib import Path
 
@@ -130,6 +131,31 @@ def test_what_knows_no_airflow_imports_none(module):
 @pytest.mark.parametrize("module", modules_of("emulator"))
 def test_the_emulator_runs_on_what_airflow_brings_without_airflow(module):
     assert foreign(MODULES[module]) <= {"starlette", "uvicorn", "python_multipart"}
+
+
+DAG = f"""
+import sys
+from airflow.sdk import DAG
+before = set(sys.modules)
+from {NAME}.operators import batch
+from {NAME}.sensors.batch import GroqBatchSensor
+with DAG("dag"):
+    made = batch.GroqCreateBatchOperator(task_id="create", requests=[{{"custom_id": "a"}}], timeout=5)
+    batch.GroqDownloadBatchResultsOperator(task_id="download", batch_id=made.output, output_path="/tmp")
+    batch.GroqCancelBatchOperator(task_id="cancel", batch_id=made.output)
+    GroqBatchSensor(task_id="wait", batch_id=made.output)
+print(*set(sys.modules) - before)
+"""
+
+
+def test_a_dag_file_loads_the_classes_and_not_what_works_for_them():
+    """It is parsed over and over. What talks to Groq or reads JSON is imported when the task runs."""
+    done = subprocess.run([sys.executable, "-c", DAG], stdout=subprocess.PIPE, text=True, check=True)
+    names = (name.removeprefix(f"{NAME}.").replace(".", "/") for name in done.stdout.split())
+    loaded = {name for name in names if name in MODULES}
+    assert {"operators/batch", "sensors/batch"} <= loaded
+    assert not {part_of(name) for name in loaded} & {"api", "triggers", "emulator"}
+    assert not {name: needs for name in loaded if (needs := foreign(MODULES[name]) - {"airflow", "asgiref"})}
 
 
 def test_no_module_is_called_utils():
