@@ -34,7 +34,11 @@ APART = {
 }
 """What these may import; nothing in the levels imports them."""
 
-THIRD_PARTY = {"exceptions": set(), "api": {"httpx", "pydantic", "tenacity"}, "batches": {"msgspec", "pydantic"}}
+THIRD_PARTY = {
+    "exceptions": set(),
+    "api": {"httpx", "msgspec", "pydantic", "tenacity"},
+    "batches": {"msgspec", "pydantic"},
+}
 HTTP = {"httpx", "requests", "aiohttp", "urllib3", "socket", "http", "urllib.request"}
 
 MODULES = {

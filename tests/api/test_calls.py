@@ -1,6 +1,5 @@
 """Calls: what each of Groq's endpoints is sent."""
 
-import json
 from contextlib import suppress
 from urllib.parse import parse_qsl
 
@@ -9,7 +8,7 @@ import pytest
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.client import GroqClient
 from airflow_provider_groq.api.uploads import upload
-from airflow_provider_groq.exceptions import GroqInputError, GroqNotFoundError, GroqResponseError
+from airflow_provider_groq.exceptions import GroqInputError, GroqNotFoundError
 
 BODY = {"input_file_id": "file_1", "endpoint": "/v1/chat/completions", "completion_window": "24h"}
 
@@ -88,7 +87,7 @@ def test_201_ids_reach_the_server_in_two_requests_and_no_id_twice(groq_emulator,
     ids = [f"batch_{number}" for number in range(201)]
     with GroqClient(settings()) as client:
         for call in calls.get_batches([*ids, *ids[:50]]):
-            assert client.send(call).data == ()
+            assert client.send(call).items == {}
     sent = [[value for _, value in parse_qsl(request.query)] for request in groq_emulator.requests()]
     assert [len(values) for values in sent] == [200, 1]
     assert sent[0] + sent[1] == ids
@@ -179,20 +178,3 @@ def test_what_is_far_too_long_for_an_id_is_refused_and_shown_in_part(make):
 def test_a_batch_is_not_created_of_what_is_no_id():
     with pytest.raises(GroqInputError, match="input_file_id must be the id of one at Groq, but is ''"):
         calls.create_batch(**BODY | {"input_file_id": ""})
-
-
-def test_looks_are_told_apart_by_their_ids():
-    """In any order, the first of each, and nothing of what is no batch."""
-    call = calls.look_at_batches(["a", "b"])
-    items = [{"id": "b", "status": "x"}, {"id": "a"}, {"id": "b", "status": "y"}, {"status": "z"}, None, 3]
-    assert call.answer(json.dumps({"data": items}).encode()) == {"b": {"id": "b", "status": "x"}, "a": {"id": "a"}}
-    assert call.answer(b'{"data": null}') == {}
-
-
-@pytest.mark.parametrize(
-    "item", [{"id": "a"}, {"id": "a", "status": None}, {"id": "a", "status": "\n", "created_at": 1}, None, 3]
-)
-def test_a_look_that_cannot_be_read_is_an_error_of_its_own(item):
-    error = calls.read_look("a", item)
-    assert isinstance(error, GroqResponseError)
-    assert "batch a cannot be read" in str(error)

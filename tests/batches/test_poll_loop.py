@@ -15,6 +15,7 @@ from airflow_provider_groq.exceptions import (
     GroqAPIError,
     GroqAuthenticationError,
     GroqConnectionError,
+    GroqInputError,
     GroqPermissionError,
 )
 
@@ -158,9 +159,10 @@ def test_one_answer_that_cannot_be_read_hurts_its_own_wait_only(world):
     assert world.run(scenario()) >= 2
 
 
-def test_a_server_that_ignores_the_ids_is_asked_one_by_one(world):
+@pytest.mark.parametrize("fault", ["foreign", "first page"])
+def test_a_server_that_ignores_the_ids_is_asked_one_by_one(world, fault):
     async def scenario():
-        world.groq.fault = "foreign"
+        world.groq.fault = fault
         waits = [world.begin(batch_id) for batch_id in ids(300)]
         await asyncio.sleep(200)
         world.groq.requests.clear()
@@ -174,6 +176,34 @@ def test_a_server_that_ignores_the_ids_is_asked_one_by_one(world):
     assert {len(batch_ids) for _, batch_ids in asked} == {1}
     assert len(asked) == pytest.approx(900, rel=0.15)
     assert world.groq.most_at_once <= poll_loop.SINGLE_REQUESTS_AT_ONCE
+
+
+def test_an_id_that_cannot_be_sent_ends_its_own_wait_only(world):
+    async def scenario():
+        look_at, get = world.groq.look_at, world.groq.get
+
+        def refuse(batch_ids):
+            if "broken\ud800" in batch_ids:
+                raise GroqInputError("it cannot be sent")
+
+        async def look_at_sendable(batch_ids):
+            refuse(batch_ids)
+            return await look_at(batch_ids)
+
+        async def get_sendable(batch_id):
+            refuse([batch_id])
+            return await get(batch_id)
+
+        world.groq.look_at, world.groq.get = look_at_sendable, get_sendable
+        waits = [world.begin(batch_id) for batch_id in [*ids(10), "broken\ud800"]]
+        await asyncio.sleep(100)
+        asked = [batch_ids for at, batch_ids in world.groq.requests if at > 10]
+        world.groq.statuses = dict.fromkeys(world.groq.statuses, "completed")
+        return await asyncio.gather(*waits), asked
+
+    ends, asked = world.run(scenario())
+    assert [end.reason for end, _ in ends] == ["terminal"] * 10 + ["unknown"]
+    assert all(len(batch_ids) == 10 for batch_ids in asked)
 
 
 def test_a_shard_that_always_fails_holds_up_nobody_else(world):

@@ -26,6 +26,7 @@ FAULTS = (
     "missing",
     "shuffled",
     "foreign",
+    "first page",
     "broken item",
 )
 

@@ -1,9 +1,11 @@
 """An event loop whose time passes at once, and a Groq that does as it is told."""
 
 import asyncio
+import json
 import random
 import selectors
 
+from airflow_provider_groq.api.looks import read_looks
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.exceptions import (
     GroqAPIError,
@@ -58,11 +60,14 @@ class Groq:
         self.at_once = self.most_at_once = 0
 
     def batch(self, batch_id):
-        return {"id": batch_id, "status": self.statuses[batch_id], "created_at": int(EPOCH), "object": "batch"}
+        status = self.statuses[batch_id]
+        output = "file_out" if status == "completed" else None
+        return {"id": batch_id, "status": status, "created_at": int(EPOCH), "output_file_id": output}
 
     async def look_at(self, batch_ids):
         assert len(set(batch_ids)) == len(batch_ids) <= 200
         await self._asked(batch_ids)
+        listing = {}
         found = [self.batch(batch_id) for batch_id in batch_ids if batch_id in self.statuses]
         match self.fault:
             case "missing":
@@ -71,14 +76,11 @@ class Groq:
                 self._random.shuffle(found)
             case "foreign":
                 found = [{"id": f"foreign_{n}", "status": "completed", "created_at": 1} for n in range(20)]
+            case "first page":
+                found, listing = found[:20], {"has_more": True}
             case "broken item":
                 found[0] = {"id": found[0]["id"], "status": None}
-        return {item["id"]: item for item in found}
-
-    def read(self, batch_id, look):
-        if look["status"] is None:
-            return GroqResponseError(f"{batch_id} cannot be read")
-        return Batch.model_validate(look)
+        return read_looks(batch_ids, json.dumps({"data": found} | listing).encode())
 
     async def get(self, batch_id):
         await self._asked([batch_id])

@@ -194,6 +194,42 @@ def test_201_batches_take_two_requests(groq_emulator, hook, new_batch):
     assert len(groq_emulator.requests("GET", "/batches")) == 2
 
 
+def asked_for_many(groq_emulator):
+    """How many requests were about several batches."""
+    return sum("id=" in request.query for request in groq_emulator.requests("GET"))
+
+
+@pytest.mark.parametrize("page_size", [1, 2, 3, 5, 100])
+@pytest.mark.parametrize("place", ["first", "last", "nowhere"])
+def test_a_gateway_that_ignores_the_ids_is_asked_for_what_its_page_lacks(
+    groq_emulator, hook, new_batch, page_size, place
+):
+    """Whether a batch of somebody else is on the page or not; what Groq does not know is left out here too."""
+    foreign = {new_batch()} if place == "last" else set()
+    made = [new_batch() for _ in range(4)]
+    foreign |= {new_batch()} if place == "first" else set()
+    groq_emulator.set(ignore_ids=True, page_size=page_size)
+    found = hook.get_batches([*made, "batch_nope"])
+    assert list(found) == made
+    assert all(batch.id == batch_id for batch_id, batch in found.items())
+    assert asked_for_many(groq_emulator) == 1
+
+
+def test_a_gateway_is_not_asked_for_many_again_in_the_same_call(groq_emulator, hook, new_batch):
+    made = new_batch()
+    groq_emulator.set(ignore_ids=True)
+    asked = [*(f"batch_{number}" for number in range(200)), made]
+    assert list(hook.get_batches(asked)) == [made]
+    assert asked_for_many(groq_emulator) == 1
+
+
+def test_a_batch_of_others_that_cannot_be_read_spoils_no_answer(groq_emulator, hook, new_batch):
+    made, foreign = [new_batch() for _ in range(2)], new_batch()
+    groq_emulator.force_status(foreign, "x" * 300)
+    groq_emulator.set(ignore_ids=True)
+    assert list(hook.get_batches(made)) == made
+
+
 def test_no_batches_take_no_request(groq_emulator, hook):
     assert hook.get_batches([]) == {}
     assert groq_emulator.requests() == []

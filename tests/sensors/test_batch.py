@@ -80,6 +80,48 @@ def test_a_question_for_many_that_is_refused_is_put_for_each(sensor, context, gr
     assert [batch["id"] for batch in sensor(ids).execute(context)] == ids
 
 
+def asked_for_many(groq_emulator):
+    """How many requests were about several batches."""
+    return sum("id=" in request.query for request in groq_emulator.requests("GET"))
+
+
+@pytest.mark.parametrize("page_size", [1, 2, 3, 4])
+@pytest.mark.parametrize("foreign_status", [None, "in_progress", "x" * 300], ids=["none", "good", "unreadable"])
+def test_a_gateway_that_ignores_the_ids_is_found_out_at_the_first_poke(
+    sensor, context, groq_emulator, make_batch, page_size, foreign_status
+):
+    """It is asked for many once, and from then on for one batch at a time."""
+    ids = [make_batch() for _ in range(3)]
+    if foreign_status:
+        groq_emulator.force_status(make_batch(), foreign_status)
+    groq_emulator.set(ignore_ids=True, page_size=page_size)
+    groq_emulator.clear_requests()
+    operator = sensor(ids)
+    for _ in range(3):
+        assert not operator.poke(context).is_done
+    groq_emulator.advance(100)
+    poked = operator.poke(context)
+    assert [batch["id"] for batch in poked.xcom_value] == ids
+    whole = page_size >= len(ids) + bool(foreign_status)
+    assert asked_for_many(groq_emulator) == (4 if whole else 1)
+
+
+def test_an_answer_for_many_that_cannot_be_read_is_no_reason_to_wait(sensor, context, groq_emulator, make_batch):
+    ids = [make_batch() for _ in range(3)]
+    groq_emulator.advance(100)
+    groq_emulator.fault("/batches", method="GET", body="[]", times=None)
+    assert [batch["id"] for batch in sensor(ids).execute(context)] == ids
+
+
+def test_one_batch_that_cannot_be_read_holds_up_no_other(sensor, context, groq_emulator, make_batch):
+    ids = [make_batch() for _ in range(3)]
+    groq_emulator.advance(100)
+    groq_emulator.force_status(ids[1], "x" * 300)
+    operator = sensor(ids)
+    assert not operator.poke(context).is_done
+    assert list(operator._polls._ends) == [ids[0], ids[2]]
+
+
 @pytest.mark.usefixtures("quick_retries")
 def test_a_question_for_many_that_fails_is_put_again(sensor, context, groq_emulator, make_batch):
     operator = sensor([make_batch() for _ in range(3)])

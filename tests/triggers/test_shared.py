@@ -8,6 +8,7 @@ import time
 import pytest
 
 from airflow_provider_groq.batches.events import BatchEvent
+from airflow_provider_groq.batches.poll_loop import REQUESTS_AT_ONCE
 from airflow_provider_groq.hooks import groq
 from airflow_provider_groq.triggers import shared as sharing
 from airflow_provider_groq.triggers.batch import GroqBatchTrigger
@@ -45,6 +46,23 @@ async def test_triggers_of_one_connection_ask_together(trigger, groq_emulator, m
     assert [list(by_connection) for by_connection in sharing._shared.values()] == [["groq_default"]]
     await control(groq_emulator.advance, 100)
     assert [end.batch_id for (end,) in await asyncio.gather(*waits)] == ids
+
+
+@pytest.mark.parametrize("foreign", [False, True])
+async def test_a_gateway_that_ignores_the_ids_is_found_out(trigger, groq_emulator, make_batches, foreign):
+    """By a batch of somebody else, or by what tells a page of a listing; after two answers it is asked one by one."""
+    ids = await make_batches(6)
+    if foreign:
+        await make_batches(1)
+    await control(groq_emulator.set, ignore_ids=True, page_size=1)
+    await control(groq_emulator.clear_requests)
+    waits = [asyncio.create_task(ends(trigger(batch_id))) for batch_id in ids]
+    while len(await control(groq_emulator.requests)) < 40:  # noqa: ASYNC110 - from outside
+        await asyncio.sleep(0.02)
+    await control(groq_emulator.advance, 100)
+    assert [end.batch_id for (end,) in await asyncio.gather(*waits)] == ids
+    asked_for_many = sum("id=" in request.query for request in await control(groq_emulator.requests))
+    assert 1 <= asked_for_many <= 1 + REQUESTS_AT_ONCE
 
 
 async def test_nothing_is_left_when_the_last_has_left(trigger, make_batches):

@@ -9,11 +9,10 @@ from functools import partial
 from typing import Any, BinaryIO, Generic, TypeVar
 from urllib.parse import quote
 
-from pydantic import BaseModel, ConfigDict, ValidationError
-
-from airflow_provider_groq.api.decoding import first_problem, read_one, read_page
+from airflow_provider_groq.api.decoding import read_one, read_page
+from airflow_provider_groq.api.looks import Looks, read_looks
 from airflow_provider_groq.api.models import MAX_ID_CHARS, Batch, DeletedFile, File, LanguageModel, Page
-from airflow_provider_groq.exceptions import GroqInputError, GroqResponseError
+from airflow_provider_groq.exceptions import GroqInputError
 
 T = TypeVar("T")
 
@@ -120,15 +119,12 @@ def get_batch(batch_id: str) -> Call[Batch]:
     return Call("GET", f"/batches/{_segment(batch_id, 'batch_id')}", partial(read_one, Batch))
 
 
-def get_batches(batch_ids: Iterable[str]) -> list[Call[Page[Batch]]]:
+def get_batches(batch_ids: Iterable[str]) -> list[Call[Looks]]:
     """Ask for many batches, as many in each call as `grouped` says."""
     if isinstance(batch_ids, str):
         raise GroqInputError(f"batch_ids must be a list of ids, but is {batch_ids!r}.")
     checked = [_checked(batch_id, "batch_id") for batch_id in dict.fromkeys(batch_ids)]
-    return [
-        Call("GET", "/batches", _batches, params=tuple(("id", batch_id) for batch_id in group))
-        for group in grouped(checked)
-    ]
+    return [look_at_batches(group) for group in grouped(checked)]
 
 
 def grouped(batch_ids: Iterable[str]) -> Iterator[list[str]]:
@@ -149,20 +145,10 @@ def grouped(batch_ids: Iterable[str]) -> Iterator[list[str]]:
         yield group
 
 
-def look_at_batches(batch_ids: Sequence[str]) -> Call[dict[str, Any]]:
-    """Ask for one of the groups of `grouped`, each batch to be read with `read_look` when it is needed.
-
-    Two hundred models at once are work for the garbage collector, which then holds up the event loop.
-    """
-    return Call("GET", "/batches", _looks, params=tuple(("id", batch_id) for batch_id in batch_ids))
-
-
-def read_look(batch_id: str, item: Any) -> Batch | GroqResponseError:
-    """One batch of the answer to `look_at_batches`; an error of its own if it cannot be read."""
-    try:
-        return Batch.model_validate(item)
-    except ValidationError as error:
-        return GroqResponseError(f"Groq's answer about batch {batch_id} cannot be read ({first_problem(error)}).")
+def look_at_batches(batch_ids: Sequence[str]) -> Call[Looks]:
+    """Ask for one of the groups of `grouped`, whatever its ids look like."""
+    params = tuple(("id", batch_id) for batch_id in batch_ids)
+    return Call("GET", "/batches", partial(read_looks, batch_ids), params=params)
 
 
 def list_batches(cursor: str | None = None, *, after: str | None = None) -> Call[Page[Batch]]:
@@ -188,24 +174,6 @@ def list_models() -> Call[Page[LanguageModel]]:
 
 def _batches(body: bytes) -> Page[Batch]:
     return read_page(Batch, "batches", body)
-
-
-def _looks(body: bytes) -> dict[str, Any]:
-    """The items of a list by their ids, the first of each."""
-    looks: dict[str, Any] = {}
-    for item in read_one(_Items, body).data or ():
-        batch_id = item.get("id") if isinstance(item, dict) else None
-        if isinstance(batch_id, str):
-            looks.setdefault(batch_id, item)
-    return looks
-
-
-class _Items(BaseModel):
-    """A list whose items are read one by one."""
-
-    model_config = ConfigDict(defer_build=True)
-
-    data: list[Any] | None = None
 
 
 def _files(body: bytes) -> Page[File]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from airflow_provider_groq.api.looks import Glance
 from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.exceptions import (
@@ -35,7 +36,7 @@ TRANSIENT_CODES = frozenset(
 many tokens are enqueued for the account."""
 
 
-def describe(batch: Batch) -> str:
+def describe(batch: Batch | Glance) -> str:
     """One line for the log: status and progress."""
     counts = batch.request_counts
     line = f"Batch {batch.id}: {batch.status}"

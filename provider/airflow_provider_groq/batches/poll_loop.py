@@ -11,8 +11,9 @@ import itertools
 import time
 from collections import defaultdict
 from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
-from typing import Any, Protocol
+from typing import Protocol
 
+from airflow_provider_groq.api.looks import Glance, Looks
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.polling import Poller, Step
 from airflow_provider_groq.exceptions import (
@@ -20,6 +21,7 @@ from airflow_provider_groq.exceptions import (
     GroqAuthenticationError,
     GroqConnectionError,
     GroqError,
+    GroqInputError,
     GroqPermissionError,
     GroqResponseError,
 )
@@ -52,11 +54,8 @@ LATEST = 60.0
 class Source(Protocol):
     """Where batches are asked for."""
 
-    async def look_at(self, batch_ids: Sequence[str]) -> Mapping[str, Any]:
-        """Ask for many batches in one request; the answers are for `read`."""
-
-    def read(self, batch_id: str, look: Any) -> Batch | GroqResponseError:
-        """Read one of the answers."""
+    async def look_at(self, batch_ids: Sequence[str]) -> Looks:
+        """Ask for many batches in one request."""
 
     async def get(self, batch_id: str) -> Batch:
         """Ask for one."""
@@ -211,6 +210,9 @@ class PollLoop:
             looks = await self._source.look_at(list(waits))
         except (GroqAuthenticationError, GroqConnectionError) as error:
             await self._tell_everyone(error)
+        except GroqInputError:
+            # It cannot be sent, for one of the ids or for the length of all of them.
+            await self._ask_singly(waits)
         except GroqError as error:
             if isinstance(error, GroqAPIError) and not error.retryable:
                 await self._refused(error, waits)
@@ -218,10 +220,9 @@ class PollLoop:
                 await self._tell(((batch_id, error) for batch_id in waits), waits)
         else:
             self._last_answer = self._now()
-            self._distrust(any(batch_id not in waits for batch_id in looks))
-            known = ((batch_id, looks[batch_id]) for batch_id in waits if batch_id in looks)
-            await self._tell(((batch_id, self._source.read(batch_id, look)) for batch_id, look in known), waits)
-            await self._ask_singly({batch_id: waits[batch_id] for batch_id in waits if batch_id not in looks})
+            self._distrust(looks.ignored)
+            await self._tell(((batch_id, _read(looks, batch_id)) for batch_id in looks.items), waits)
+            await self._ask_singly({batch_id: waits[batch_id] for batch_id in waits if batch_id not in looks.items})
 
     async def _refused(self, error: GroqAPIError, waits: Mapping[str, list[_Wait]]) -> None:
         """The server does not answer for many: one of them may be at fault, or it does not know how."""
@@ -274,7 +275,9 @@ class PollLoop:
     def _now(self) -> float:
         return asyncio.get_running_loop().time()
 
-    async def _tell(self, looks: Iterable[tuple[str, Batch | GroqError]], waits: Mapping[str, list[_Wait]]) -> None:
+    async def _tell(
+        self, looks: Iterable[tuple[str, Batch | Glance | GroqError]], waits: Mapping[str, list[_Wait]]
+    ) -> None:
         """Let each wait take its step, a few at a time."""
         woken = 0
         for batch_id, look in looks:
@@ -297,3 +300,10 @@ class PollLoop:
     def _again(self, wait: _Wait, due: float) -> None:
         wait.due = max(due, self._now())
         self._push(wait)
+
+
+def _read(looks: Looks, batch_id: str) -> Batch | Glance | GroqError:
+    try:
+        return looks.glance(batch_id)
+    except GroqResponseError as error:
+        return error

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from airflow_provider_groq.api.looks import Glance
 from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.outcome import describe, duration, results_pending
@@ -120,7 +121,7 @@ class Poller:
             return self.on_error(error, time.time())
         return self.on_batch(batch, time.time())
 
-    def on_batch(self, batch: Batch, now: float) -> Step:
+    def on_batch(self, batch: Batch | Glance, now: float) -> Step:
         """The batch was seen."""
         self._errors = 0
         self._last_error = ""
@@ -175,7 +176,7 @@ class Poller:
             self._pending_since = (_ended_at(batch) or now) if self._rescheduled else now
         return now - self._pending_since < RESULTS_GRACE
 
-    def _news(self, batch: Batch, now: float) -> tuple[str, int]:
+    def _news(self, batch: Batch | Glance, now: float) -> tuple[str, int]:
         """What there is to say: a new status at once, new counts no more than once an interval."""
         line = describe(batch)
         new_status = batch.status != self._status
@@ -188,7 +189,7 @@ class Poller:
             return f"{line} This status is not known here; waiting goes on until the deadline.", logging.WARNING
         return line.removesuffix(".") + self._pace(batch, now) + ".", logging.INFO
 
-    def _pace(self, batch: Batch, now: float) -> str:
+    def _pace(self, batch: Batch | Glance, now: float) -> str:
         """How fast requests are done, and when that would end, since they were first seen to be worked on."""
         counts = batch.request_counts
         if batch.status != BatchStatus.IN_PROGRESS:

@@ -15,6 +15,7 @@ import tenacity
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.client import AsyncGroqClient, GroqClient
 from airflow_provider_groq.api.downloads import opened
+from airflow_provider_groq.api.looks import Looks
 from airflow_provider_groq.api.models import Batch, DeletedFile, File, LanguageModel, Page
 from airflow_provider_groq.api.settings import Settings
 from airflow_provider_groq.api.uploads import upload
@@ -142,16 +143,17 @@ class GroqHook(BaseHook):
         Returns:
             Those that Groq knows, by id, in the order asked for.
         """
-        requests = calls.get_batches(batch_ids)
-        found = {batch.id: batch for call in requests for batch in self.get_conn().send(call).data}
-        asked_for = [batch_id for call in requests for _, batch_id in call.params]
-        if not found.keys() <= set(asked_for):
-            # An OpenAI-compatible gateway does not know how to ask for many, and answers with others.
-            for batch_id in asked_for:
-                if batch_id not in found:
+        found, ignored = dict[str, Batch](), False
+        for call in calls.get_batches(batch_ids):
+            looks = Looks({}, ignored) if ignored else self.get_conn().send(call)
+            ignored = looks.ignored
+            for _, batch_id in call.params:
+                if batch_id in looks.items:
+                    found[batch_id] = looks.batch(batch_id)
+                elif ignored:
                     with suppress(GroqNotFoundError):
                         found[batch_id] = self.get_batch(batch_id)
-        return {batch_id: found[batch_id] for batch_id in asked_for if batch_id in found}
+        return found
 
     def list_batches(self) -> Iterator[Batch]:
         """Give the account's batches, newest first; a request a page, made as they are consumed."""

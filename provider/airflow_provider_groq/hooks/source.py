@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from typing import Any, TypeVar
+from collections.abc import Sequence
+from typing import TypeVar
 
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.calls import Call
 from airflow_provider_groq.api.client import AsyncGroqClient
+from airflow_provider_groq.api.looks import Looks
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.compat import AirflowNotFoundException
 from airflow_provider_groq.exceptions import (
     GroqAuthenticationError,
     GroqConnectionError,
     GroqError,
-    GroqResponseError,
     GroqTransportError,
 )
 from airflow_provider_groq.hooks.groq import GroqHook
@@ -39,17 +39,10 @@ class ConnectionSource:
         self._retired: list[AsyncGroqClient] = []
         self._lock = asyncio.Lock()
 
-    async def look_at(self, batch_ids: Sequence[str]) -> Mapping[str, Any]:
-        """Ask for many batches, in one request unless their ids are long; the answers are for `read`."""
-        looks: dict[str, Any] = {}
-        for group in calls.grouped(batch_ids):
-            answer = await self._send(calls.look_at_batches(group))
-            looks.update(answer)
-        return looks
-
-    def read(self, batch_id: str, look: Any) -> Batch | GroqResponseError:
-        """Read one of the answers."""
-        return calls.read_look(batch_id, look)
+    async def look_at(self, batch_ids: Sequence[str]) -> Looks:
+        """Ask for many batches, in one request unless their ids are long."""
+        answers = [await self._send(calls.look_at_batches(group)) for group in calls.grouped(batch_ids)]
+        return answers[0] if len(answers) == 1 else Looks.joined(answers)
 
     async def get(self, batch_id: str) -> Batch:
         """Ask for one."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import PokeReturnValue
 
 from airflow_provider_groq.api import calls
+from airflow_provider_groq.api.looks import Looks
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd, shortened
 from airflow_provider_groq.batches.outcome import has_reasons, problem, warning
@@ -22,7 +23,7 @@ from airflow_provider_groq.compat import (
     AirflowSkipException,
     AirflowTaskTimeout,
 )
-from airflow_provider_groq.exceptions import GroqBatchFailedError, GroqBatchTimeoutError, GroqError
+from airflow_provider_groq.exceptions import GroqBatchFailedError, GroqBatchTimeoutError, GroqError, GroqResponseError
 from airflow_provider_groq.hooks.errors import fail_for_good
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.links.batch import announce
@@ -92,6 +93,7 @@ class Polls:
         self._start: float = earlier.timestamp() if earlier else time.time()
         self._pollers: dict[str, Poller] = {}
         self._ends: dict[str, WaitEnd] = {}
+        self._one_by_one = False
         self._said = 0
         _link(sensor)
         if sensor.do_xcom_push and isinstance(sensor.batch_id, str):
@@ -113,26 +115,29 @@ class Polls:
 
     def _poll(self, hook: GroqHook, batch_ids: list[str]) -> None:
         """Poll many in one request, and singly what its answer lacks."""
-        found: dict[str, Batch] = {}
-        failed: GroqError | None = None
-        if len(batch_ids) > 1:
-            try:
-                found = hook.get_batches(batch_ids)
-            except GroqError as error:
-                # If a retry cannot help, one of them may be at fault: then each is asked for alone.
-                failed = error if error.retryable else None
-        for batch_id in batch_ids:
-            poller = self._poller(batch_id)
-            if failed:
-                step = poller.on_error(failed, time.time())
-            elif batch_id in found:
-                step = poller.on_batch(found[batch_id], time.time())
-            else:
-                step = poller.look(partial(hook.get_conn().send, calls.get_batch(batch_id), max_retries=0))
-            if step.news:
-                self._sensor.log.log(step.level, step.news)
-            if step.end:
-                self._ends[batch_id] = step.end
+        for together in calls.grouped(batch_ids):
+            looks = self._look_at_many(hook, together)
+            for batch_id in together:
+                step = self._poller(batch_id).look(partial(_look_at_one, hook, batch_id, looks))
+                if step.news:
+                    self._sensor.log.log(step.level, step.news)
+                if step.end:
+                    self._ends[batch_id] = step.end
+
+    def _look_at_many(self, hook: GroqHook, batch_ids: list[str]) -> Looks | GroqError | None:
+        """The answer, or why there is none; None if each is to be asked for alone."""
+        if len(batch_ids) == 1 or self._one_by_one:
+            return None
+        try:
+            looks = hook.get_conn().send(calls.look_at_batches(batch_ids))
+        except GroqResponseError:
+            # There is a server, and its answer about one batch may be one that can be read.
+            return None
+        except GroqError as error:
+            # If a retry cannot help, one of them may be at fault.
+            return error if error.retryable else None
+        self._one_by_one = looks.ignored
+        return looks
 
     def _poller(self, batch_id: str) -> Poller:
         sensor = self._sensor
@@ -146,6 +151,14 @@ class Polls:
                 rescheduled=sensor.reschedule,
             ),
         )
+
+
+def _look_at_one(hook: GroqHook, batch_id: str, looks: Looks | GroqError | None) -> Batch:
+    if isinstance(looks, GroqError):
+        raise looks
+    if looks and batch_id in looks.items:
+        return looks.batch(batch_id)
+    return hook.get_conn().send(calls.get_batch(batch_id), max_retries=0)
 
 
 def result(sensor: GroqBatchSensor, ends: Sequence[WaitEnd]) -> Any:
