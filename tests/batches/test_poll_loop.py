@@ -1,7 +1,7 @@
 """The shared poll loop, on a virtual clock: who is asked for, when, and what each wait gets."""
 
 import asyncio
-from contextlib import aclosing
+import random
 from types import SimpleNamespace
 
 import pytest
@@ -23,10 +23,12 @@ from airflow_provider_groq.exceptions import (
 class World:
     """A poll loop on a virtual clock, with its Groq."""
 
-    def __init__(self, monkeypatch):
+    def __init__(self, monkeypatch, seed):
+        random.seed(seed)  # of the pauses
         self.loop = VirtualLoop()
         monkeypatch.setattr(poll_loop, "time", SimpleNamespace(time=self.loop.wall))
-        self.groq = Groq(self.loop)
+        self.groq = Groq(self.loop, seed)
+        self.said = []
 
     def run(self, scenario):
         async def main():
@@ -55,15 +57,17 @@ class World:
     async def wait(self, batch_id, interval=20.0, timeout=86_400.0, first_pause=0.0):  # noqa: ASYNC109 - the wait's
         now = self.loop.wall()
         poller = Poller(batch_id, poll_interval=interval, end_time=now + timeout, now=now)
-        async with aclosing(self.polls.steps(poller, first_pause=first_pause)) as steps:
-            ends = [(step.end, self.loop.now) async for step in steps if step.end]
-        (end,) = ends
-        return end
+        end = await self.polls.wait(poller, self.said.append, first_pause=first_pause)
+        return end, self.loop.now
 
 
 @pytest.fixture
-def world(monkeypatch):
-    return World(monkeypatch)
+def world(monkeypatch, request):
+    """With random numbers that are the same each time: a bound must not hang on those that nobody chose."""
+    return World(monkeypatch, getattr(request, "param", 0))
+
+
+several = pytest.mark.parametrize("world", range(4), indirect=True, ids="seed {}".format)
 
 
 def ids(number):
@@ -206,6 +210,7 @@ def test_an_id_that_cannot_be_sent_ends_its_own_wait_only(world):
     assert all(len(batch_ids) == 10 for batch_ids in asked)
 
 
+@several
 def test_a_shard_that_always_fails_holds_up_nobody_else(world):
     async def scenario():
         world.groq.fault = "shard"
@@ -224,11 +229,15 @@ def test_a_shard_that_always_fails_holds_up_nobody_else(world):
     assert (done, spoiled) == (healthy, 0)
 
 
-@pytest.mark.parametrize("fault", ["down", "busy", "truncated", "dropped"])
+@several
+@pytest.mark.parametrize("fault", ["down", "busy", "truncated", "dropped", "mostly dropped"])
 def test_five_minutes_of_trouble_fail_nobody(world, fault):
+    """Nor do they bring the server a flood: five requests would do for all, each time that somebody is due."""
+
     async def scenario():
         waits = [world.begin(batch_id) for batch_id in ids(1000)]
         await asyncio.sleep(30)
+        world.groq.requests.clear()
         world.groq.fault = fault
         await asyncio.sleep(300)
         assert not any(wait.done() for wait in waits)
@@ -241,7 +250,48 @@ def test_five_minutes_of_trouble_fail_nobody(world, fault):
 
     requests, latest = world.run(scenario())
     assert latest <= 62.0
-    assert requests < 3000
+    assert requests <= (750 if "dropped" in fault else 300)
+
+
+def test_a_server_that_asks_for_patience_gets_no_smaller_requests(world):
+    async def scenario():
+        for batch_id in ids(1000):
+            world.begin(batch_id)
+        await asyncio.sleep(100)
+        world.groq.requests.clear()
+        world.groq.fault = "sometimes busy"
+        await asyncio.sleep(300)
+        return [len(batch_ids) for _, batch_ids in world.groq.requests]
+
+    asked = world.run(scenario())
+    assert len(asked) <= 250
+    assert sum(asked) / len(asked) > 50
+
+
+@several
+def test_a_few_bad_batches_among_many_hold_up_nobody_else(world):
+    """Each of ten whole requests has two of them."""
+
+    async def scenario():
+        waits = {batch_id: world.begin(batch_id) for batch_id in ids(2000)}
+        await asyncio.sleep(30)
+        bad = set(ids(2000)[3::100])
+        world.groq.poison = bad
+        world.groq.fault = "poison"
+        await asyncio.sleep(120)
+        world.groq.statuses = dict.fromkeys(world.groq.statuses, "completed")
+        await asyncio.wait([wait for batch_id, wait in waits.items() if batch_id not in bad], timeout=25)
+        ended = {batch_id for batch_id, wait in waits.items() if wait.done()}
+        world.groq.requests.clear()
+        await asyncio.sleep(300)
+        hopeless = len(world.groq.requests)
+        world.groq.fault = None
+        await asyncio.gather(*waits.values())
+        return ended, bad, hopeless
+
+    ended, bad, hopeless = world.run(scenario())
+    assert ended == set(ids(2000)) - bad
+    assert hopeless <= 150
 
 
 def test_trouble_ends_a_wait_at_its_deadline_and_says_why(world):
@@ -253,6 +303,18 @@ def test_trouble_ends_a_wait_at_its_deadline_and_says_why(world):
     assert (first.reason, second.reason) == ("timeout", "timeout")
     assert (first_at, second_at) == (pytest.approx(100, abs=1), pytest.approx(50, abs=1))
     assert "refused" in first.message
+
+
+def test_a_wait_whose_requests_hang_ends_soon_after_its_deadline(world):
+    async def scenario():
+        waits = [world.begin(batch_id, timeout=100) for batch_id in ids(5)]
+        await asyncio.sleep(30)
+        world.groq.look_at = world.groq.get = lambda _: asyncio.sleep(86_400)
+        return await asyncio.gather(*waits)
+
+    ends = world.run(scenario())
+    assert {end.reason for end, _ in ends} == {"timeout"}
+    assert all(160 <= at <= 175 for _, at in ends)
 
 
 @pytest.mark.parametrize(
@@ -291,7 +353,7 @@ def test_leaving_disturbs_nobody(world):
         await asyncio.sleep(30)
         world.groq.statuses = dict.fromkeys(world.groq.statuses, "completed")
         results = await asyncio.gather(*waits, return_exceptions=True)
-        return results, len(world.polls._waits)
+        return results, len(world.polls._queue.waits())
 
     results, left = world.run(scenario())
     assert all(isinstance(result, asyncio.CancelledError) for result in results[::2])
@@ -336,7 +398,7 @@ def test_an_error_of_our_own_reaches_those_who_wait_and_nobody_else(world):
 def test_a_loop_that_breaks_leaves_nobody_hanging(world, monkeypatch):
     async def scenario():
         waits = [world.begin(batch_id) for batch_id in ids(3)]
-        monkeypatch.setattr(world.polls, "_pop_group", lambda _: 1 / 0)
+        monkeypatch.setattr(world.polls._queue, "pop", lambda *_: 1 / 0)
         results = await asyncio.gather(*waits, return_exceptions=True)
         with pytest.raises(ExceptionGroup):
             await world.wait("late")

@@ -1,7 +1,6 @@
 """Random joins, leaves, answers and faults: every wait gets exactly one end, its own and a true one."""
 
 import asyncio
-from contextlib import aclosing
 from types import SimpleNamespace
 from unittest import mock
 
@@ -50,10 +49,8 @@ class Waits(RuleBasedStateMachine):
         self.polling = self.loop.run_until_complete(start())
 
     async def wait(self, poller, ends):
-        async with aclosing(self.polls.steps(poller)) as steps:
-            async for step in steps:
-                if step.end:
-                    ends.append((step.end, self.loop.wall()))
+        end = await self.polls.wait(poller, lambda _: None)
+        ends.append((end, self.loop.wall()))
 
     @rule(batch_id=st.sampled_from(IDS), interval=st.floats(0.5, 90), timeout=st.floats(0, 900))
     def join(self, batch_id, interval, timeout):
@@ -108,7 +105,7 @@ class Waits(RuleBasedStateMachine):
         self.ends_are_true()
         assert all(len(ends) == 1 and task.done() for _, ends, task in self.waits)
         assert all(not ends or task.done() for _, ends, task in self.left)
-        assert not self.polls._waits
+        assert not self.polls._queue.waits()
         self.polling.cancel()
         tasks = [self.polling, *(task for *_, task in self.waits + self.left)]
         self.loop.run_until_complete(asyncio.gather(*tasks, return_exceptions=True))

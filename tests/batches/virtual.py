@@ -51,11 +51,12 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 class Groq:
     """Batches that end when told, and faults that last until told otherwise."""
 
-    def __init__(self, loop):
+    def __init__(self, loop, seed=0):
         self._loop = loop
-        self._random = random.Random(0)
+        self._random = random.Random(seed)
         self.statuses = {}
         self.fault = None
+        self.poison = set()
         self.requests = []
         self.at_once = self.most_at_once = 0
 
@@ -101,8 +102,14 @@ class Groq:
                 raise GroqTransportError("refused", sent=False)
             case "dropped" if self._random.random() < 0.5:
                 raise GroqTransportError("reset")
+            case "mostly dropped" if self._random.random() < 0.8:
+                raise GroqTransportError("reset")
             case "busy":
                 raise GroqRateLimitError("too many", status_code=429, retry_after=5.0)
+            case "sometimes busy" if self._random.random() < 0.5:
+                raise GroqRateLimitError("too many", status_code=429)
+            case "poison" if self.poison & set(batch_ids):
+                raise GroqAPIError("internal", status_code=500)
             case "truncated":
                 raise GroqResponseError("cut short")
             case "shard" if any(batch_id.endswith("3") for batch_id in batch_ids):

@@ -6,15 +6,15 @@ It knows the rules of `polling` and asks a `Source`; what that is, and which wai
 from __future__ import annotations
 
 import asyncio
-import heapq
-import itertools
 import time
 from collections import defaultdict
-from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import Protocol
 
 from airflow_provider_groq.api.looks import Glance, Looks
 from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.batches.events import WaitEnd
+from airflow_provider_groq.batches.poll_queue import PollQueue, Wait
 from airflow_provider_groq.batches.polling import Poller, Step
 from airflow_provider_groq.exceptions import (
     GroqAPIError,
@@ -22,12 +22,11 @@ from airflow_provider_groq.exceptions import (
     GroqConnectionError,
     GroqError,
     GroqInputError,
+    GroqNotFoundError,
     GroqPermissionError,
+    GroqRateLimitError,
     GroqResponseError,
 )
-
-GROUP = 200
-"""How many batches are asked for in one request; Groq's limit."""
 
 LINGER = 0.5
 """Seconds that a due look waits for others to fill its request."""
@@ -38,8 +37,8 @@ EARLY = 1.0
 REQUESTS_AT_ONCE = 4
 SINGLE_REQUESTS_AT_ONCE = 8
 
-SPOILED_AFTER, RECENT = 2, 60.0
-"""After so many failures of a look, while another was answered in so many seconds, its request is made smaller."""
+NO_BATCH_AT_FAULT = (GroqNotFoundError, GroqRateLimitError)
+"""Errors that no batch brings upon the others in its request, as those that come with a ``Retry-After``."""
 
 WOKEN_AT_ONCE = 10
 """How many waits are woken before others get a turn: each may write a log line, at 1 ms of the event loop."""
@@ -47,8 +46,8 @@ WOKEN_AT_ONCE = 10
 NO_IDS_SECONDS = 600.0
 """For so long a server that did not answer for many is asked one by one, until it is tried again."""
 
-LATEST = 60.0
-"""Seconds after its deadline at which a wait ends by itself, should the loop be held up."""
+LATEST, LATE_EVERY = 60.0, 15.0
+"""Seconds after its deadline at which a wait ends by itself, should requests be held up, and between looks for such."""
 
 
 class Source(Protocol):
@@ -59,25 +58,6 @@ class Source(Protocol):
 
     async def get(self, batch_id: str) -> Batch:
         """Ask for one."""
-
-
-class _Wait:
-    """One wait, as the loop holds it."""
-
-    __slots__ = ("bell", "done", "due", "poller", "steps")
-
-    def __init__(self, poller: Poller, due: float) -> None:
-        self.poller = poller
-        self.due = due
-        self.done = False
-        self.steps: list[Step | BaseException] = []
-        self.bell: asyncio.Future[None] | None = None
-
-    def ring(self, step: Step | BaseException) -> None:
-        """Tell the waiting coroutine."""
-        self.steps.append(step)
-        if self.bell is not None and not self.bell.done():
-            self.bell.set_result(None)
 
 
 class PollLoop:
@@ -92,51 +72,47 @@ class PollLoop:
 
     def __init__(self, source: Source) -> None:
         self._source = source
-        self._heap: list[tuple[float, int, _Wait]] = []
-        self._order = itertools.count()
-        self._waits: set[_Wait] = set()
-        self._news = asyncio.Event()
+        self._queue = PollQueue()
+        self._sleeping_until = float("-inf")
+        self._earlier = asyncio.Event()
         self._slots = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._single_slots = asyncio.Semaphore(SINGLE_REQUESTS_AT_ONCE)
         self._one_by_one_until = float("-inf")
         self._distrusted = False
-        self._last_answer = float("-inf")
         self.broken: BaseException | None = None
 
-    async def steps(self, poller: Poller, *, first_pause: float = 0.0) -> AsyncGenerator[Step, None]:
-        """Give the steps of a wait that have news, the last of which is its end.
+    async def wait(self, poller: Poller, say: Callable[[Step], object], *, first_pause: float = 0.0) -> WaitEnd:
+        """Wait for a batch, and return how that ended.
 
         Args:
             poller: The wait.
+            say: Called with each step that has news, in the caller's own context.
             first_pause: Seconds until its first look.
         """
         if self.broken:
             raise self.broken
         clock = asyncio.get_running_loop()
-        wait = _Wait(poller, clock.time() + max(0.0, min(first_pause, poller.end_time - time.time())))
-        self._waits.add(wait)
-        self._push(wait)
-        latest = clock.call_later(
-            max(0.0, poller.end_time - time.time()) + LATEST, lambda: wait.ring(Step(end=poller.timeout()))
-        )
+        wait = self._queue.join(poller)
+        self._push(wait, clock.time() + max(0.0, min(first_pause, poller.end_time - time.time())))
         try:
             while True:
-                while wait.steps:
-                    step = wait.steps.pop(0)
-                    if isinstance(step, BaseException):
-                        raise step
-                    yield step
-                    if step.end:
-                        return
                 wait.bell = clock.create_future()
                 await wait.bell
+                steps, wait.steps = wait.steps, ()
+                for step in steps:
+                    if isinstance(step, BaseException):
+                        raise step
+                    if step.news:
+                        say(step)
+                    if step.end:
+                        return step.end
         finally:
-            latest.cancel()
-            wait.done = True
-            self._waits.discard(wait)
+            wait.bell = None
+            self._queue.leave(wait)
 
     async def run(self) -> None:
         """Poll until cancelled."""
+        self._end_the_late()
         try:
             async with asyncio.TaskGroup() as asking:
                 while True:
@@ -146,54 +122,44 @@ class PollLoop:
         except Exception as error:
             # Nobody polls any more: no wait may hang for that.
             self.broken = error
-            for wait in list(self._waits):
+            for wait in self._queue.waits():
                 wait.ring(error)
             raise
+        finally:
+            self._late.cancel()
 
-    def _push(self, wait: _Wait) -> None:
-        if not self._heap or wait.due < self._heap[0][0]:
-            self._news.set()
-        heapq.heappush(self._heap, (wait.due, next(self._order), wait))
+    def _end_the_late(self) -> None:
+        """End each wait whose deadline is long over: its request may hang, or wait for others that do."""
+        over = time.time() - LATEST
+        for wait in self._queue.waits():
+            if wait.poller.end_time <= over:
+                wait.ring(Step(end=wait.poller.timeout()))
+        self._late = asyncio.get_running_loop().call_later(LATE_EVERY, self._end_the_late)
 
-    async def _next_group(self) -> list[_Wait]:
+    def _push(self, wait: Wait, due: float) -> None:
+        self._queue.push(wait, due)
+        if due < self._sleeping_until:
+            self._earlier.set()
+
+    async def _next_group(self) -> list[Wait]:
         """The waits to look at next, when their time has come."""
-        clock = asyncio.get_running_loop()
         while True:
-            while self._heap and self._heap[0][2].done:
-                heapq.heappop(self._heap)
-            pause = self._heap[0][0] + LINGER - clock.time() if self._heap else None
-            if pause is not None and pause <= 0:
-                return self._pop_group(clock.time() + EARLY)
-            self._news.clear()
+            due = self._queue.first_due()
+            now = self._now()
+            if due + LINGER <= now:
+                if group := self._queue.pop(now + EARLY, now):
+                    return group
+                continue
+            self._sleeping_until = due
+            self._earlier.clear()
             try:
-                async with asyncio.timeout(pause):
-                    await self._news.wait()
+                async with asyncio.timeout_at(due + LINGER if due < float("inf") else None):
+                    await self._earlier.wait()
             except TimeoutError:
                 continue
 
-    def _pop_group(self, until: float) -> list[_Wait]:
-        group: list[_Wait] = []
-        ids: set[str] = set()
-        limit = GROUP
-        while self._heap and self._heap[0][0] <= until:
-            wait = self._heap[0][2]
-            limit = min(limit, self._group_size(wait))
-            if wait.poller.batch_id not in ids and len(ids) >= limit:
-                break
-            heapq.heappop(self._heap)
-            if not wait.done:
-                group.append(wait)
-                ids.add(wait.poller.batch_id)
-        return group
-
-    def _group_size(self, wait: _Wait) -> int:
-        """Smaller after looks that failed while others did not: one batch may spoil a request for the rest."""
-        answers = self._now() - self._last_answer < RECENT
-        spoiled = wait.poller.errors >= SPOILED_AFTER and answers
-        return max(1, GROUP >> (2 * (wait.poller.errors - 1))) if spoiled else GROUP
-
-    async def _ask(self, group: list[_Wait]) -> None:
-        waits: defaultdict[str, list[_Wait]] = defaultdict(list)
+    async def _ask(self, group: list[Wait]) -> None:
+        waits: defaultdict[str, list[Wait]] = defaultdict(list)
         for wait in group:
             waits[wait.poller.batch_id].append(wait)
         try:
@@ -205,7 +171,7 @@ class PollLoop:
             for wait in group:
                 wait.ring(error)
 
-    async def _ask_for_many(self, waits: Mapping[str, list[_Wait]]) -> None:
+    async def _ask_for_many(self, waits: Mapping[str, list[Wait]]) -> None:
         try:
             looks = await self._source.look_at(list(waits))
         except (GroqAuthenticationError, GroqConnectionError) as error:
@@ -219,12 +185,12 @@ class PollLoop:
             else:
                 await self._tell(((batch_id, error) for batch_id in waits), waits)
         else:
-            self._last_answer = self._now()
+            self._queue.answered(next(iter(waits.values()))[0], self._now())
             self._distrust(looks.ignored)
             await self._tell(((batch_id, _read(looks, batch_id)) for batch_id in looks.items), waits)
             await self._ask_singly({batch_id: waits[batch_id] for batch_id in waits if batch_id not in looks.items})
 
-    async def _refused(self, error: GroqAPIError, waits: Mapping[str, list[_Wait]]) -> None:
+    async def _refused(self, error: GroqAPIError, waits: Mapping[str, list[Wait]]) -> None:
         """The server does not answer for many: one of them may be at fault, or it does not know how."""
         if isinstance(error, GroqPermissionError) and not await self._may_ask(next(iter(waits))):
             await self._tell_everyone(error)
@@ -247,12 +213,12 @@ class PollLoop:
             self._one_by_one_until = self._now() + NO_IDS_SECONDS
         self._distrusted = wrong
 
-    async def _ask_singly(self, waits: Mapping[str, list[_Wait]]) -> None:
+    async def _ask_singly(self, waits: Mapping[str, list[Wait]]) -> None:
         async with asyncio.TaskGroup() as asking:
             for batch_id in waits:
                 asking.create_task(self._ask_for_one(batch_id, waits))
 
-    async def _ask_for_one(self, batch_id: str, waits: Mapping[str, list[_Wait]]) -> None:
+    async def _ask_for_one(self, batch_id: str, waits: Mapping[str, list[Wait]]) -> None:
         async with self._single_slots:
             try:
                 look: Batch | GroqError = await self._source.get(batch_id)
@@ -262,13 +228,13 @@ class PollLoop:
             except GroqError as error:
                 look = error
             else:
-                self._last_answer = self._now()
+                self._queue.answered(waits[batch_id][0], self._now())
         await self._tell([(batch_id, look)], waits)
 
     async def _tell_everyone(self, error: GroqError) -> None:
         """The connection is at fault, and with it every wait there is."""
-        everyone: defaultdict[str, list[_Wait]] = defaultdict(list)
-        for wait in self._waits:
+        everyone: defaultdict[str, list[Wait]] = defaultdict(list)
+        for wait in self._queue.waits():
             everyone[wait.poller.batch_id].append(wait)
         await self._tell(((batch_id, error) for batch_id in everyone), everyone)
 
@@ -276,30 +242,36 @@ class PollLoop:
         return asyncio.get_running_loop().time()
 
     async def _tell(
-        self, looks: Iterable[tuple[str, Batch | Glance | GroqError]], waits: Mapping[str, list[_Wait]]
+        self, looks: Iterable[tuple[str, Batch | Glance | GroqError]], waits: Mapping[str, list[Wait]]
     ) -> None:
         """Let each wait take its step, a few at a time."""
         woken = 0
         for batch_id, look in looks:
             for wait in waits[batch_id]:
-                if wait.done:
+                if wait not in self._queue:
                     continue
-                now = time.time()
-                poller = wait.poller
-                step = poller.on_error(look, now) if isinstance(look, GroqError) else poller.on_batch(look, now)
-                if step.end is None:
-                    # From when it was due, not from when it was answered: an interval is no longer for the latter.
-                    since = self._now() if isinstance(look, GroqError) else wait.due
-                    self._again(wait, since + step.pause)
+                step = self._step(wait, look)
                 if step.news or step.end:
                     wait.ring(step)
                     woken += 1
                     if woken % WOKEN_AT_ONCE == 0:
                         await asyncio.sleep(0)
 
-    def _again(self, wait: _Wait, due: float) -> None:
-        wait.due = max(due, self._now())
-        self._push(wait)
+    def _step(self, wait: Wait, look: Batch | Glance | GroqError) -> Step:
+        now = self._now()
+        if isinstance(look, GroqError):
+            step, since = wait.poller.on_error(look, time.time()), now
+            if isinstance(look, NO_BATCH_AT_FAULT) or getattr(look, "retry_after", None) is not None:
+                wait.spoiled = 0
+            elif not wait.crowded:
+                wait.spoiled += 1
+        else:
+            # From when it was due, not from when it was answered: an interval is no longer for the latter.
+            step, since = wait.poller.on_batch(look, time.time()), wait.due
+            wait.spoiled = 0
+        if step.end is None:
+            self._push(wait, max(since + step.pause, now))
+        return step
 
 
 def _read(looks: Looks, batch_id: str) -> Batch | Glance | GroqError:

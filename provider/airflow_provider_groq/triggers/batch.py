@@ -5,15 +5,14 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
-from contextlib import aclosing
+from collections.abc import AsyncIterator, Coroutine, Sequence
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd
 from airflow_provider_groq.batches.poll_loop import PollLoop
-from airflow_provider_groq.batches.polling import Poller
+from airflow_provider_groq.batches.polling import Poller, Step
 from airflow_provider_groq.exceptions import GroqError
 from airflow_provider_groq.hooks import states
 from airflow_provider_groq.hooks.groq import GroqHook
@@ -79,7 +78,7 @@ class GroqBatchTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Give one event, whose payload `BatchEvent.read` reads."""
         not_before = time.monotonic() + EARLIEST_EVENT
-        async with shared(self.groq_conn_id) as ours:
+        with shared(self.groq_conn_id) as ours:
             event = BatchEvent(ends=await self._ends(ours.loop))
         await asyncio.sleep(not_before - time.monotonic())
         yield TriggerEvent(event.payload())
@@ -106,7 +105,7 @@ class GroqBatchTrigger(BaseTrigger):
             )
             return
         why = f"the task was marked {state}" if self.reattach else "no other try takes it up (reattach=False)"
-        async with shared(self.groq_conn_id) as ours:
+        with shared(self.groq_conn_id) as ours:
             for batch_id in self.batch_ids:
                 try:
                     batch = await ours.source.cancel(batch_id)
@@ -122,16 +121,10 @@ class GroqBatchTrigger(BaseTrigger):
             waits = [group.create_task(self._wait(loop, batch_id)) for batch_id in self.batch_ids]
         return tuple(wait.result() for wait in waits)
 
-    async def _wait(self, loop: PollLoop, batch_id: str) -> WaitEnd:
+    def _wait(self, loop: PollLoop, batch_id: str) -> Coroutine[Any, Any, WaitEnd]:
         poller = Poller(batch_id, poll_interval=self.poll_interval, end_time=self.end_time, now=time.time())
         # The task looked just before it deferred, and no event may come before `EARLIEST_EVENT`.
-        first_pause = EARLIEST_EVENT * random.uniform(0.7, 0.9)
-        end = None
-        async with aclosing(loop.steps(poller, first_pause=first_pause)) as steps:
-            async for step in steps:
-                if step.news:
-                    self.log.log(step.level, step.news)
-                end = step.end
-        if end is None:
-            raise RuntimeError(f"the wait for batch {batch_id} ended without an end")
-        return end
+        return loop.wait(poller, self._say, first_pause=EARLIEST_EVENT * random.uniform(0.7, 0.9))
+
+    def _say(self, step: Step) -> None:
+        self.log.log(step.level, step.news)

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextvars
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from typing import Self
 from weakref import WeakKeyDictionary
 
 from airflow_provider_groq.batches.poll_loop import PollLoop
@@ -13,9 +12,9 @@ from airflow_provider_groq.hooks.source import ConnectionSource
 
 
 class Shared:
-    """A poll loop and its source, with the number of those who use them.
+    """A poll loop and its source; they live as long as anybody uses them.
 
-    Made in a running event loop.
+    Made in a running event loop by `shared`, to be used as a context manager.
 
     Args:
         groq_conn_id: The connection.
@@ -24,13 +23,28 @@ class Shared:
     def __init__(self, groq_conn_id: str) -> None:
         self.source = ConnectionSource(groq_conn_id)
         self.loop = PollLoop(self.source)
-        self.users = 0
+        self._groq_conn_id = groq_conn_id
+        self._users = 0
         # In an empty context: what it logs would else go to the task that happened to come first.
         self._task = contextvars.Context().run(asyncio.get_running_loop().create_task, self._run())
 
-    def stop(self) -> None:
-        """Stop polling, and close the connections."""
-        self._task.cancel()
+    def __enter__(self) -> Self:
+        self._users += 1
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._users -= 1
+        if not self._users:
+            self._forget()
+            self._task.cancel()
+
+    def _forget(self) -> None:
+        event_loop = asyncio.get_running_loop()
+        by_connection = _shared.get(event_loop, {})
+        if by_connection.get(self._groq_conn_id) is self:
+            del by_connection[self._groq_conn_id]
+        if not by_connection:
+            _shared.pop(event_loop, None)
 
     async def _run(self) -> None:
         try:
@@ -42,26 +56,14 @@ class Shared:
 _shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Shared]] = WeakKeyDictionary()
 
 
-@asynccontextmanager
-async def shared(groq_conn_id: str) -> AsyncIterator[Shared]:
-    """The poll loop and the source of a connection; they live as long as anybody uses them.
+def shared(groq_conn_id: str) -> Shared:
+    """What the triggers of this event loop share that have the same connection.
 
     Args:
         groq_conn_id: The connection.
     """
-    event_loop = asyncio.get_running_loop()
-    by_connection = _shared.setdefault(event_loop, {})
+    by_connection = _shared.setdefault(asyncio.get_running_loop(), {})
     ours = by_connection.get(groq_conn_id)
     if ours is None or ours.loop.broken:
         ours = by_connection[groq_conn_id] = Shared(groq_conn_id)
-    ours.users += 1
-    try:
-        yield ours
-    finally:
-        ours.users -= 1
-        if not ours.users:
-            if by_connection.get(groq_conn_id) is ours:
-                del by_connection[groq_conn_id]
-            if not by_connection:
-                _shared.pop(event_loop, None)
-            ours.stop()
+    return ours
