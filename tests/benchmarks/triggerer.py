@@ -1,10 +1,11 @@
 """Airflow's own triggerer on 2,000 deferred sensors, beside 2,000 idle triggers; then killed, and taken over.
 
-    python tests/benchmarks/triggerer.py [WAITS]
+    python tests/benchmarks/triggerer.py [WAITS] [--ramp SECONDS] [--watched SECONDS]
 
-Prints memory and CPU of all processes of the triggerer, watched for a minute when all triggers are running.
+Prints memory and CPU of all processes of the triggerer, watched when all triggers are running.
 """
 
+import argparse
 import os
 import re
 import signal
@@ -21,10 +22,6 @@ from system.triggerer import Triggerers
 from airflow_provider_groq.demo.home import Home
 from airflow_provider_groq.emulator import GroqEmulator
 from airflow_provider_groq.hooks.groq import GroqHook
-
-WATCHED = 60.0
-RAMP = 75.0
-"""Seconds until the waits have reached their poll interval of 20 s."""
 
 EXTRA_MB, EXTRA_CPU_S = 15.0, 0.3
 TICKS = os.sysconf("SC_CLK_TCK")
@@ -47,16 +44,16 @@ def processes(session):
     return cpu, memory
 
 
-def watch(triggerers, log, waits):
-    """Start a triggerer, and watch it for a minute when it runs all triggers."""
+def watch(triggerers, log, options):
+    """Start a triggerer, and watch it when it runs all triggers."""
     process = triggerers.start(log)
-    running = f"{waits} triggers currently running"
+    running = f"{options.waits} triggers currently running"
     await_that(lambda: running in Path(log.name).read_text(), running, 300)
-    time.sleep(RAMP)
+    time.sleep(options.ramp)
     before, _ = processes(process.pid)
-    time.sleep(WATCHED)
+    time.sleep(options.watched)
     after, memory = processes(process.pid)
-    return process, (after - before) * 60 / WATCHED, memory
+    return process, (after - before) * 60 / options.watched, memory
 
 
 def make_batches(emulator, number):
@@ -67,20 +64,20 @@ def make_batches(emulator, number):
         return [hook.create_batch(file_id).id for _ in range(number)]
 
 
-def measure_idle(folder, connection, waits):
+def measure_idle(folder, connection, options):
     home = Home(folder / "idle" / "airflow", connection)
     with (folder / "idle.log").open("wb") as log, Triggerers(home) as triggerers:
-        triggerers.defer(["idle"] * waits)
-        return watch(triggerers, log, waits)[1:]
+        triggerers.defer(["idle"] * options.waits)
+        return watch(triggerers, log, options)[1:]
 
 
-def measure_groq(folder, emulator, waits):
-    batch_ids = make_batches(emulator, waits)
+def measure_groq(folder, emulator, options):
+    batch_ids = make_batches(emulator, options.waits)
     home = Home(folder / "groq" / "airflow", emulator.connection_json)
     with (folder / "groq.log").open("wb") as log, Triggerers(home) as triggerers:
         triggerers.defer(batch_ids)
         emulator.clear_requests()
-        process, cpu, memory = watch(triggerers, log, waits)
+        process, cpu, memory = watch(triggerers, log, options)
         requests = len(emulator.requests())
         triggerers.stop(process, signal.SIGKILL)
         emulator.advance(20_000)
@@ -94,12 +91,16 @@ def measure_groq(folder, emulator, waits):
 
 
 def main():
-    waits = int(sys.argv[1]) if sys.argv[1:] else 2_000
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("waits", type=int, nargs="?", default=2_000)
+    parser.add_argument("--ramp", type=float, default=75.0, help="until the waits have reached their interval of 20 s")
+    parser.add_argument("--watched", type=float, default=60.0, help="for how long it is watched, in seconds")
+    options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, GroqEmulator(seconds=10_000) as emulator:
         folder = Path(name)
-        idle_cpu, idle_memory = measure_idle(folder, emulator.connection_json, waits)
-        cpu, memory, requests, took, right, cancelled = measure_groq(folder, emulator, waits)
-    print(f"{waits:,} triggers          CPU s a minute   MB (all processes)")
+        idle_cpu, idle_memory = measure_idle(folder, emulator.connection_json, options)
+        cpu, memory, requests, took, right, cancelled = measure_groq(folder, emulator, options)
+    print(f"{options.waits:,} triggers          CPU s a minute   MB (all processes)")
     print(f"idle                {idle_cpu:>14.2f}   {idle_memory:>18.0f}")
     print(f"waiting for batches {cpu:>14.2f}   {memory:>18.0f}")
     print(f"above idle          {cpu - idle_cpu:>14.2f}   {memory - idle_memory:>18.0f}")

@@ -98,14 +98,8 @@ class PollLoop:
             while True:
                 wait.bell = clock.create_future()
                 await wait.bell
-                steps, wait.steps = wait.steps, ()
-                for step in steps:
-                    if isinstance(step, BaseException):
-                        raise step
-                    if step.news:
-                        say(step)
-                    if step.end:
-                        return step.end
+                if end := _heard(wait, say):
+                    return end
         finally:
             wait.bell = None
             self._queue.leave(wait)
@@ -272,6 +266,19 @@ class PollLoop:
         if step.end is None:
             self._push(wait, max(since + step.pause, now))
         return step
+
+
+def _heard(wait: Wait, say: Callable[[Step], object]) -> WaitEnd | None:
+    """Say what the wait was told, and return its end if there is one. Apart from the coroutine, which would keep it."""
+    steps, wait.steps = wait.steps, ()
+    for step in steps:
+        if isinstance(step, BaseException):
+            raise step
+        if step.news:
+            say(step)
+        if step.end:
+            return step.end
+    return None
 
 
 def _read(looks: Looks, batch_id: str) -> Batch | Glance | GroqError:

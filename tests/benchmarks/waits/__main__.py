@@ -1,6 +1,8 @@
 """Waits in one event loop: this package beside OpenAI's, Anthropic's and common-ai's triggers, in one run.
 
-    python tests/benchmarks/waits [--quick]
+    python tests/benchmarks/waits [--quick | --tiny]
+
+Beside them, a bare loop: 200 ids a request, JSON, a glance at each status, and nothing else.
 
 Each measurement has a process of its own; all ask the same server on loopback, which answers after 50 ms.
 Prints a table, and writes it with a chart into docs/performance.md.
@@ -14,19 +16,34 @@ import resource
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 from report import write
 
 FOLDER = Path(__file__).parent
-INTERVAL, WARM_UP, WATCHED = 20.0, 65.0, 60.0
-OURS = (1, 100, 1_000, 10_000, 50_000)
-PEERS = (1, 1_000)
+OWN = ("bare", "groq")
 PACKAGES = {
+    "bare": "httpx",
     "groq": "airflow_provider_groq",
     "openai": "airflow.providers.openai",
     "anthropic": "airflow.providers.anthropic",
     "common_ai": "airflow.providers.common.ai",
 }
+
+
+class Scale(NamedTuple):
+    """How many waits are measured of the first two and of the others, and for how long, in seconds."""
+
+    own: tuple[int, ...]
+    peers: tuple[int, ...]
+    interval: float
+    warm_up: float
+    watched: float
+
+
+FULL = Scale((1, 100, 1_000, 10_000, 50_000), (1, 1_000), 20.0, 65.0, 60.0)
+QUICK = Scale((1, 100), (1, 1_000), 20.0, 12.0, 5.0)
+TINY = Scale((20,), (2,), 2.0, 9.0, 5.0)
 
 
 def is_installed(module):
@@ -51,9 +68,9 @@ def connections(port):
     }
 
 
-def measure(package, waits, port, warm_up, watched):
+def measure(package, waits, port, scale):
     print(f"{package}, {waits:,} waits ...", file=sys.stderr, flush=True)
-    command = [sys.executable, FOLDER / "run.py", package, waits, port, INTERVAL, warm_up, watched]
+    command = [sys.executable, FOLDER / "run.py", package, waits, port, scale.interval, scale.warm_up, scale.watched]
     done = subprocess.run(
         [str(part) for part in command],
         env=os.environ | connections(port),
@@ -71,8 +88,12 @@ def measure(package, waits, port, warm_up, watched):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="few waits, for a short time; writes nothing")
-    options = parser.parse_args()
+    scale = parser.add_mutually_exclusive_group()
+    for name, value, text in (("--quick", QUICK, "few waits"), ("--tiny", TINY, "as few as show that it measures")):
+        scale.add_argument(
+            name, dest="scale", action="store_const", const=value, default=FULL, help=f"{text}; writes nothing"
+        )
+    scale = parser.parse_args().scale
     hard = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
     # -u: the port comes at once.
@@ -86,16 +107,14 @@ def main():
             if not is_installed(module):
                 print(f"{package} is not installed: install the dependency group bench.", file=sys.stderr)
                 continue
-            sizes = OURS if package == "groq" else PEERS
-            for waits in sizes[:2] if options.quick else sizes:
-                timing = (12.0, 5.0) if options.quick else (WARM_UP, WATCHED)
-                results.append(measure(package, waits, port, *timing))
+            sizes = scale.own if package in OWN else scale.peers
+            results += [measure(package, waits, port, scale) for waits in sizes]
     finally:
         server.terminate()
         server.wait()
         server.stdin.close()
         server.stdout.close()
-    write(results, None if options.quick else FOLDER.parents[2] / "docs")
+    write(results, FOLDER.parents[2] / "docs" if scale is FULL else None)
 
 
 if __name__ == "__main__":

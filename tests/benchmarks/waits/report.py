@@ -20,6 +20,9 @@ COLUMNS = {
     "stall_p50_ms": ("stall p50 ms", "{:.1f}"),
     "stall_p99_ms": ("p99", "{:.1f}"),
     "stall_max_ms": ("max", "{:.0f}"),
+    "stretch_max_ms": ("CPU at a stretch max ms", "{:.0f}"),
+    "stall_at_first_ms": ("max at first", "{:.0f}"),
+    "collections": ("full collections", "{}"),
 }
 DISTRIBUTIONS = {
     "groq": "airflow-provider-groq",
@@ -52,7 +55,7 @@ def ratios(results):
     """This package's most waits beside the best peer's, per poll and per wait."""
     good = [result for result in results if "failed" not in result and result["polls"] and result["waits"] >= 1000]
     ours = [result for result in good if result["package"] == "groq" and result["waits"] <= 10_000]
-    peers = [result for result in good if result["package"] != "groq"]
+    peers = [result for result in good if result["package"] in DISTRIBUTIONS and result["package"] != "groq"]
     if not ours or not peers:
         return "No peer was measured."
     mine = max(ours, key=lambda result: result["waits"])
@@ -67,6 +70,16 @@ def ratios(results):
         f"1/{memory / (mine['grown_mb'] / mine['waits']):.0f} of its memory. "
         f"After all batches had ended on the server, the last of the {mine['events']:,} events came "
         f"{mine['latest_event_s']:.1f} s later (poll interval: 20 s); {mine['without_event']:,} waits had none."
+    )
+
+
+def beside_bare(results):
+    """What this package's triggers cost beside the bare loop, by the number of waits."""
+    cpu = {(result["package"], result["waits"]): result["cpu_s"] for result in results if "failed" not in result}
+    return " ".join(
+        f"{waits:,} waits cost {cpu['groq', waits] / used:.2f} times the CPU of a bare loop for them."
+        for (package, waits), used in cpu.items()
+        if package == "bare" and ("groq", waits) in cpu
     )
 
 
@@ -85,6 +98,7 @@ def write(results, docs):
     print(table(results))
     print()
     print(ratios(results))
+    print(beside_bare(results))
     if docs is None:
         return
     chart(results, docs / "performance.svg")
@@ -93,7 +107,7 @@ def write(results, docs):
     _, _, tail = rest.partition("<!-- end of waits -->")
     figures = (
         f"Measured with Python {platform.python_version()} on {os.cpu_count()} cores; {versions()}.\n\n"
-        f"{table(results)}\n\n{ratios(results)}\n\n"
+        f"{table(results)}\n\n{ratios(results)} {beside_bare(results)}\n\n"
         "![CPU for each poll and memory, over the number of waits](performance.svg)\n"
     )
     (docs / "performance.md").write_text(f"{head}<!-- waits -->\n{figures}<!-- end of waits -->{tail}")
