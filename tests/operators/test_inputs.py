@@ -20,6 +20,11 @@ from airflow_provider_groq.operators.source import open_source
 from airflow_provider_groq.operators.storage import storage_path
 
 
+def zipped(content):
+    """The content as gzip, the same bytes each time: the parameters of tests are told by them."""
+    return gzip.compress(content, mtime=0)
+
+
 def sent(groq_emulator):
     """The prompts that reached Groq, file by file."""
     return [
@@ -172,7 +177,7 @@ LINES = b'{"custom_id": "a"}\n{"custom_id": "b"}\n'
 
 
 @pytest.mark.parametrize("name", ["requests.jsonl.gz", "requests.jsonl", "requests.gz"])
-@pytest.mark.parametrize("packed", [gzip.compress(LINES), gzip.compress(LINES[:19]) + gzip.compress(LINES[19:]), LINES])
+@pytest.mark.parametrize("packed", [zipped(LINES), zipped(LINES[:19]) + zipped(LINES[19:]), LINES])
 def test_gzip_is_told_by_its_bytes(read, name, packed):
     """Not by the name: some storages unpack what they hand out. A file may have several members."""
     assert read(packed, name) == (LINES, "requests")
@@ -183,14 +188,14 @@ def test_packed_or_not_the_input_is_the_same(bare_tries, groq_emulator, tmp_path
     row = {"method": "POST", "url": "/v1/chat/completions"} | request("Hello")
     plain, packed = tmp_path / "requests.jsonl", tmp_path / "requests.jsonl.gz"
     plain.write_text(json.dumps(row) + "\n")
-    packed.write_bytes(gzip.compress(plain.read_bytes()))
+    packed.write_bytes(zipped(plain.read_bytes()))
     assert bare_tries.run(input_path=str(packed)) == bare_tries.run(input_path=str(plain))
     (file,) = groq_emulator.files()
     assert groq_emulator.file_content(file["id"]) == plain.read_bytes()
     assert re.fullmatch(r"requests\.[0-9a-f]+\.[0-9a-f]+\.jsonl", file["filename"])
 
 
-DAMAGED = gzip.compress(LINES * 100)
+DAMAGED = zipped(LINES * 100)
 
 
 @pytest.mark.parametrize(
@@ -205,7 +210,7 @@ def test_damaged_gzip_is_named(read, packed):
 @pytest.mark.parametrize("text", [b"\n", b" ", b"{", LINES])
 def test_what_gzip_unpacks_to_more_than_the_limit_is_given_up_there(read, text):
     """Blank lines and one without an end too; 100 MB would take seconds, and room on the disk."""
-    bomb = gzip.compress(text * (100_000_000 // len(text)))
+    bomb = zipped(text * (100_000_000 // len(text)))
     begun = time.process_time()
     with pytest.raises(GroqInputError, match="has more than 1,000,000 bytes, but at most 1,000,000 are accepted"):
         read(bomb, max_bytes=1_000_000)
@@ -213,15 +218,15 @@ def test_what_gzip_unpacks_to_more_than_the_limit_is_given_up_there(read, text):
 
 
 def test_a_file_of_just_the_limit_is_read(read):
-    for content in (LINES, gzip.compress(LINES)):
+    for content in (LINES, zipped(LINES)):
         assert read(content, max_bytes=len(LINES))[0] == LINES
         with pytest.raises(GroqInputError, match=f"but at most {len(LINES) - 1} are accepted"):
             read(content, max_bytes=len(LINES) - 1)
 
 
 FORMATS = {
-    "empty gzip": (gzip.compress(b""), "is empty"),
-    "gzip twice": (gzip.compress(gzip.compress(LINES)), "is gzip within gzip"),
+    "empty gzip": (zipped(b""), "is empty"),
+    "gzip twice": (zipped(zipped(LINES)), "is gzip within gzip"),
     "zip": (b"PK\x03\x04rest", "is a zip archive"),
     "bzip2": (bz2.compress(LINES), "is packed with bzip2"),
     "xz": (lzma.compress(LINES), "is packed with xz"),
@@ -232,7 +237,7 @@ FORMATS = {
     "UTF-16 from the big end": (LINES.decode().encode("utf-16-be"), "is in UTF-16"),
     "UTF-32": (LINES.decode().encode("utf-32"), "is in UTF-16 or UTF-32"),
     "UTF-32 from the big end": (LINES.decode().encode("utf-32-be"), "is in UTF-16 or UTF-32"),
-    "UTF-16 in gzip": (gzip.compress(LINES.decode().encode("utf-16")), "is in UTF-16"),
+    "UTF-16 in gzip": (zipped(LINES.decode().encode("utf-16")), "is in UTF-16"),
     "an array": (b'[{"custom_id": "a"}]', "is a JSON array, but must be JSON Lines: one request a line"),
     "an array on many lines": (b'\xef\xbb\xbf\n [\n {"custom_id": "a"}\n]', "is a JSON array"),
     "a pretty object": (b'{\r\n  "custom_id": "a"\r\n}', "has a request on several lines"),
