@@ -6,7 +6,12 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_groq.compat import AirflowFailException
-from airflow_provider_groq.exceptions import GroqBatchNotEndedError, GroqBatchResultsPendingError, GroqTransportError
+from airflow_provider_groq.exceptions import (
+    GroqBatchNotEndedError,
+    GroqBatchResultsPendingError,
+    GroqResponseError,
+    GroqTransportError,
+)
 from airflow_provider_groq.operators.batch import GroqDownloadBatchResultsOperator
 
 GOOD, BAD = "openai/gpt-oss-20b", "no-such-model"
@@ -233,3 +238,27 @@ def test_a_file_that_cannot_be_deleted_is_no_reason_to_fail(download, groq_emula
     groq_emulator.advance(100)
     groq_emulator.fault("/files/*", method="DELETE", status=403, times=None)
     assert download(batch_id, tmp_path, delete_files=True)["requests"]["succeeded"] == 1
+
+
+@pytest.mark.parametrize("body", ["{malformed", '{"error": {"message": "Busy."}}', "", "\n\n"])
+def test_a_wrong_body_with_status_200_replaces_nothing(download, groq_emulator, make_batch, tmp_path, body):
+    batch_id = make_batch(GOOD, BAD)
+    groq_emulator.advance(100)
+    download(batch_id, tmp_path)
+    before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
+    groq_emulator.fault("/files/*/content", times=None, body=body, content_type="application/octet-stream")
+    with pytest.raises(GroqResponseError, match="counts promise 1 lines for output.jsonl, but .* no line that"):
+        download(batch_id, tmp_path)
+    assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
+
+
+def test_lines_that_cannot_be_read_are_warned_of_by_number(download, groq_emulator, make_batch, tmp_path, capfd):
+    batch_id = make_batch(GOOD, GOOD, GOOD)
+    groq_emulator.advance(100)
+    download(batch_id, tmp_path)
+    first, second, _ = (tmp_path / "output.jsonl").read_text().splitlines()
+    cut = f"{first}\n{second[:-9]}\n{second[:9]}\n"
+    groq_emulator.fault("/files/*/content", times=None, body=cut, content_type="application/octet-stream")
+    capfd.readouterr()
+    assert download(batch_id, tmp_path)["lines"]["unreadable"] == 2
+    assert "2 lines of its files cannot be read, and 2 requests have no line." in "".join(capfd.readouterr())

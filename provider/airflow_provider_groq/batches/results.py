@@ -84,6 +84,11 @@ class Tally:
         self._rest: list[bytes] = []
         self._rest_size = 0
 
+    @property
+    def readable(self) -> int:
+        """How many lines could be read."""
+        return self.rows.total() - self.rows["unreadable"]
+
     def feed(self, chunk: bytes) -> None:
         """Take the next bytes of a file."""
         for part in io.BytesIO(chunk):
@@ -231,8 +236,20 @@ class _Tee:
         return self._target.write(chunk)
 
 
+def _none_readable(target: Path, lines: int, size: int) -> GroqResponseError:
+    return GroqResponseError(
+        f"The batch's counts promise {lines:,} lines for {target.name}, but the file that came ({size:,} bytes) has "
+        "no line that can be read. Nothing was landed, and what was landed before stays. Retry the task."
+    )
+
+
 @contextmanager
-def landing(targets: Mapping[Path, Callable[[BinaryIO], int] | None], tally: Tally) -> Iterator[dict[Path, int]]:
+def landing(
+    targets: Mapping[Path, Callable[[BinaryIO], int] | None],
+    tally: Tally,
+    *,
+    promised: Mapping[Path, int] | None = None,
+) -> Iterator[dict[Path, int]]:
     """Download files beside where they belong; at the end of the ``with`` block they take their places.
 
     Nothing takes its place if a download or the block raises, so a reader sees the old files or the new ones.
@@ -241,9 +258,13 @@ def landing(targets: Mapping[Path, Callable[[BinaryIO], int] | None], tally: Tal
         targets: For each file, what streams it into an open file and returns its size. None for a file
             that is not there this time: what stands in its place from before is removed. Their folder is there.
         tally: Counts what goes by.
+        promised: How many lines each file should have, as far as that is known.
 
     Yields:
         The size of each file.
+
+    Raises:
+        GroqResponseError: Lines are promised, and none can be read.
     """
     parts: dict[Path, Path] = {}
     sizes: dict[Path, int] = {}
@@ -253,8 +274,12 @@ def landing(targets: Mapping[Path, Callable[[BinaryIO], int] | None], tally: Tal
                 continue
             parts[target] = target.parent / f".{target.name}.{uuid.uuid4().hex}.part"
             with parts[target].open("wb", block_size=BLOCK_BYTES) as file:
+                before = tally.readable
                 sizes[target] = download(cast("BinaryIO", _Tee(file, tally)))
             tally.end()
+            lines = (promised or {}).get(target, 0)
+            if lines and tally.readable == before:
+                raise _none_readable(target, lines, sizes[target])
         yield sizes
         for target in targets:
             if target in parts:

@@ -47,6 +47,14 @@ def execute(operator: GroqDownloadBatchResultsOperator) -> dict[str, Any]:
         operator.log.info("Landed the results of batch %s under %s: %s.", batch.id, operator.output_path, rows)
         if said := str(wrong or "") or warning(batch, reasons):
             operator.log.warning(said)
+        unreadable, missing = manifest["lines"]["unreadable"], manifest["requests"]["missing"]
+        if unreadable or missing:
+            operator.log.warning(
+                "Batch %s: %s lines of its files cannot be read, and %s requests have no line.",
+                batch.id,
+                f"{unreadable:,}",
+                f"{missing:,}",
+            )
         if operator.delete_files:
             delete_files(hook, batch.input_file_id, batch.output_file_id, batch.error_file_id)
         return manifest
@@ -76,9 +84,11 @@ def land(hook: GroqHook, batch: Batch, output_path: str | ObjectStoragePath) -> 
     }
     tally = Tally()
     targets = {path: _download(hook, file_id) for path, file_id in files.values()}
+    counts = batch.request_counts
+    promised = {files["output"][0]: counts.completed, files["errors"][0]: counts.failed}
     with storage_errors("output_path", output_path, write=True):
         make_folder(folder)
-        with landing(targets, tally) as sizes:
+        with landing(targets, tally, promised=promised) as sizes:
             pass
     rows = account(batch, tally.rows)
     return {
