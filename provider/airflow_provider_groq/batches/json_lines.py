@@ -17,6 +17,9 @@ T = TypeVar("T")
 DEEP = 500
 """The json module gives up where values are nested a thousand deep, less the depth of the calls that led there."""
 
+LONG = 2 * DEEP
+"""A shorter line is not so deep."""
+
 ENDS_OF_LINES = (("\x85", r"\u0085"), ("\u2028", r"\u2028"), ("\u2029", r"\u2029"))
 """What ends a line of text, though not of JSON: some servers split a file there."""
 
@@ -40,7 +43,7 @@ class Reader(Generic[T]):
         try:
             if not line.isascii():
                 line.decode()
-            if len(line) > 2 * DEEP and (_may_be_deep(line) or self._may_have_a_long_number(line)):
+            if len(line) > LONG and (_may_be_deep(line) or self._may_have_a_long_number(line)):
                 return None
             return self._decode(line)
         except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):

@@ -157,10 +157,11 @@ class Tally:
                 sums[kind_of] = number
 
     def _sums(self, model: Any) -> dict[str, int]:
-        if not isinstance(model, str):
-            name = "unknown"
-        else:
-            name = model if model in self.tokens else one_line(model, MAX_NAME_CHARS)
+        name = "unknown"
+        if isinstance(model, str):
+            if model in self.tokens:
+                return self.tokens[model]
+            name = one_line(model, MAX_NAME_CHARS)
         return self.tokens[name if name in self.tokens or len(self.tokens) < MAX_MODELS else "others"]
 
 
