@@ -17,7 +17,7 @@ from airflow.sdk.execution_time.comms import ErrorResponse
 
 from airflow_provider_groq.api import retry
 from airflow_provider_groq.batches import poll_loop, polling
-from airflow_provider_groq.operators import base, submission
+from airflow_provider_groq.operators import submission, waiting
 from airflow_provider_groq.operators.batch import GroqCreateBatchOperator
 from airflow_provider_groq.triggers import batch as triggers
 
@@ -57,11 +57,11 @@ async def payload_of(trigger):
 def make_quick():
     """No waiting for what only a real Groq needs."""
     retry.FIRST_DELAY = retry.LONGEST_DELAY = 0.02
-    base.WATCH_SECONDS = 0.1
+    waiting.WATCH_SECONDS = 0.1
     triggers.EARLIEST_EVENT = 0.0
     poll_loop.LINGER, poll_loop.EARLY = 0.02, 0.0
     polling.FIRST_PAUSE, polling.FIRST_BACKOFF, polling.LATE_BY = 0.05, 0.02, 0.0
-    polling.NOT_FOUND_GRACE = 2.0
+    polling.NOT_FOUND_GRACE = polling.RESULTS_GRACE = 2.0
     submission.LOOKS = (0.0, 0.1, 0.2, 0.4, 0.8)
 
 

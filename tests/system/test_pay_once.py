@@ -64,7 +64,7 @@ def await_try(airflow, run, number):
         if airflow.task(run, "create")["try_number"] < number:
             return False
         log = airflow.log(run, "create", number)
-        return "Took up batch" in log or "Created batch" in log
+        return "Resuming batch" in log or "Created batch" in log
 
     await_that(there, f"try {number} has a batch", 90)
 
@@ -101,7 +101,7 @@ def test_retry_takes_the_batch_up(airflow, emulator, start, number):
     assert batches(emulator, run)[batch_id] in GOING_ON
     assert finish(airflow, emulator, run, 2) == batch_id
     assert batches(emulator, run) == {batch_id: "completed"}
-    assert f"Took up batch {batch_id}" in airflow.log(run, "create", 2)
+    assert f"Resuming batch {batch_id}" in airflow.log(run, "create", 2)
     if number == signal.SIGTERM:
         assert f"Batch {batch_id} is left as it is" in airflow.log(run, "create", 1)
 
@@ -167,7 +167,7 @@ def test_clear_of_a_task_that_failed_takes_up_a_batch_that_has_answers(airflow, 
     airflow.await_state(run, "create", "failed")
     emulator.set(failing_requests={})
     assert batches(emulator, run) == {batch_id: "completed"}
-    assert f"Took up batch {batch_id}" in airflow.log(run, "create", 2)
+    assert f"Resuming batch {batch_id}" in airflow.log(run, "create", 2)
 
 
 def test_a_run_that_was_deleted_and_made_again_makes_a_new_batch(airflow, emulator, start, rows):

@@ -25,7 +25,7 @@ def test_the_demo_dag_defers_and_lands_its_answers(airflow, emulator, tmp_path):
     airflow.await_state(run, "download", "success")
 
     log = airflow.log(run, "create")
-    assert f"Created batch {batch_id}, to be seen at https://console.groq.com/batches" in log
+    assert f"Created batch {batch_id}: https://console.groq.com/batches" in log
     assert f"Batch {batch_id}: in_progress" in log
     assert f"Batch {batch_id}: completed" in log
     assert "Landed the results of batch" in airflow.log(run, "download")
