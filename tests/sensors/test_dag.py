@@ -9,7 +9,8 @@ TESTS = Path(__file__).parents[1]
 
 @pytest.mark.parametrize("way", ["poke", "reschedule", "deferred"])
 @pytest.mark.parametrize(("soft_fail", "state"), [(False, "failed"), (True, "skipped")])
-def test_a_timeout_fails_or_skips_the_task(run_dag, make_batch, way, soft_fail, state):
+def test_a_timeout_fails_or_skips_the_task(run_dag, groq_emulator, make_batch, way, soft_fail, state):
+    groq_emulator.set(seconds=1000)
     batch_id = make_batch()
     ran = run_dag(f"time_out_{way}_{'soft' if soft_fail else 'hard'}", batch_id=batch_id)
     assert ran.task("sense").state == state
