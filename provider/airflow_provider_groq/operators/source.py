@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import gzip
-import io
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -17,7 +16,7 @@ from airflow_provider_groq.operators.storage import storage_errors, storage_path
 BLOCK_BYTES = 8 << 20
 """How much is read from an object storage at a time; its default of 50 MiB costs three times that in memory."""
 
-BUFFER_BYTES = 1 << 20
+HEAD_BYTES = 1 << 16
 
 GZIP = b"\x1f\x8b"
 
@@ -39,7 +38,7 @@ class Source(NamedTuple):
     """An open input file.
 
     Attributes:
-        file: Its lines, unpacked.
+        file: Gives its bytes, unpacked, by ``read``.
         stem: Its name without suffixes.
     """
 
@@ -66,35 +65,35 @@ def open_source(path: Any, *, max_bytes: int) -> Iterator[Source]:
             raise GroqInputError(f"input_path {path} is a folder, but must be a JSONL file.")
         opened = storage.open("rb", block_size=BLOCK_BYTES)
     with opened as stored:
-        packed = io.BufferedReader(_Part(_read_stored(stored, path)), BUFFER_BYTES)
-        if packed.peek(len(GZIP)).startswith(GZIP):
+        packed = _Ahead(_read_stored(stored, path))
+        if packed.head.startswith(GZIP):
             read = _read_gzip(packed, path)
         else:
             if (found.st_size or 0) > max_bytes:
                 raise _too_large(path, f"{found.st_size:,} bytes", max_bytes)
             read = packed.read
-        file = io.BufferedReader(_Part(_limited(read, path, max_bytes)), BUFFER_BYTES)
-        _check_format(path, file.peek(BUFFER_BYTES))
+        file = _Ahead(_limited(read, path, max_bytes))
+        _check_format(path, file.head)
         yield Source(cast("BinaryIO", file), PurePath(storage.name.removesuffix(".gz")).stem)
 
 
-class _Part(io.RawIOBase):
-    """Makes a file of a function that reads, since those of object storages cannot give lines."""
+class _Ahead:
+    """A file whose beginning is known before it is read.
+
+    Attributes:
+        head: What comes next, as far as it has been read.
+    """
 
     def __init__(self, read: Callable[[int], bytes]) -> None:
-        super().__init__()
         self._read = read
+        self.head = read(HEAD_BYTES)
 
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        """Fill the buffer, unless the end is reached."""
-        filled = 0
-        while filled < len(buffer) and (chunk := self._read(len(buffer) - filled)):
-            buffer[filled : filled + len(chunk)] = chunk
-            filled += len(chunk)
-        return filled
+    def read(self, size: int) -> bytes:
+        """Give up to so many bytes; none at the end."""
+        if not self.head:
+            return self._read(size)
+        begin, self.head = self.head[:size], self.head[size:]
+        return begin
 
 
 def _read_stored(file: Any, path: Any) -> Callable[[int], bytes]:
@@ -105,8 +104,8 @@ def _read_stored(file: Any, path: Any) -> Callable[[int], bytes]:
     return read
 
 
-def _read_gzip(packed: io.BufferedReader[_Part], path: Any) -> Callable[[int], bytes]:
-    unpacked = gzip.GzipFile(fileobj=packed)
+def _read_gzip(packed: _Ahead, path: Any) -> Callable[[int], bytes]:
+    unpacked = gzip.GzipFile(fileobj=cast("BinaryIO", packed), mode="rb")
 
     def read(size: int) -> bytes:
         try:
