@@ -14,7 +14,6 @@ from airflow_provider_groq.api.settings import Settings
 from airflow_provider_groq.exceptions import GroqError, GroqResponseError, GroqTransportError
 
 CALL = calls.list_models()
-SETTINGS = Settings("gsk_secret", timeout=0.05)
 
 
 def response(status=200, encoding="gzip"):
@@ -82,8 +81,8 @@ def test_any_bytes_unpack_or_are_refused(content, encoding):
     assert value == content or b"\x1f\x8b" in content
 
 
-def body_of(chunks, status=200):
-    body = bodies.Body(CALL, response(status, ""), SETTINGS)
+def body_of(chunks, status=200, timeout=60.0):
+    body = bodies.Body(CALL, response(status, ""), Settings("gsk_secret", timeout=timeout))
     for chunk in chunks:
         body.add(chunk)
         if body.full:
@@ -110,11 +109,11 @@ def drip():
 
 def test_an_answer_that_comes_too_slowly_is_given_up():
     with pytest.raises(GroqTransportError, match="GET /models was still being answered after 0.1 s; gave up"):
-        body_of(drip())
+        body_of(drip(), timeout=0.05)
 
 
 def test_an_error_that_comes_too_slowly_is_told_by_its_status():
-    assert set(body_of(drip(), status=500)) == set(b" ")
+    assert set(body_of(drip(), status=500, timeout=0.05)) == set(b" ")
 
 
 @given(st.binary(max_size=60), st.lists(st.integers(0, 60), max_size=4), st.integers(1, 7))

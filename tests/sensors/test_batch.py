@@ -143,6 +143,7 @@ def test_a_look_that_fails_is_no_reason_to_fail(sensor, context, groq_emulator, 
 
 @pytest.mark.parametrize("mode", ["poke", "reschedule"])
 def test_a_batch_that_nobody_knows_fails_when_the_grace_is_over(sensor, context, ti, mode, monkeypatch):
+    monkeypatch.setattr("airflow_provider_groq.batches.polling.NOT_FOUND_GRACE", 30.0)
     operator = sensor("batch_of_nobody", mode=mode)
     assert not operator.poke(context).is_done
     monkeypatch.setattr("airflow_provider_groq.batches.polling.NOT_FOUND_GRACE", 0.0)
