@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pytest
 
+pytest_plugins = ["tries"]  # for all tests that run an operator by hand
+
 TESTS = Path(__file__).parent
 HOME = tempfile.mkdtemp(prefix="airflow-")
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
@@ -80,7 +82,7 @@ def quick(monkeypatch):
     monkeypatch.setattr("airflow_provider_groq.batches.polling.FIRST_PAUSE", 0.05)
     monkeypatch.setattr("airflow_provider_groq.batches.polling.FIRST_BACKOFF", 0.01)
     monkeypatch.setattr("airflow_provider_groq.batches.polling.LATE_BY", 0.0)
-    monkeypatch.setattr("airflow_provider_groq.operators.submission.LOOKS", (0.0, 0.1, 0.2))
+    monkeypatch.setattr("airflow_provider_groq.submission.submit.LOOKS", (0.0, 0.1, 0.2))
 
 
 @pytest.fixture(scope="session")

@@ -16,8 +16,11 @@ LEVELS = [
     {"exceptions"},
     {"api"},
     {"batches"},
+    {"jobs"},
     {"compat"},
     {"hooks"},
+    {"storage"},
+    {"submission"},
     {"links"},
     {"triggers"},
     {"sensors", "operators"},
@@ -38,6 +41,7 @@ THIRD_PARTY = {
     "exceptions": set(),
     "api": {"httpx", "msgspec", "pydantic", "tenacity"},
     "batches": {"msgspec", "pydantic"},
+    "jobs": {"jsonschema", "msgspec", "pydantic"},
 }
 HTTP = {"httpx", "requests", "aiohttp", "urllib3", "socket", "http", "urllib.request"}
 

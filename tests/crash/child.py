@@ -17,8 +17,9 @@ from airflow.sdk.execution_time.comms import ErrorResponse
 
 from airflow_provider_groq.api import retry
 from airflow_provider_groq.batches import poll_loop, polling
-from airflow_provider_groq.operators import submission, waiting
+from airflow_provider_groq.operators import waiting
 from airflow_provider_groq.operators.batch import GroqCreateBatchOperator
+from airflow_provider_groq.submission import submit
 from airflow_provider_groq.triggers import batch as triggers
 
 
@@ -62,7 +63,7 @@ def make_quick():
     poll_loop.LINGER, poll_loop.EARLY = 0.02, 0.0
     polling.FIRST_PAUSE, polling.FIRST_BACKOFF, polling.LATE_BY = 0.05, 0.02, 0.0
     polling.NOT_FOUND_GRACE = polling.RESULTS_GRACE = 2.0
-    submission.LOOKS = (0.0, 0.1, 0.2, 0.4, 0.8)
+    submit.LOOKS = (0.0, 0.1, 0.2, 0.4, 0.8)
 
 
 def act_at_exchange(number, when, signal_name):

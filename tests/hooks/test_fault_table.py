@@ -204,7 +204,7 @@ def test_a_fault_that_passes(groq_emulator, world, pauses, nobody, endpoint, fau
 @pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if "{" in e.path or e.creates], ids=lambda e: e.call)
 def test_operators_ask_again_for_what_is_not_found(groq_emulator, world, pauses, monkeypatch, endpoint, lasting):
     """For half a minute, as waits do: what is new is not everywhere at once."""
-    from airflow_provider_groq.hooks.errors import patiently
+    from airflow_provider_groq.hooks.errors import retry_not_found
 
     (fault,) = [fault for fault in FAULTS if fault.name == "404"]
     clock = SimpleNamespace(monotonic=lambda: sum(pauses.seconds))
@@ -212,11 +212,11 @@ def test_operators_ask_again_for_what_is_not_found(groq_emulator, world, pauses,
     said, call = world(endpoint, fault, times=None if lasting else 3)
     if lasting:
         with pytest.raises(GroqNotFoundError) as caught:
-            patiently(call)
+            retry_not_found(call)
         assert is_one_of(str(caught.value), said)
         assert 30 <= sum(pauses.seconds) <= GRACE
     else:
-        assert patiently(call) is not None
+        assert retry_not_found(call) is not None
         assert len(pauses.seconds) == 3
     assert len(groq_emulator.requests(endpoint.method)) == len(pauses.seconds) + 1
 

@@ -16,7 +16,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-def patiently(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+def retry_not_found(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call, and again for a while if what it is about is not found: what is new is not everywhere at once."""
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(GroqNotFoundError),

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_groq.batches.events import WaitEnd
-    from airflow_provider_groq.operators.killing import Guard
+    from airflow_provider_groq.submission.kill import Guard
 
 DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
 

@@ -17,7 +17,7 @@ from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.links.batch import GroqBatchLink
 from airflow_provider_groq.operators.base import COLOR, DEFERRABLE, BatchOperator
-from airflow_provider_groq.operators.inline import InlineRequests
+from airflow_provider_groq.storage.inline import InlineRequests
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
@@ -262,6 +262,6 @@ class GroqDownloadBatchResultsOperator(BaseOperator):
             AirflowFailException: The batch failed and has no files, is not known, or its files are gone.
             GroqError: For what a retry may fix, such as a batch that has not ended yet.
         """
-        from airflow_provider_groq.operators import landing  # noqa: PLC0415 - when the task runs, see above
+        from airflow_provider_groq.operators import downloading  # noqa: PLC0415 - when the task runs, see above
 
-        return landing.execute(self)
+        return downloading.execute(self)

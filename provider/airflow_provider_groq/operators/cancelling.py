@@ -10,10 +10,10 @@ from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.outcome import describe, problem
 from airflow_provider_groq.batches.rendered import check_id
 from airflow_provider_groq.exceptions import GroqAPIError
-from airflow_provider_groq.hooks.errors import fail_for_good, patiently
+from airflow_provider_groq.hooks.errors import fail_for_good, retry_not_found
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.operators import waiting
-from airflow_provider_groq.operators.killing import Guard
+from airflow_provider_groq.submission.kill import Guard
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -44,7 +44,7 @@ def finish(end: WaitEnd) -> str:
 
 
 def _cancel(operator: GroqCancelBatchOperator, hook: GroqHook) -> Batch:
-    batch = patiently(hook.get_batch, check_id("batch_id", operator.batch_id))
+    batch = retry_not_found(hook.get_batch, check_id("batch_id", operator.batch_id))
     if batch.terminal or batch.status == BatchStatus.CANCELLING:
         operator.log.info("Batch %s is %s already; there is nothing to cancel.", batch.id, batch.status)
         return batch

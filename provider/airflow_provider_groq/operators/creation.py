@@ -18,11 +18,11 @@ from airflow_provider_groq.hooks.errors import fail_for_good
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.operators import waiting
 from airflow_provider_groq.operators.deleting import delete_files
-from airflow_provider_groq.operators.inputs import Input, open_input
-from airflow_provider_groq.operators.killing import Guard
-from airflow_provider_groq.operators.notes import Notes
-from airflow_provider_groq.operators.submission import Submission
-from airflow_provider_groq.operators.tries import current_try
+from airflow_provider_groq.storage.inputs import Input, open_input
+from airflow_provider_groq.submission.kill import Guard
+from airflow_provider_groq.submission.state_store import StateStore
+from airflow_provider_groq.submission.submit import Submission
+from airflow_provider_groq.submission.tries import current_try
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -44,17 +44,17 @@ def execute(operator: GroqCreateBatchOperator, context: Context) -> str:
             endpoint=operator.endpoint, completion_window=operator.completion_window, metadata=operator.metadata
         )
         check_metadata(operator.metadata)
-        notes = Notes(context)
+        store = StateStore(context)
         guard = Guard(
             context,
             hook.get_conn().settings,
-            superseded=notes.superseded,
+            superseded=store.superseded,
             cancel_on_kill=operator.cancel_on_kill,
             cancel_on_timeout=operator.cancel_on_timeout,
             reattach=operator.reattach,
         )
         with waiting.guarded_by(operator, guard):
-            batch = _batch(operator, context, hook, notes, guard)
+            batch = _batch(operator, context, hook, store, guard)
             if not operator.wait_for_completion:
                 return batch.id
             end_time = time.time() + _timeout(operator)
@@ -82,7 +82,9 @@ def finish(operator: GroqCreateBatchOperator, context: Context, end: WaitEnd) ->
     return end.batch_id
 
 
-def _batch(operator: GroqCreateBatchOperator, context: Context, hook: GroqHook, notes: Notes, guard: Guard) -> Batch:
+def _batch(
+    operator: GroqCreateBatchOperator, context: Context, hook: GroqHook, store: StateStore, guard: Guard
+) -> Batch:
     """The batch to wait for."""
     this = current_try(context, reattach=operator.reattach)
     given = operator.input_path if operator.requests is None else operator.requests
@@ -90,7 +92,7 @@ def _batch(operator: GroqCreateBatchOperator, context: Context, hook: GroqHook, 
         hook, given, file_id=operator.input_file_id, endpoint=operator.endpoint, stem=operator.task_id
     ) as source:
         claim = Claim(this.identity, source.digest)
-        submission = Submission(hook, claim, notes=notes, guard=guard, first_try=this.first, since=this.since)
+        submission = Submission(hook, claim, store=store, guard=guard, first_try=this.first, since=this.since)
         batch = submission.find() if operator.reattach else None
         if batch is not None:
             age = f", {duration(max(0.0, time.time() - batch.created_at))} ago" if batch.created_at else ""

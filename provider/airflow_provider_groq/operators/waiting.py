@@ -15,9 +15,9 @@ from airflow_provider_groq.exceptions import GroqError
 from airflow_provider_groq.hooks.errors import fail_for_good
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.links.batch import announce
-from airflow_provider_groq.operators.killing import Guard
-from airflow_provider_groq.operators.notes import Notes
-from airflow_provider_groq.operators.tries import has_retries_left
+from airflow_provider_groq.submission.kill import Guard
+from airflow_provider_groq.submission.state_store import StateStore
+from airflow_provider_groq.submission.tries import has_retries_left
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
@@ -112,7 +112,7 @@ def last_poll(operator: BatchOperator, context: Context, end: WaitEnd, *, cancel
         How the wait ended after all, and what became of the batch, in words.
     """
     # Without reattachment no other try would want the batch.
-    superseded: Callable[[], bool] = Notes(context).superseded if operator.reattach else lambda: False
+    superseded: Callable[[], bool] = StateStore(context).superseded if operator.reattach else lambda: False
     with GroqHook(operator.groq_conn_id) as hook:
         try:
             batch = hook.get_batch(end.batch_id)

@@ -8,7 +8,7 @@ from typing import Any
 
 from airflow.sdk import Context
 
-from airflow_provider_groq.operators.killing import TaskStoppedError
+from airflow_provider_groq.submission.kill import TaskStoppedError
 
 log = logging.getLogger(__name__)
 
@@ -30,7 +30,7 @@ class Reply(Enum):
     NO_STORE = auto()
 
 
-class Notes:
+class StateStore:
     """A few words that outlive a try of a task.
 
     Airflow gives each try a task instance of its own and forgets the one before. So writing also tells

@@ -14,12 +14,12 @@ from typing import Any
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.identity import Claim, may_be_taken_up, oldest
 from airflow_provider_groq.exceptions import GroqError, GroqLookupError, GroqLostAnswerError, GroqNotFoundError
-from airflow_provider_groq.hooks.errors import patiently
+from airflow_provider_groq.hooks.errors import retry_not_found
 from airflow_provider_groq.hooks.groq import GroqHook
-from airflow_provider_groq.operators.inputs import Input
-from airflow_provider_groq.operators.killing import Guard, TaskStoppedError
-from airflow_provider_groq.operators.lookup import WAY_OUT, Lookup
-from airflow_provider_groq.operators.notes import Notes
+from airflow_provider_groq.storage.inputs import Input
+from airflow_provider_groq.submission.kill import Guard, TaskStoppedError
+from airflow_provider_groq.submission.lookup import WAY_OUT, Lookup
+from airflow_provider_groq.submission.state_store import StateStore
 
 log = logging.getLogger(__name__)
 
@@ -36,23 +36,23 @@ class Submission:
     Args:
         hook: Where.
         claim: Whose batch, of which input.
-        notes: What the task has written down, and will.
+        store: What earlier tries have left, and this one will.
         guard: Is told of each batch, and says when the task is to stop.
         first_try: Whether no try of this task came before this one.
         since: When the first batch of the claim can have been made, as Unix time.
     """
 
     def __init__(
-        self, hook: GroqHook, claim: Claim, *, notes: Notes, guard: Guard, first_try: bool, since: float
+        self, hook: GroqHook, claim: Claim, *, store: StateStore, guard: Guard, first_try: bool, since: float
     ) -> None:
         self._hook = hook
         self._claim = claim
-        self._notes = notes
+        self._store = store
         self._guard = guard
         self._first_try = first_try
         self._lookup = Lookup(hook, claim, since=since)
-        self._note = f"groq_batch_{claim.input_key}"
-        self._noted: dict[str, Any] = {}
+        self._key = f"groq_batch_{claim.input_key}"
+        self._stored: dict[str, Any] = {}
         self._in_doubt = False
         self._told: set[str] = set()
 
@@ -62,12 +62,12 @@ class Submission:
         Raises:
             GroqLookupError: It is not known whether there is one.
         """
-        self._noted = self._notes.read(self._note)
-        batch = self._noted_batch()
+        self._stored = self._store.read(self._key)
+        batch = self._stored_batch()
         if batch is None and not self._is_clearly_new():
             batch = self._listed_batch()
         if batch is not None:
-            self._notes.write(self._note, input_file_id=batch.input_file_id or "", batch_id=batch.id)
+            self._store.write(self._key, input_file_id=batch.input_file_id or "", batch_id=batch.id)
         return batch
 
     def create(self, source: Input, **options: Any) -> Batch:
@@ -86,19 +86,19 @@ class Submission:
         if self._is_alone(file_id, batch):
             return batch
         batch = self._without_rivals(batch)
-        self._notes.write(self._note, input_file_id=file_id, batch_id=batch.id)
+        self._store.write(self._key, input_file_id=file_id, batch_id=batch.id)
         return batch
 
     def _is_clearly_new(self) -> bool:
         """Whether nobody can have made a batch for this task before: Airflow says so, and no note says otherwise."""
-        return self._first_try and not self._noted
+        return self._first_try and not self._stored
 
-    def _noted_batch(self) -> Batch | None:
-        batch_id = self._noted.get("batch_id")
+    def _stored_batch(self) -> Batch | None:
+        batch_id = self._stored.get("batch_id")
         if not batch_id:
             return None
         try:
-            batch = patiently(self._hook.get_batch, batch_id)
+            batch = retry_not_found(self._hook.get_batch, batch_id)
         except GroqNotFoundError:
             log.warning("Batch %s, which an earlier try has made, is not known to Groq any more.", batch_id)
             return None
@@ -116,7 +116,7 @@ class Submission:
 
     def _listed_batch(self) -> Batch | None:
         """The one in Groq's listing, which may show late what was made just before the last try was killed."""
-        may_be_late = not self._notes.legible or (self._noted and not self._noted.get("batch_id"))
+        may_be_late = not self._store.legible or (self._stored and not self._stored.get("batch_id"))
         for pause in LOOKS if may_be_late else LOOKS[:1]:
             self._guard.sleep(pause)
             if batch := self._only_one(self._worthy(self._lookup.batches())):
@@ -153,7 +153,7 @@ class Submission:
         """The input file that an earlier try has uploaded, if it is there still."""
         if source.bytes is None or self._is_clearly_new():
             return None
-        noted = self._noted.get("input_file_id")
+        noted = self._stored.get("input_file_id")
         if not noted:
             return self._lookup.file_id(source.bytes)
         try:
@@ -171,7 +171,7 @@ class Submission:
         for _ in range(SENDINGS):
             sent_at = time.time()
             try:
-                return patiently(self._sent_if_wanted, file_id, options)
+                return retry_not_found(self._sent_if_wanted, file_id, options)
             except GroqLostAnswerError as error:
                 lost = error
             log.warning("%s Looking for the batch.", lost)
@@ -189,7 +189,7 @@ class Submission:
             # A proxy can say that it was not done though it was.
             self._in_doubt |= seconds > 0
             # Before it is sent, so that the next try knows that there may be a batch.
-            self._notes.write(self._note, input_file_id=file_id)
+            self._store.write(self._key, input_file_id=file_id)
 
         pause(0)
         return self._hook.create_batch(file_id, sleep=pause, **options)
@@ -213,7 +213,7 @@ class Submission:
         if self._in_doubt or not (self._first_try or for_one_try):
             return False
         try:
-            noted = self._notes.write(self._note, input_file_id=file_id, batch_id=batch.id)
+            noted = self._store.write(self._key, input_file_id=file_id, batch_id=batch.id)
         except TaskStoppedError:
             noted = False
         return noted or for_one_try

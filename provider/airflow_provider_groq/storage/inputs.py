@@ -12,8 +12,8 @@ from typing import Any, BinaryIO, cast
 from airflow_provider_groq.batches import requests as batch_requests
 from airflow_provider_groq.batches.identity import digest_of_file
 from airflow_provider_groq.hooks.groq import GroqHook
-from airflow_provider_groq.operators.inline import InlineRequests
-from airflow_provider_groq.operators.source import open_source
+from airflow_provider_groq.storage.inline import InlineRequests
+from airflow_provider_groq.storage.input_file import open_source
 
 log = logging.getLogger(__name__)
 

@@ -243,7 +243,7 @@ def test_the_listing_is_read_no_further_back_than_the_run(tries, groq_emulator, 
 
 
 def test_a_listing_that_is_too_long_is_no_answer(tries, groq_emulator, make_batch, monkeypatch):
-    monkeypatch.setattr("airflow_provider_groq.operators.lookup.MAX_PAGES", 2)
+    monkeypatch.setattr("airflow_provider_groq.submission.lookup.MAX_PAGES", 2)
     groq_emulator.set(page_size=1)
     tries.run()
     for _ in range(3):
@@ -390,7 +390,7 @@ def test_without_listing_files_batches_without_metadata_are_others_where_it_is_k
 
 
 def test_more_files_than_may_be_asked_for_singly_are_not_asked_for(tries, groq_emulator, make_batch, monkeypatch):
-    monkeypatch.setattr("airflow_provider_groq.operators.lookup.MAX_FILES", 2)
+    monkeypatch.setattr("airflow_provider_groq.submission.lookup.MAX_FILES", 2)
     groq_emulator.set(drop_metadata=True)
     for _ in range(3):
         make_batch()

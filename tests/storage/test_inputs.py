@@ -15,9 +15,9 @@ from dags.inputs import BRACES, request
 from airflow_provider_groq.batches.requests import encode, read_lines
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.operators.batch import GroqCreateBatchOperator, GroqDownloadBatchResultsOperator
-from airflow_provider_groq.operators.inline import InlineRequests
-from airflow_provider_groq.operators.source import open_source
-from airflow_provider_groq.operators.storage import storage_path
+from airflow_provider_groq.storage.inline import InlineRequests
+from airflow_provider_groq.storage.input_file import open_source
+from airflow_provider_groq.storage.paths import storage_path
 
 
 def zipped(content):

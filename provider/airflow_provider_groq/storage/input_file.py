@@ -11,7 +11,7 @@ from pathlib import PurePath
 from typing import Any, BinaryIO, NamedTuple, cast
 
 from airflow_provider_groq.exceptions import GroqInputError
-from airflow_provider_groq.operators.storage import storage_errors, storage_path
+from airflow_provider_groq.storage.paths import storage_errors, storage_path
 
 BLOCK_BYTES = 8 << 20
 """How much is read from an object storage at a time; its default of 50 MiB costs three times that in memory."""

@@ -11,7 +11,7 @@ from threading import Thread
 
 import pytest
 from airflow.sdk import ObjectStoragePath
-from operators.s3_server import ObjectStorage
+from storage.s3_server import ObjectStorage
 
 from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.emulator import GroqEmulator
@@ -235,7 +235,7 @@ WITHOUT = """
 import sys
 
 sys.modules[sys.argv[1]] = None  # as if it were not installed
-from airflow_provider_groq.operators.storage import storage_path
+from airflow_provider_groq.storage.paths import storage_path
 
 storage_path("input_path", "s3://bucket/x")
 """
@@ -252,7 +252,7 @@ import json, sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from operators.conftest import TaskInstance, context_of
+from tries import TaskInstance, context_of
 
 from airflow_provider_groq.operators.batch import GroqCreateBatchOperator, GroqDownloadBatchResultsOperator
 

@@ -9,7 +9,7 @@ from threading import Timer
 import pytest
 
 from airflow_provider_groq.compat import AirflowTaskTimeout
-from airflow_provider_groq.operators.killing import TaskStoppedError
+from airflow_provider_groq.submission.kill import TaskStoppedError
 
 
 @pytest.fixture
@@ -64,7 +64,7 @@ def test_a_try_that_was_given_up_cancels_nothing(kill_while_waiting, ti, store, 
 
 
 def test_an_airflow_that_does_not_answer_holds_nobody_up(kill_while_waiting, ti, monkeypatch):
-    monkeypatch.setattr("airflow_provider_groq.operators.killing.SECONDS", 0.2)
+    monkeypatch.setattr("airflow_provider_groq.submission.kill.SECONDS", 0.2)
     ti.state, ti.answers_after = "failed", 3.0
     start = time.monotonic()
     assert kill_while_waiting() in {"validating", "in_progress"}

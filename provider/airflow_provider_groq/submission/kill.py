@@ -17,7 +17,7 @@ from airflow_provider_groq.compat import AirflowTaskTimeout
 from airflow_provider_groq.exceptions import GroqError
 from airflow_provider_groq.hooks import states
 from airflow_provider_groq.hooks.states import Question
-from airflow_provider_groq.operators.tries import has_retries_left
+from airflow_provider_groq.submission.tries import has_retries_left
 
 log = logging.getLogger(__name__)
 

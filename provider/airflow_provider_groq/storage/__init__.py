@@ -1,0 +1,8 @@
+"""Files and requests that a Dag names, locally or in object storage.
+
+::
+
+    paths        what an argument names, and what is wrong when it cannot be reached
+    input_file   the file of ``input_path``, opened       inline    requests written into a Dag
+    inputs       requests, checked and uploaded           landing   results, written into a folder
+"""
