@@ -1,0 +1,93 @@
+"""What a row becomes on its way: a request, the record that is kept of it, an answer."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, NamedTuple, TypeAlias
+
+import msgspec
+
+Status: TypeAlias = Literal["succeeded", "failed", "expired", "cancelled", "missing", "invalid_output"]
+
+
+class Request(NamedTuple):
+    """The request that is made of a row.
+
+    Attributes:
+        custom_id: What tells it from the others.
+        line: Its line in a batch's input file, with the line's end.
+        digest: The same for each request that differs only in its ``custom_id``.
+        model: The model that it names.
+        input: The columns that are carried through to the answer, as JSON; None if there are none.
+    """
+
+    custom_id: str
+    line: bytes
+    digest: str
+    model: str
+    input: bytes | None
+
+
+class RowRecord(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """What is kept of a row beside its request; a line of ``rows.jsonl``.
+
+    Attributes:
+        index: The number of the row, from 0.
+        custom_id: As in its request.
+        digest: Likewise.
+        input: The carried columns, as JSON; ``null`` if there are none.
+    """
+
+    index: int
+    custom_id: str
+    digest: str
+    input: msgspec.Raw
+
+
+class Error(msgspec.Struct, gc=False):
+    """Why a row has no output.
+
+    Attributes:
+        code: Groq's code, such as ``json_validate_failed``.
+        status: The HTTP status of the request, if it had one.
+        message: In words.
+    """
+
+    code: str | None
+    status: int | None
+    message: str | None
+
+
+class Answer(msgspec.Struct, gc=False, omit_defaults=False):
+    """What became of a row: a line of the output.
+
+    Attributes:
+        custom_id: The row's own, or ``row-<index>``.
+        index: The number of the row, from 0.
+        status: What became of it.
+        output: The text of the answer, or the validated object; raw text for ``invalid_output``; None without any.
+        error: Why there is no output, or why it is invalid.
+        model: The model that answered.
+        finish_reason: Why the model stopped; ``length`` means that the answer is cut off.
+        usage: The tokens, as Groq counts them.
+        round: The round that the answer is of, from 1.
+        batch_id: The batch that the answer is of.
+        request_digest: As in `Request`.
+        input: The carried columns.
+        reasoning: The model's reasoning, where it gave it.
+        tool_calls: The tools that the model calls, where it does.
+    """
+
+    custom_id: str
+    index: int
+    status: Status
+    output: Any
+    error: Error | None
+    model: str | None
+    finish_reason: str | None
+    usage: dict[str, Any] | None
+    round: int
+    batch_id: str | None
+    request_digest: str
+    input: msgspec.Raw
+    reasoning: str | msgspec.UnsetType | None = msgspec.UNSET
+    tool_calls: Any | msgspec.UnsetType = msgspec.UNSET
