@@ -1,0 +1,64 @@
+"""Small files of a job, read and written whole, locally or in object storage."""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, TypeAlias, TypeVar
+
+import msgspec
+
+from airflow_provider_groq.exceptions import GroqInputError
+
+Path: TypeAlias = Any
+"""``ObjectStoragePath``: what is Airflow's is not imported here."""
+
+BLOCK_BYTES = 8 << 20
+"""How much object storage takes at a time; its default of 50 MiB costs three times that in memory."""
+
+T = TypeVar("T")
+
+
+@contextmanager
+def replacing(path: Path) -> Iterator[BinaryIO]:
+    """A file that takes its place when the block ends, and none if the block raises: a reader sees old or new."""
+    part = path.parent / f".{path.name}.{uuid.uuid4().hex}.part"
+    try:
+        # An object storage publishes what was written when the file is closed, also after an error.
+        with part.open("wb", block_size=BLOCK_BYTES) as file:
+            yield file
+        part.replace(path)
+    except BaseException:
+        part.unlink(missing_ok=True)
+        raise
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file so that a reader sees what was there before, or all of it."""
+    with replacing(path) as file:
+        file.write(content)
+
+
+def read_whole(path: Path, form: type[T], what: str) -> T:
+    """Read a JSON file of this package.
+
+    Args:
+        path: Where it lies.
+        form: What is in it.
+        what: What it is called in an error.
+
+    Raises:
+        FileNotFoundError: It is not there.
+        GroqInputError: It is cut off, or of another version of this package.
+    """
+    with path.open("rb") as file:
+        content = file.read()
+    try:
+        return msgspec.json.decode(content, type=form)
+    except msgspec.MsgspecError as error:
+        raise GroqInputError(
+            f"{path} is {what}, but cannot be read ({error}): it is cut off, or another version of "
+            "airflow-provider-groq wrote it. Nothing was sent. Delete its folder to begin the job anew, which pays "
+            "again for rows that were answered only there."
+        ) from error

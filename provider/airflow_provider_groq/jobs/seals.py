@@ -1,0 +1,143 @@
+"""What a job has decided before it pays: written once, obeyed by each later try.
+
+A seal names the requests of the job or of one of its rounds, so that a try after a crash sends the same ones,
+whatever its rows would be now. What has a seal may be paid; what has none is never paid.
+"""
+
+from __future__ import annotations
+
+from typing import Any, TypeAlias
+
+import msgspec
+
+from airflow_provider_groq.exceptions import GroqInputError
+from airflow_provider_groq.jobs.files import read_whole, write_whole
+from airflow_provider_groq.jobs.spool import Shard
+
+Path: TypeAlias = Any
+"""``ObjectStoragePath``: what is Airflow's is not imported here."""
+
+VERSION = 1
+
+
+class Task(msgspec.Struct, frozen=True):
+    """The task instance that a job is of.
+
+    Attributes:
+        dag_id: The Dag.
+        task_id: The task.
+        run_id: The Dag run.
+        map_index: Which of the task's mapped instances; -1 if it is not mapped.
+        identity: The same for each try of this task instance, and for no other.
+    """
+
+    dag_id: str
+    task_id: str
+    run_id: str
+    map_index: int
+    identity: str
+
+    def replaces(self, other: Task) -> bool:
+        """Whether this task may replace the output of the other: that of another run of the same task."""
+        return (self.dag_id, self.task_id, self.map_index) == (other.dag_id, other.task_id, other.map_index)
+
+
+class JobSeal(msgspec.Struct, frozen=True, kw_only=True):
+    """The seal of a job.
+
+    Attributes:
+        version: Of this form.
+        task: Whose job it is.
+        spool: The folder of its requests, within the work folder.
+        digest: Of those requests and what is carried with them.
+        rows: How many.
+        generation: Changes with each clear of the task, and with no retry.
+        sealed_at: When, as Unix time.
+        deadline: When to give up, as Unix time; None if each round has a deadline of its own.
+        previous: The spools of generations before, which had other rows: what was answered there is used.
+        first_round: The round with which this generation begins.
+    """
+
+    version: int = VERSION
+    task: Task
+    spool: str
+    digest: str
+    rows: int
+    generation: int
+    sealed_at: float
+    deadline: float | None = None
+    previous: list[str] = []
+    first_round: int = 1
+
+
+class RoundSeal(msgspec.Struct, frozen=True, kw_only=True):
+    """The seal of a round: what is sent in it.
+
+    Attributes:
+        version: Of this form.
+        number: Which round, from 1.
+        generation: That of the job when the round was made.
+        requests: The folder of its requests, within that of the job's; "" if they are the job's own.
+        shards: The batches to make of them.
+        follows: The batches whose results it follows from.
+        sealed_at: When, as Unix time.
+        deadline: When to give up, as Unix time.
+    """
+
+    version: int = VERSION
+    number: int
+    generation: int
+    requests: str = ""
+    shards: list[Shard]
+    follows: list[str] = []
+    sealed_at: float
+    deadline: float
+
+
+class Made(msgspec.Struct, frozen=True):
+    """A batch that was made of a shard.
+
+    Attributes:
+        batch_id: The batch.
+        input_file_id: Its input file at Groq.
+        attempt: Which attempt at the shard, from 1: a batch that failed for a transient cause is made again.
+    """
+
+    batch_id: str
+    input_file_id: str
+    attempt: int
+
+
+class RoundRecord(msgspec.Struct, kw_only=True):
+    """What is known of a round's batches.
+
+    Attributes:
+        made: For each shard, its batches, the latest last.
+        stopped_at: When the job gave the round up and cancelled it, as Unix time.
+    """
+
+    made: dict[int, list[Made]] = {}
+    stopped_at: float | None = None
+
+
+def read(path: Path, form: type[Any], what: str) -> Any:
+    """Read a seal; None if there is none.
+
+    Raises:
+        GroqInputError: It is cut off, or of another version.
+    """
+    try:
+        found = read_whole(path, form, what)
+    except FileNotFoundError:
+        return None
+    if found.version != VERSION:
+        raise GroqInputError(
+            f"{path} is {what} of version {found.version}, but this airflow-provider-groq knows version {VERSION}. "
+            "Nothing was sent. Run the task with the version that began the job, or delete its folder to begin anew."
+        )
+    return found
+
+
+def write(path: Path, value: msgspec.Struct) -> None:
+    """Write a seal or a record, whole."""
+    write_whole(path, msgspec.json.encode(value))

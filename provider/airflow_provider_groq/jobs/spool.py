@@ -1,0 +1,316 @@
+"""Requests kept in a folder until they are sent: as many as there are, with flat memory.
+
+A spool is three files: ``requests.jsonl`` (the lines that are uploaded), ``rows.jsonl`` (a `RowRecord` for each of
+them, in the same order) and ``index.json``, which says where each chunk of both begins. A shard, which becomes the
+input file of one batch, is a run of whole chunks.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from typing import Any, BinaryIO, Self, TypeAlias, cast
+
+import msgspec
+
+from airflow_provider_groq.batches.requests import MAX_LINES, read_lines
+from airflow_provider_groq.exceptions import GroqInputError
+from airflow_provider_groq.jobs.files import BLOCK_BYTES, read_whole, write_whole
+from airflow_provider_groq.jobs.records import Request, RowRecord
+
+Path: TypeAlias = Any
+"""``ObjectStoragePath``: what is Airflow's is not imported here."""
+
+CHUNK_ROWS = 1_000
+"""Groq advises batches of about so many requests: smaller ones have a better chance to finish in time."""
+
+MOST_SMALL_SHARDS = 200
+"""Up to so many chunks each is a batch of its own; status is asked for so many batches in one request."""
+
+DIGEST_CHARS = 32
+
+REQUESTS, RECORDS, INDEX = "requests.jsonl", "rows.jsonl", "index.json"
+
+WRITE_BYTES = 1 << 18
+
+
+class Chunk(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """A run of requests.
+
+    Attributes:
+        rows: How many.
+        bytes: Their size in ``requests.jsonl``.
+        record_bytes: The size of their records in ``rows.jsonl``.
+        digest: Of the requests.
+    """
+
+    rows: int
+    bytes: int
+    record_bytes: int
+    digest: str
+
+
+class Shard(msgspec.Struct, array_like=True, frozen=True, gc=False):
+    """The requests of one batch.
+
+    Attributes:
+        number: Which shard of its round, from 0.
+        rows: How many requests.
+        start: Where its first request begins in ``requests.jsonl``.
+        bytes: The size of its requests.
+        records_start: Where its first record begins in ``rows.jsonl``.
+        record_bytes: The size of its records.
+        digest: What tells its requests from others.
+    """
+
+    number: int
+    rows: int
+    start: int
+    bytes: int
+    records_start: int
+    record_bytes: int
+    digest: str
+
+
+class Index(msgspec.Struct, frozen=True):
+    """What is in a spool.
+
+    Attributes:
+        rows: How many requests.
+        digest: Of all requests and records.
+        first_rows: For each model, the number of the first row that names it.
+        chunks: In order.
+    """
+
+    rows: int
+    digest: str
+    first_rows: dict[str, int]
+    chunks: list[Chunk]
+
+
+class Spool:
+    """A spool that has been written.
+
+    Args:
+        folder: Where it lies.
+        index: What is in it.
+    """
+
+    def __init__(self, folder: Path, index: Index) -> None:
+        self.folder = folder
+        self.index = index
+
+    @classmethod
+    def read(cls, folder: Path) -> Self:
+        """Open one.
+
+        Raises:
+            GroqInputError: It is not there, or cut off.
+        """
+        return cls(folder, read_whole(folder / INDEX, Index, "the index of spooled requests"))
+
+    def lines(self, shard: Shard) -> Iterator[bytes]:
+        """The request lines of a shard."""
+        with self.section(shard) as file:
+            yield from read_lines(file, max_bytes=shard.bytes + 1)
+
+    def records(self, shard: Shard) -> Iterator[RowRecord]:
+        """The records of a shard's rows."""
+        decode = msgspec.json.Decoder(RowRecord).decode
+        with _section(self.folder / RECORDS, shard.records_start, shard.record_bytes) as file:
+            for line in read_lines(file, max_bytes=shard.record_bytes + 1):
+                yield decode(line)
+
+    @contextmanager
+    def section(self, shard: Shard) -> Iterator[BinaryIO]:
+        """The requests of a shard as a file, which may be read more than once."""
+        with _section(self.folder / REQUESTS, shard.start, shard.bytes) as file:
+            yield file
+
+    def shards(self, *, shard_size: int | None, max_bytes: int) -> list[Shard]:
+        """Divide the requests into the batches that are to be made of them.
+
+        Args:
+            shard_size: The most requests of a batch; by default a chunk each, and more where that would be more than
+                `MOST_SMALL_SHARDS` batches.
+            max_bytes: The largest input file of a batch.
+        """
+        most = shard_size or CHUNK_ROWS * -(-len(self.index.chunks) // MOST_SMALL_SHARDS)
+        return list(_shards(self.index.chunks, most_rows=min(most, MAX_LINES), max_bytes=max_bytes))
+
+
+def write(
+    folder: Path, requests: Iterable[tuple[int, Request]], *, max_bytes: int, chunk_rows: int = CHUNK_ROWS
+) -> Spool:
+    """Write requests into a folder as they come.
+
+    Args:
+        folder: Where; it exists, and is nobody else's.
+        requests: With the number of its row each, in order.
+        max_bytes: The largest input file of a batch. None of the requests alone is larger.
+        chunk_rows: The most requests of a chunk.
+
+    Raises:
+        GroqInputError: There are no requests.
+    """
+    writer = _Writer(max_bytes=max_bytes, chunk_rows=chunk_rows)
+    with (
+        _open(folder / REQUESTS, "wb") as lines,
+        _open(folder / RECORDS, "wb") as records,
+    ):
+        for index, request in requests:
+            writer.add(index, request)
+            if len(writer.lines) >= WRITE_BYTES:
+                writer.flush(lines, records)
+        writer.close_chunk()
+        writer.flush(lines, records)
+    index_ = writer.index()
+    write_whole(folder / INDEX, msgspec.json.encode(index_))
+    return Spool(folder, index_)
+
+
+class _Writer:
+    """Collects requests and records, and knows where chunks end."""
+
+    def __init__(self, *, max_bytes: int, chunk_rows: int) -> None:
+        self._max_bytes = max_bytes
+        self._chunk_rows = chunk_rows
+        self._chunks: list[Chunk] = []
+        self._first_rows: dict[str, int] = {}
+        self._encode = msgspec.json.Encoder().encode
+        self._all = hashlib.sha256()
+        self.lines, self._records = bytearray(), bytearray()
+        self._begin_chunk()
+
+    def add(self, index: int, request: Request) -> None:
+        """Take one more request."""
+        size = len(request.line)
+        if self._rows == self._chunk_rows or self._bytes + size > self._max_bytes:
+            self.close_chunk()
+        self.lines += request.line
+        record = self._encode(
+            RowRecord(index, request.custom_id, request.digest, msgspec.Raw(request.input or b"null"))
+        )
+        self._records += record
+        self._records += b"\n"
+        self._rows += 1
+        self._bytes += size
+        self._record_bytes += len(record) + 1
+        if request.model not in self._first_rows:
+            self._first_rows[request.model] = index
+
+    def flush(self, lines: BinaryIO, records: BinaryIO) -> None:
+        """Write what has been collected."""
+        self._digest_lines()
+        self._all.update(self._records)
+        lines.write(self.lines)
+        records.write(self._records)
+        self.lines, self._records, self._digested = bytearray(), bytearray(), 0
+
+    def close_chunk(self) -> None:
+        """The next request is of another chunk."""
+        if not self._rows:
+            return
+        self._digest_lines()
+        digest = self._digest.hexdigest()[:DIGEST_CHARS]
+        self._all.update(digest.encode())
+        self._chunks.append(Chunk(self._rows, self._bytes, self._record_bytes, digest))
+        self._begin_chunk()
+
+    def index(self) -> Index:
+        """What was written.
+
+        Raises:
+            GroqInputError: Nothing.
+        """
+        if not self._chunks:
+            raise GroqInputError("There are no rows: nothing was sent.")
+        return Index(
+            rows=sum(chunk.rows for chunk in self._chunks),
+            digest=self._all.hexdigest()[:DIGEST_CHARS],
+            first_rows=self._first_rows,
+            chunks=self._chunks,
+        )
+
+    def _begin_chunk(self) -> None:
+        self._rows = self._bytes = self._record_bytes = 0
+        self._digest = hashlib.sha256()
+        self._digested = len(self.lines)
+
+    def _digest_lines(self) -> None:
+        with memoryview(self.lines) as lines:
+            self._digest.update(lines[self._digested :])
+        self._digested = len(self.lines)
+
+
+def _shards(chunks: list[Chunk], *, most_rows: int, max_bytes: int) -> Iterator[Shard]:
+    number = start = records_start = 0
+    together: list[Chunk] = []
+
+    def shard() -> Shard:
+        digests = [chunk.digest for chunk in together]
+        return Shard(
+            number=number,
+            rows=sum(chunk.rows for chunk in together),
+            start=start,
+            bytes=sum(chunk.bytes for chunk in together),
+            records_start=records_start,
+            record_bytes=sum(chunk.record_bytes for chunk in together),
+            digest=digests[0] if len(digests) == 1 else hashlib.sha256("".join(digests).encode()).hexdigest(),
+        )
+
+    for chunk in chunks:
+        rows = sum(other.rows for other in together) + chunk.rows
+        size = sum(other.bytes for other in together) + chunk.bytes
+        if together and (rows > most_rows or size > max_bytes):
+            done = shard()
+            yield done
+            number, start, records_start = number + 1, start + done.bytes, records_start + done.record_bytes
+            together = []
+        together.append(chunk)
+    yield shard()
+
+
+def _open(path: Path, mode: str) -> Any:
+    return path.open(mode, block_size=BLOCK_BYTES)
+
+
+@contextmanager
+def _section(path: Path, start: int, size: int) -> Iterator[BinaryIO]:
+    with _open(path, "rb") as file:
+        yield cast("BinaryIO", _Section(file, start, size))
+
+
+class _Section:
+    """A part of an open file, as a file."""
+
+    def __init__(self, file: BinaryIO, start: int, size: int) -> None:
+        self._file = file
+        self._start = start
+        self._size = size
+        self._at = 0
+        file.seek(start)
+
+    def read(self, size: int = -1) -> bytes:
+        """Give up to so many bytes; none at the end."""
+        left = self._size - self._at
+        data = self._file.read(left if size < 0 else min(size, left)) if left else b""
+        self._at += len(data)
+        return data
+
+    def seek(self, offset: int, whence: int = os.SEEK_SET) -> int:
+        """Go to a place, within the part."""
+        base = {os.SEEK_SET: 0, os.SEEK_CUR: self._at, os.SEEK_END: self._size}[whence]
+        self._at = max(0, min(base + offset, self._size))
+        self._file.seek(self._start + self._at)
+        return self._at
+
+    def tell(self) -> int:
+        """Where the next byte is read from."""
+        return self._at
+
+    def seekable(self) -> bool:
+        """As a file says it."""
+        return True

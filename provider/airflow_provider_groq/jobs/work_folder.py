@@ -1,0 +1,107 @@
+"""The folder in which a job lies until it is landed: where each thing is."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, TypeAlias
+
+from airflow_provider_groq.jobs import seals
+from airflow_provider_groq.jobs.files import read_whole
+from airflow_provider_groq.jobs.seals import JobSeal, RoundRecord, RoundSeal
+
+Path: TypeAlias = Any
+"""``ObjectStoragePath``: what is Airflow's is not imported here."""
+
+PREFIX = "_groq_"
+KEY_CHARS = 12
+"""How much of a task's identity names its work folder."""
+
+SEAL, ENDED = "job.json", "ended.json"
+
+
+class WorkFolder:
+    """The work folder of one task instance.
+
+    Args:
+        parent: The folder that it lies in.
+        identity: The key of the task instance.
+    """
+
+    def __init__(self, parent: Path, identity: str) -> None:
+        self.path = parent / f"{PREFIX}{identity[:KEY_CHARS]}"
+
+    def seal(self) -> JobSeal | None:
+        """The seal of the job; None if there is none.
+
+        Raises:
+            GroqInputError: It is cut off, or of another version.
+        """
+        sealed: JobSeal | None = seals.read(self.path / SEAL, JobSeal, "the seal of a job")
+        return sealed
+
+    def write_seal(self, seal: JobSeal) -> None:
+        """Seal the job."""
+        seals.write(self.path / SEAL, seal)
+
+    def spool(self, name: str) -> SpoolFolder:
+        """The folder of some requests and of all that follows from them."""
+        return SpoolFolder(self.path / name)
+
+
+class SpoolFolder:
+    """The requests of a job, its rounds and their answers.
+
+    Args:
+        path: The folder.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+
+    def round(self, number: int) -> RoundSeal | None:
+        """The seal of a round; None if it has none."""
+        sealed: RoundSeal | None = seals.read(self.path / f"round-{number}.json", RoundSeal, "the seal of a round")
+        return sealed
+
+    def rounds(self) -> Iterator[RoundSeal]:
+        """The seals of all rounds, in order."""
+        number = 1
+        while (sealed := self.round(number)) is not None:
+            yield sealed
+            number += 1
+
+    def write_round(self, seal: RoundSeal) -> None:
+        """Seal a round."""
+        seals.write(self.path / f"round-{seal.number}.json", seal)
+
+    def record(self, number: int) -> RoundRecord:
+        """What is known of a round's batches."""
+        path = self.path / f"round-{number}.batches.json"
+        try:
+            return read_whole(path, RoundRecord, "the record of a round's batches")
+        except FileNotFoundError:
+            return RoundRecord()
+
+    def write_record(self, number: int, record: RoundRecord) -> None:
+        """Replace what is known of a round's batches."""
+        seals.write(self.path / f"round-{number}.batches.json", record)
+
+    def answers(self, number: int, shard: int) -> Path:
+        """Where the answers of a shard are kept."""
+        return self.path / f"answers-{number}-{shard:05}.jsonl"
+
+    @property
+    def known(self) -> Path:
+        """Where the answers are kept that were there before the first round."""
+        return self.path / "answers-0.jsonl"
+
+
+def others(parent: Path, mine: WorkFolder) -> Iterator[WorkFolder]:
+    """The work folders of other task instances that lie beside one."""
+    if not parent.exists():
+        return
+    for found in parent.iterdir():
+        if found.name.startswith(PREFIX) and found.name != mine.path.name:
+            other = WorkFolder(parent, "")
+            other.path = found
+            yield other
