@@ -17,7 +17,8 @@ from airflow_provider_groq.batches.options import check_options
 from airflow_provider_groq.batches.outcome import batch_problem, describe, warning
 from airflow_provider_groq.batches.polling import Poller
 from airflow_provider_groq.batches.requests import copy_checked, encode
-from airflow_provider_groq.batches.results import Tally, account, read_row
+from airflow_provider_groq.batches.result_line import read_row
+from airflow_provider_groq.batches.results import Tally, account
 from airflow_provider_groq.exceptions import GroqInputError, GroqResponseError
 
 DEPTHS = st.sampled_from([1, 100, 200, 300, 900, 950, 990, 1000, 1100, 5000, 100_000])

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import uuid
 from collections import Counter, defaultdict
 from collections.abc import Callable, Iterator, Mapping
@@ -13,10 +12,10 @@ from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
 import msgspec
 
-from airflow_provider_groq.api.bodies import is_too_wide
 from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.api.text import one_line
 from airflow_provider_groq.batches.json_lines import Reader
+from airflow_provider_groq.batches.result_line import body_of, kind, read_row
 from airflow_provider_groq.exceptions import GroqResponseError
 
 Path: TypeAlias = Any
@@ -39,11 +38,6 @@ MAX_TOKENS = 2**53
 
 BLOCK_BYTES = 8 << 20
 """How much object storage takes at a time; its default of 50 MiB costs three times that in memory."""
-
-OK = 200
-
-OTHER_ENDS = {"batch_expired": "expired", "batch_cancelled": "cancelled", "batch_canceled": "cancelled"}
-"""What became of a request by its error's code; any other code is a failure."""
 
 
 class _Body(msgspec.Struct, gc=False):
@@ -176,40 +170,6 @@ def _too_many() -> GroqResponseError:
 def _is_of_tokens(kind_of: str) -> bool:
     """Whether this entry of a ``usage`` is a number of tokens."""
     return kind_of.endswith("_tokens") and len(kind_of) <= MAX_NAME_CHARS and kind_of.isprintable()
-
-
-def read_row(line: bytes) -> dict[str, Any] | None:
-    """One line of an output or error file; None if it is no JSON object with a ``custom_id``."""
-    try:
-        row = None if is_too_wide(line) else json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return row if isinstance(row, dict) and isinstance(row.get("custom_id"), str) else None
-
-
-def kind(row: Mapping[str, Any]) -> str:
-    """Whether a request ``succeeded``, ``failed``, ``expired`` or was ``cancelled``.
-
-    It succeeded only with status 200 and a body: a line with a status of 4xx can have no ``error``.
-    """
-    response = row.get("response")
-    if (
-        isinstance(response, dict)
-        and response.get("status_code") == OK
-        and response.get("body")
-        and not row.get("error")
-    ):
-        return "succeeded"
-    error = row.get("error")
-    code = str(error.get("code")) if isinstance(error, dict) else ""
-    return OTHER_ENDS.get(code, "failed")
-
-
-def body_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of a row's response; empty if there is none."""
-    response = row.get("response")
-    body = response.get("body") if isinstance(response, dict) else None
-    return body if isinstance(body, dict) else {}
 
 
 def account(batch: Batch, rows: Mapping[str, int]) -> dict[str, int]:
