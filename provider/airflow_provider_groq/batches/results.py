@@ -117,7 +117,7 @@ class Tally:
             return
         self._lines += 1
         if self._lines > MAX_LINES:
-            raise _too_many()
+            raise too_many_lines()
         if too_long:
             self.rows["unreadable"] += 1
         elif answer := _answers.read(line):
@@ -159,7 +159,8 @@ class Tally:
         return self.tokens[name if name in self.tokens or len(self.tokens) < MAX_MODELS else "others"]
 
 
-def _too_many() -> GroqResponseError:
+def too_many_lines() -> GroqResponseError:
+    """What is wrong with files of more lines than a batch can have."""
     error = GroqResponseError(
         f"The files of the batch have more than {MAX_LINES:,} lines; gave up. No batch has so many requests."
     )
