@@ -42,13 +42,19 @@ def read_head(line: bytes) -> Head:
         GroqStorageError: The line is cut off, or is not an answer.
     """
     try:
-        return _heads.decode(line)
+        head = _heads.decode(line)
     except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        start = line[:100].decode("utf-8", "replace")
-        raise GroqStorageError(
-            f"A line of answers cannot be read: {error}. It has {len(line):,} bytes and begins with {start!r}. "
-            "The file was cut off or changed after it was written."
-        ) from None
+        raise _cut_off(line, str(error)) from None
+    if not line.endswith(b"\n"):
+        raise _cut_off(line, "it has no end")
+    return head
+
+
+def _cut_off(line: bytes, why: str) -> GroqStorageError:
+    return GroqStorageError(
+        f"A line of answers cannot be read: {why}. It has {len(line):,} bytes and begins with "
+        f"{line[:100].decode('utf-8', 'replace')!r}. The file was cut off or changed after it was written."
+    )
 
 
 def encode(answer: Answer) -> bytes:
