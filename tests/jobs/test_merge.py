@@ -32,8 +32,10 @@ def answer(outcome, number=1):
     return harvested(["a"], arguments.pop("lines"), round=number, **arguments)[2]
 
 
-def merged(*rounds):
-    return list(merge([lines.splitlines(keepends=True) for lines in rounds]))
+def merged(*rounds, rows=1, first=1):
+    return list(
+        merge({number: lines.splitlines(keepends=True) for number, lines in enumerate(rounds, first)}, rows=rows)
+    )
 
 
 @pytest.mark.parametrize(
@@ -63,7 +65,7 @@ def test_a_later_round_that_brings_nothing_better_leaves_what_an_earlier_one_bro
 def test_lines_are_copied_as_they_are():
     first = harvested(["a", "b"], [said("a"), refused("b", 500)])[2].replace(b'"a"', b'  "a"')
     later = harvested(records(["b"], start=1), [said("b")], round=2)[2]
-    rows = merged(first, later)
+    rows = merged(first, later, rows=2)
     assert [row.best.line for row in rows] == [first.splitlines(keepends=True)[0], later]
 
 
@@ -75,30 +77,38 @@ def test_one_row_is_held_at_a_time():
             taken.append(number)
             yield harvested(records([str(number)], start=number), [said(str(number))])[2]
 
-    for number, _ in zip(range(50), merge([lines(0, 1), lines(3, 7)]), strict=False):
+    for number, _ in zip(range(50), merge({1: lines(0, 1), 2: lines(3, 7)}, rows=1000), strict=False):
         assert max(taken) <= number + 7
+
+
+def lines_of(numbers):
+    return b"".join(harvested(records([str(n)], start=n), [said(str(n))])[2] for n in numbers)
+
+
+def test_what_was_known_before_the_first_round_need_not_be_sent_in_it():
+    rows = merged(lines_of([1, 3]), lines_of([0, 2]), rows=4, first=0)
+    assert [(row.best.head.index, row.best.round) for row in rows] == [(0, 1), (1, 0), (2, 1), (3, 0)]
 
 
 @pytest.mark.parametrize(
     ("first", "later", "said_"),
     [
-        ([0, 2], [], r"round 1 hold row 2 \('2'\), but row 1 was to come"),
-        ([1], [], "row 0 was to come"),
-        ([0, 1], [1, 0], r"round 2 hold row 0 \('0'\)"),
-        ([0, 1], [1, 1], "round 2 hold row 1"),
-        ([0, 1], [5], "the first round has no such row"),
+        ([0, 2], [], "No round has an answer to row 1 of 3"),
+        ([0, 1], [], "No round has an answer to row 2 of 3"),
+        ([], [], "No round has an answer to row 0 of 3"),
+        ([0, 1, 2], [1, 0], r"round 2 hold row 0 \('0'\), but row 2 was to come"),
+        ([0, 1, 2], [1, 1], "round 2 hold row 1"),
+        ([0, 1, 2], [5], "round 2 hold row 5.*the job has only 3 rows"),
+        ([0, 1, 2, 3], [], "round 1 hold row 3.*the job has only 3 rows"),
     ],
 )
 def test_rows_that_do_not_fit_together_are_an_error(first, later, said_):
-    def lines(numbers):
-        return b"".join(harvested(records([str(n)], start=n), [said(str(n))])[2] for n in numbers)
-
-    with pytest.raises(GroqStorageError, match=said_):
-        merged(lines(first), lines(later))
+    with pytest.raises(GroqStorageError, match=f"{said_}.*Clear the task"):
+        merged(lines_of(first), lines_of(later), rows=3)
 
 
 def test_another_row_of_the_same_number_is_an_error():
-    with pytest.raises(GroqStorageError, match="'b'.*not row 0 of the first round, 'a'"):
+    with pytest.raises(GroqStorageError, match="'b'.*in round 1 it is 'a'"):
         merged(harvested(["a"])[2], harvested(["b"])[2])
 
 
@@ -148,7 +158,7 @@ def test_every_row_has_exactly_one_answer_the_best_and_the_same_the_second_time(
             found, _, written = harvested(sent, lines[:cut], lines[cut:], round=number)
             counted.append(found)
             answers.append(written)
-        return counted, merged(*answers)
+        return counted, merged(*answers, rows=rows)
 
     counted, found = run()
     assert [found_.rows.total() for found_ in counted] == [len(kinds) for kinds, _, _ in rounds]
