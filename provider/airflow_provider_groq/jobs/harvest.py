@@ -130,7 +130,7 @@ def harvest(
     writer = Writer(sink)
     without = Outcome(status_without_line, error=Error(status_without_line, None, WITHOUT_LINE[status_without_line]))
     for record in records:
-        place = places.pop(_key(record.custom_id), None)
+        place = places.pop(key_of(record.custom_id), None)
         if place is None:
             found.without_line += 1
             outcome = without
@@ -198,11 +198,11 @@ def _find(files: Sequence[BinaryIO], found: Harvest) -> dict[str | bytes, _Place
             found.unreadable += 1
             continue
         place = (number, offset, len(line), read is not None)
-        first = places.setdefault(_key(custom_id), place)
+        first = places.setdefault(key_of(custom_id), place)
         if first is not place:
             found.repeated += 1
             if _outcome(line).status == "succeeded" and not _has_succeeded(files, first):
-                places[_key(custom_id)] = place
+                places[key_of(custom_id)] = place
     return places
 
 
@@ -237,7 +237,14 @@ def _custom_id(line: bytes) -> str | None:
     return None if row is None else row["custom_id"]
 
 
-def _key(custom_id: str) -> str | bytes:
+def custom_id_of(line: bytes) -> str | None:
+    """The ``custom_id`` of a line; None if it is no JSON object with one."""
+    read = _keys.read(line)
+    return read.custom_id if read else _custom_id(line)
+
+
+def key_of(custom_id: str) -> str | bytes:
+    """What to remember of an id, which is no longer however long the id is."""
     if len(custom_id) <= LONG_ID:
         return custom_id
     return hashlib.blake2b(custom_id.encode("utf-8", "surrogatepass"), digest_size=32).digest()
