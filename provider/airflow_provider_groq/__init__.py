@@ -8,6 +8,7 @@
     batches/        what a batch means: its input, its waits, its end, its results; knows neither
     compat          what differs between versions of Airflow
     hooks/  links/  triggers/  sensors/  operators/     Airflow's own nouns
+    answers         the answers of a job or a download, read as a stream
     emulator/       Groq's Files and Batch API on a local port; stands alone
     pytest_plugin   the emulator for tests of Dags
     demo/           an example Dag on a private Airflow

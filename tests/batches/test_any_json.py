@@ -10,14 +10,15 @@ from pydantic import ValidationError
 
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.models import Batch, File
-from airflow_provider_groq.batches import results
+from airflow_provider_groq.batches import results, tokens
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd
 from airflow_provider_groq.batches.identity import may_be_taken_up, oldest
 from airflow_provider_groq.batches.options import check_options
 from airflow_provider_groq.batches.outcome import batch_problem, describe, warning
 from airflow_provider_groq.batches.polling import Poller
 from airflow_provider_groq.batches.requests import copy_checked, encode
-from airflow_provider_groq.batches.results import Tally, account, read_row
+from airflow_provider_groq.batches.result_line import read_row
+from airflow_provider_groq.batches.results import Tally, account
 from airflow_provider_groq.exceptions import GroqInputError, GroqResponseError
 
 DEPTHS = st.sampled_from([1, 100, 200, 300, 900, 950, 990, 1000, 1100, 5000, 100_000])
@@ -137,10 +138,10 @@ def test_the_tokens_of_very_many_models_are_summed_together():
     for number in range(1000):
         tally.feed(answer(f"r{number}", f"{'m' * 1000}{number % 2}", {"total_tokens": 1}))
         tally.feed(answer(f"s{number}", f"model-{number}", {"total_tokens": 1, f"{number}_tokens": 1}))
-    assert len(tally.tokens) == results.MAX_MODELS + 1
+    assert len(tally.tokens) == tokens.MAX_MODELS + 1
     assert sum(sums["total_tokens"] for sums in tally.tokens.values()) == 2000
-    assert max(map(len, tally.tokens)) <= results.MAX_NAME_CHARS
-    assert max(map(len, tally.tokens.values())) <= results.MAX_KINDS_OF_TOKENS
+    assert max(map(len, tally.tokens)) <= tokens.MAX_NAME_CHARS
+    assert max(map(len, tally.tokens.values())) <= tokens.MAX_KINDS_OF_TOKENS
 
 
 @pytest.mark.parametrize("number", [-1, 2**53 + 1, 10**4000, True, 1.5, "1", None, [1]])

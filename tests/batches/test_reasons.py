@@ -41,6 +41,9 @@ def test_more_than_three_are_counted():
         ({"message": "x" * 1000, "type": "invalid_request_error"}, "404 invalid_request_error (" + "x" * 160 + ")"),
         ("a text", "404 (a text)"),
         ({"message": {"deep": 1}, "code": 7}, "404 7"),
+        ({"error": {"message": "Within.", "code": "deeper"}}, "404 deeper (Within)"),
+        ([{"message": "One."}, {"message": "Two."}], "404 (One)"),
+        ({"detail": [{"loc": ["body", "n"], "msg": "too large"}]}, "404 (body.n: too large)"),
         ({"message": "two\nlines\x1b[31m"}, "404 (two lines\ufffd[31m)"),
     ],
 )

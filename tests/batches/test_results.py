@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from airflow_provider_groq.batches import results
 from airflow_provider_groq.batches.json_lines import Reader
-from airflow_provider_groq.batches.results import Tally, account, body_of, kind, read_row
+from airflow_provider_groq.batches.result_line import body_of, kind, read_row
+from airflow_provider_groq.batches.results import Tally, account
 
 USAGE = {
     "queue_time": 0.5,

@@ -45,8 +45,15 @@ class Reader(Generic[T]):
                 line.decode()
             if len(line) > LONG and (_may_be_deep(line) or self._may_have_a_long_number(line)):
                 return None
+        except UnicodeDecodeError:
+            return None
+        return self.read_again(line)
+
+    def read_again(self, line: bytes) -> T | None:
+        """The same for a line that a reader of other fields has read: what no reader takes is not looked for again."""
+        try:
             return self._decode(line)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        except (msgspec.MsgspecError, RecursionError):
             return None
 
     def _may_have_a_long_number(self, line: bytes) -> bool:

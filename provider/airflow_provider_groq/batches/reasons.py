@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
-from typing import Any
 
 from airflow_provider_groq.api.text import one_line
-from airflow_provider_groq.batches.results import body_of, read_row
+from airflow_provider_groq.batches.result_line import Reason, read_row, reason_of
 
 MAX_BYTES = 256 << 10
 """How much of an error file is read to tell the reasons: about a thousand lines."""
@@ -35,7 +33,7 @@ def summary(head: bytes, *, whole: bool) -> str:
     counts: Counter[str] = Counter()
     examples: dict[str, tuple[str, str]] = {}
     for row in rows:
-        name, message = _reason(row)
+        name, message = told(reason_of(row))
         counts[name] += 1
         examples.setdefault(name, (message, one_line(row["custom_id"], MAX_WORD)))
     of = f"{len(rows):,}" if whole else f"the first {len(rows):,}"
@@ -48,17 +46,10 @@ def summary(head: bytes, *, whole: bool) -> str:
     return "; ".join([*shown, *([f"and {more:,} more reasons"] if more > 0 else [])])
 
 
-def _reason(row: Mapping[str, Any]) -> tuple[str, str]:
-    """What names the reason of a failed request, and its message."""
-    response, error = row.get("response"), row.get("error")
-    status = response.get("status_code") if isinstance(response, dict) else None
-    if not isinstance(error, dict):
-        error = body_of(row).get("error", error)
-    details: dict[str, Any] = error if isinstance(error, dict) else {"message": error}
-    code = details.get("code") or details.get("type")
-    words = [str(word) for word in (status, code) if isinstance(word, (int, str)) and word]
-    message = details.get("message")
+def told(reason: Reason) -> tuple[str, str]:
+    """What names the reason of a failed request, and its message; both fit a line of the log."""
+    words = [str(word) for word in (reason.status, reason.code) if word]
     return (
         one_line(" ".join(words), MAX_WORD) or "no code",
-        one_line(message, MAX_MESSAGE).rstrip(". ") if isinstance(message, str) else "",
+        one_line(reason.message or "", MAX_MESSAGE).rstrip(". "),
     )

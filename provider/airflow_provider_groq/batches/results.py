@@ -4,19 +4,18 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
 import uuid
-from collections import Counter, defaultdict
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any, BinaryIO, Literal, TypeAlias, cast
 
 import msgspec
 
-from airflow_provider_groq.api.bodies import is_too_wide
 from airflow_provider_groq.api.models import Batch, BatchStatus
-from airflow_provider_groq.api.text import one_line
 from airflow_provider_groq.batches.json_lines import Reader
+from airflow_provider_groq.batches.result_line import body_of, kind, read_row
+from airflow_provider_groq.batches.tokens import Tokens
 from airflow_provider_groq.exceptions import GroqResponseError
 
 Path: TypeAlias = Any
@@ -31,19 +30,8 @@ MAX_LINES = 1_000_000
 DIGEST_BYTES = 32
 """Shorter ids are remembered as they are."""
 
-MAX_MODELS, MAX_KINDS_OF_TOKENS, MAX_NAME_CHARS = 100, 20, 100
-"""How many models and kinds of tokens are told apart, and the length of their names: they go into XCom."""
-
-MAX_TOKENS = 2**53
-"""A larger number of tokens is nonsense."""
-
 BLOCK_BYTES = 8 << 20
 """How much object storage takes at a time; its default of 50 MiB costs three times that in memory."""
-
-OK = 200
-
-OTHER_ENDS = {"batch_expired": "expired", "batch_cancelled": "cancelled", "batch_canceled": "cancelled"}
-"""What became of a request by its error's code; any other code is a failure."""
 
 
 class _Body(msgspec.Struct, gc=False):
@@ -73,16 +61,20 @@ class Tally:
     Attributes:
         rows: How many requests ``succeeded``, ``failed``, ``expired``, were ``cancelled``; lines that
             are ``repeated`` or ``unreadable``.
-        tokens: For each model, the sums of what its answers say of tokens used.
     """
 
     def __init__(self) -> None:
         self.rows: Counter[str] = Counter()
-        self.tokens: defaultdict[str, dict[str, int]] = defaultdict(dict)
+        self._tokens = Tokens()
         self._seen: set[bytes] = set()
         self._lines = 0
         self._rest: list[bytes] = []
         self._rest_size = 0
+
+    @property
+    def tokens(self) -> Mapping[str, dict[str, int]]:
+        """For each model, the sums of what its answers say of tokens used."""
+        return self._tokens.by_model
 
     @property
     def readable(self) -> int:
@@ -123,7 +115,7 @@ class Tally:
             return
         self._lines += 1
         if self._lines > MAX_LINES:
-            raise _too_many()
+            raise too_many_lines()
         if too_long:
             self.rows["unreadable"] += 1
         elif answer := _answers.read(line):
@@ -144,72 +136,16 @@ class Tally:
         self._seen.add(seen)
         self.rows[what] += 1
         if isinstance(usage, dict):
-            self._add_tokens(model, usage)
-
-    def _add_tokens(self, model: Any, usage: Mapping[str, Any]) -> None:
-        sums = self._sums(model)
-        for kind_of, number in usage.items():
-            if type(number) is not int or not 0 <= number <= MAX_TOKENS:
-                continue
-            if kind_of in sums:
-                sums[kind_of] += number
-            elif len(sums) < MAX_KINDS_OF_TOKENS and _is_of_tokens(kind_of):
-                sums[kind_of] = number
-
-    def _sums(self, model: Any) -> dict[str, int]:
-        name = "unknown"
-        if isinstance(model, str):
-            if model in self.tokens:
-                return self.tokens[model]
-            name = one_line(model, MAX_NAME_CHARS)
-        return self.tokens[name if name in self.tokens or len(self.tokens) < MAX_MODELS else "others"]
+            self._tokens.add(model, usage)
 
 
-def _too_many() -> GroqResponseError:
+def too_many_lines() -> GroqResponseError:
+    """What is wrong with files of more lines than a batch can have."""
     error = GroqResponseError(
         f"The files of the batch have more than {MAX_LINES:,} lines; gave up. No batch has so many requests."
     )
     error.retryable = False  # it would all be downloaded again
     return error
-
-
-def _is_of_tokens(kind_of: str) -> bool:
-    """Whether this entry of a ``usage`` is a number of tokens."""
-    return kind_of.endswith("_tokens") and len(kind_of) <= MAX_NAME_CHARS and kind_of.isprintable()
-
-
-def read_row(line: bytes) -> dict[str, Any] | None:
-    """One line of an output or error file; None if it is no JSON object with a ``custom_id``."""
-    try:
-        row = None if is_too_wide(line) else json.loads(line)
-    except (ValueError, RecursionError):
-        return None
-    return row if isinstance(row, dict) and isinstance(row.get("custom_id"), str) else None
-
-
-def kind(row: Mapping[str, Any]) -> str:
-    """Whether a request ``succeeded``, ``failed``, ``expired`` or was ``cancelled``.
-
-    It succeeded only with status 200 and a body: a line with a status of 4xx can have no ``error``.
-    """
-    response = row.get("response")
-    if (
-        isinstance(response, dict)
-        and response.get("status_code") == OK
-        and response.get("body")
-        and not row.get("error")
-    ):
-        return "succeeded"
-    error = row.get("error")
-    code = str(error.get("code")) if isinstance(error, dict) else ""
-    return OTHER_ENDS.get(code, "failed")
-
-
-def body_of(row: Mapping[str, Any]) -> dict[str, Any]:
-    """The body of a row's response; empty if there is none."""
-    response = row.get("response")
-    body = response.get("body") if isinstance(response, dict) else None
-    return body if isinstance(body, dict) else {}
 
 
 def account(batch: Batch, rows: Mapping[str, int]) -> dict[str, int]:

@@ -43,6 +43,10 @@ class RowRecord(msgspec.Struct, array_like=True, gc=False, frozen=True):
     input: msgspec.Raw
 
 
+class InvalidOutput(ValueError):  # noqa: N818 - named as the status that it leads to
+    """An answer's text does not fit the type asked for; the message says where and why."""
+
+
 class Error(msgspec.Struct, gc=False):
     """Why a row has no output.
 

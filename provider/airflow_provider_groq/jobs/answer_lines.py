@@ -1,0 +1,95 @@
+"""The lines of answers: how one is written, and what is read of it again and again."""
+
+from __future__ import annotations
+
+from typing import Any, BinaryIO
+
+import msgspec
+
+from airflow_provider_groq.batches.json_lines import ENDS_OF_LINES
+from airflow_provider_groq.exceptions import GroqStorageError
+from airflow_provider_groq.jobs.records import Answer, Error, Status
+
+BLOCK_BYTES = 1 << 20
+"""How much is gathered before it is written."""
+
+ESCAPES = tuple((end.encode(), escape.encode()) for end, escape in ENDS_OF_LINES)
+
+_encoder = msgspec.json.Encoder()
+
+
+class Head(msgspec.Struct, gc=False):
+    """What an answer says of its row without the text: the fields are those of `Answer`."""
+
+    custom_id: str
+    index: int
+    status: Status
+    request_digest: str
+    error: Error | None = None
+    model: str | None = None
+    finish_reason: str | None = None
+    usage: dict[str, Any] | None = None
+    batch_id: str | None = None
+
+
+_heads = msgspec.json.Decoder(Head)
+
+
+def read_head(line: bytes) -> Head:
+    """What an answer's line says of its row.
+
+    Raises:
+        GroqStorageError: The line is cut off, or is not an answer.
+    """
+    try:
+        head = _heads.decode(line)
+    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+        raise _cut_off(line, str(error)) from None
+    if not line.endswith(b"\n"):
+        raise _cut_off(line, "it has no end")
+    return head
+
+
+def _cut_off(line: bytes, why: str) -> GroqStorageError:
+    return GroqStorageError(
+        f"A line of answers cannot be read: {why}. It has {len(line):,} bytes and begins with "
+        f"{line[:100].decode('utf-8', 'replace')!r}. The file was cut off or changed after it was written."
+    )
+
+
+def encode(answer: Answer) -> bytes:
+    """An answer as a line, with its end."""
+    line = _encoder.encode(answer)
+    return (line if line.isascii() else _one_line(line)) + b"\n"
+
+
+def _one_line(data: bytes) -> bytes:
+    """JSON without what ends a line of text, though not of JSON; it can stand only in texts."""
+    for end, escape in ESCAPES:
+        data = data.replace(end, escape)
+    return data
+
+
+class Writer:
+    """Writes answers to an open file, a block at a time.
+
+    Args:
+        sink: The file.
+    """
+
+    def __init__(self, sink: BinaryIO) -> None:
+        self._sink = sink
+        self._block = bytearray()
+
+    def add(self, answer: Answer) -> None:
+        """Take the next answer."""
+        _encoder.encode_into(answer, self._block, -1)
+        self._block += b"\n"
+        if len(self._block) >= BLOCK_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is left."""
+        block = bytes(self._block)
+        self._block.clear()
+        self._sink.write(block if block.isascii() else _one_line(block))

@@ -1,0 +1,255 @@
+"""The result files of one batch, joined with the rows of its shard: one answer for each row, in their order."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Any, BinaryIO, TypeAlias
+
+import msgspec
+
+from airflow_provider_groq.api.models import Batch, BatchStatus
+from airflow_provider_groq.batches.json_lines import Reader
+from airflow_provider_groq.batches.result_line import read_row
+from airflow_provider_groq.batches.results import MAX_LINE_BYTES, MAX_LINES, too_many_lines
+from airflow_provider_groq.exceptions import GroqResponseError
+from airflow_provider_groq.jobs.answer_lines import Writer
+from airflow_provider_groq.jobs.outcomes import Outcome, outcome_of
+from airflow_provider_groq.jobs.records import Answer, Error, InvalidOutput, RowRecord, Status
+
+Validate: TypeAlias = Callable[[str], Any]
+"""Gives the object that an answer's text stands for, as JSON has it, or raises `InvalidOutput`."""
+
+LONG_ID = 64
+"""Of a longer id its hash is remembered: however long a foreign one is, it takes no more memory."""
+
+WITHOUT_LINE: dict[Status, str] = {
+    "missing": "The batch's result files have no line for this request.",
+    "expired": "The batch expired before this request was done.",
+    "cancelled": "The batch was cancelled before this request was done.",
+}
+"""What is said of a request without a line, by what became of it."""
+
+
+@dataclass
+class Harvest:
+    """What was found in the result files of a batch.
+
+    Attributes:
+        rows: How many rows have each status; they add up to the rows of the shard.
+        without_line: How many of them have no line.
+        lines: How many of them have one.
+        succeeded: How many of these say that the request succeeded.
+        repeated: Lines of an id that had one already.
+        unknown: Ids that are none of the shard's.
+        unreadable: Lines that are no JSON object with a ``custom_id``.
+    """
+
+    rows: Counter[Status] = field(default_factory=Counter)
+    without_line: int = 0
+    lines: int = 0
+    succeeded: int = 0
+    repeated: int = 0
+    unknown: int = 0
+    unreadable: int = 0
+
+    def is_complete(self, batch: Batch) -> bool:
+        """Whether rows without a line can be believed to have none: no line that the batch promises is missing.
+
+        Without counts from the server, lines must be there and all of them must be readable.
+        """
+        counts = batch.request_counts
+        if not self.without_line:
+            return True
+        if not counts.done:
+            return self.lines > 0 and not self.unreadable if not counts.total else not self.unreadable
+        if batch.status == BatchStatus.COMPLETED and self.lines < counts.done:
+            return False
+        return self.succeeded >= counts.completed
+
+    def check(self, batch: Batch) -> None:
+        """Refuse files that lack lines which the batch promises: their requests are paid, and not to be sent again.
+
+        Raises:
+            GroqResponseError: They do; retryable, as the files may come whole the next time.
+        """
+        if self.is_complete(batch):
+            return
+        counts = batch.request_counts
+        raise GroqResponseError(
+            f"The result files of batch {batch.id} ({batch.status}) lack lines: {self.without_line:,} of "
+            f"{self.rows.total():,} requests have none. The batch counts {counts.completed:,} completed and "
+            f"{counts.failed:,} failed requests, the files that came have {self.lines:,} lines that can be read, "
+            f"{self.succeeded:,} of requests that succeeded, and {self.unreadable:,} that cannot be read. Nothing was "
+            "landed and nothing is sent again. Retry the task: it downloads the files anew."
+        )
+
+
+class _Key(msgspec.Struct, gc=False):
+    custom_id: str
+
+
+_keys = Reader(_Key)
+
+_Place: TypeAlias = tuple[int, int, int, bool]
+"""Where a line stands: number of its file, offset, length; and whether `_keys` can read it."""
+
+
+def harvest(
+    records: Iterable[RowRecord],
+    files: Sequence[BinaryIO],
+    sink: BinaryIO,
+    *,
+    batch_id: str,
+    status_without_line: Status,
+    round: int,  # noqa: A002 - the field's own name
+    validate: Validate | None = None,
+) -> Harvest:
+    """Write one answer for each row of a shard, in their order.
+
+    Memory grows with the ids of the lines, not with what they say.
+
+    Args:
+        records: The rows of the shard.
+        files: The result files of its batch, as open local files.
+        sink: Takes the lines of answers.
+        batch_id: The batch.
+        status_without_line: What became of requests without a line: ``missing``, ``expired`` or ``cancelled``.
+        round: The round, from 1.
+        validate: Checks the text of each answer that succeeded.
+
+    Raises:
+        GroqResponseError: There are more lines than a batch can have.
+    """
+    found = Harvest()
+    places = _find(files, found)
+    numbers = [file.fileno() for file in files]
+    writer = Writer(sink)
+    without = Outcome(status_without_line, error=Error(status_without_line, None, WITHOUT_LINE[status_without_line]))
+    for record in records:
+        place = places.pop(key_of(record.custom_id), None)
+        if place is None:
+            found.without_line += 1
+            outcome = without
+        else:
+            found.lines += 1
+            number, offset, length, read_before = place
+            outcome = _outcome(os.pread(numbers[number], length, offset), read_before=read_before)
+        output: Any = outcome.output
+        if outcome.status == "succeeded":
+            found.succeeded += 1
+            if validate is not None:
+                outcome, output = _validated(outcome, validate)
+        found.rows[outcome.status] += 1
+        writer.add(
+            Answer(
+                record.custom_id,
+                record.index,
+                outcome.status,
+                output,
+                outcome.error,
+                outcome.model,
+                outcome.finish_reason,
+                outcome.usage,
+                round,
+                batch_id,
+                record.digest,
+                record.input,
+                msgspec.UNSET if outcome.reasoning is None else outcome.reasoning,
+                msgspec.UNSET if outcome.tool_calls is None else outcome.tool_calls,
+            )
+        )
+    writer.flush()
+    found.unknown = len(places)
+    return found
+
+
+def _outcome(line: bytes, *, read_before: bool = False) -> Outcome:
+    outcome = outcome_of(line, read_before=read_before)
+    if outcome is None:
+        raise GroqResponseError("A result file changed while it was read. Retry the task.")
+    return outcome
+
+
+def _validated(outcome: Outcome, validate: Validate) -> tuple[Outcome, Any]:
+    """The outcome, and its output once it is checked; an answer that only calls tools has none to check."""
+    if outcome.output is None:
+        return (outcome if outcome.tool_calls else _invalid(outcome, "The answer has no text.")), None
+    try:
+        return outcome, validate(outcome.output)
+    except InvalidOutput as error:
+        return _invalid(outcome, str(error)), outcome.output
+
+
+def _invalid(outcome: Outcome, message: str) -> Outcome:
+    return outcome._replace(status="invalid_output", error=Error("invalid_output", None, message))
+
+
+def _find(files: Sequence[BinaryIO], found: Harvest) -> dict[str | bytes, _Place]:
+    """Find the line of each id. The first counts, but one that succeeded before one that did not."""
+    places: dict[str | bytes, _Place] = {}
+    for number, offset, line in _lines(files):
+        read = None if len(line) > MAX_LINE_BYTES else _keys.read(line)
+        custom_id = read.custom_id if read else _custom_id(line)
+        if custom_id is None:
+            found.unreadable += 1
+            continue
+        place = (number, offset, len(line), read is not None)
+        first = places.setdefault(key_of(custom_id), place)
+        if first is not place:
+            found.repeated += 1
+            if _outcome(line).status == "succeeded" and not _has_succeeded(files, first):
+                places[key_of(custom_id)] = place
+    return places
+
+
+def _lines(files: Sequence[BinaryIO]) -> Iterator[tuple[int, int, bytes]]:
+    """Give each line that is not blank, with its file's number and its offset; of one too long, its beginning."""
+    lines = 0
+    for number, file in enumerate(files):
+        offset = file.seek(0)
+        while line := file.readline(MAX_LINE_BYTES + 1):
+            size = len(line)
+            if size > MAX_LINE_BYTES:
+                size += _skip(file, line)
+            if size > MAX_LINE_BYTES or not line.isspace():
+                lines += 1
+                if lines > MAX_LINES:
+                    raise too_many_lines()
+                yield number, offset, line
+            offset += size
+
+
+def _skip(file: BinaryIO, line: bytes) -> int:
+    """Read to the end of a line that is too long."""
+    skipped = 0
+    while line and not line.endswith(b"\n"):
+        line = file.readline(MAX_LINE_BYTES)
+        skipped += len(line)
+    return skipped
+
+
+def _custom_id(line: bytes) -> str | None:
+    row = None if len(line) > MAX_LINE_BYTES else read_row(line)
+    return None if row is None else row["custom_id"]
+
+
+def custom_id_of(line: bytes) -> str | None:
+    """The ``custom_id`` of a line; None if it is no JSON object with one."""
+    read = _keys.read(line)
+    return read.custom_id if read else _custom_id(line)
+
+
+def key_of(custom_id: str) -> str | bytes:
+    """What to remember of an id, which is no longer however long the id is."""
+    if len(custom_id) <= LONG_ID:
+        return custom_id
+    return hashlib.blake2b(custom_id.encode("utf-8", "surrogatepass"), digest_size=32).digest()
+
+
+def _has_succeeded(files: Sequence[BinaryIO], place: _Place) -> bool:
+    number, offset, length, _ = place
+    return _outcome(os.pread(files[number].fileno(), length, offset)).status == "succeeded"

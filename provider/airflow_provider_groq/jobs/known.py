@@ -1,0 +1,168 @@
+"""Answers that are there already, found by the digest of their request.
+
+The index lies in a temporary file of SQLite, and the answers stay where they are: a million of them take no more
+memory than one.
+"""
+
+from __future__ import annotations
+
+import sqlite3
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Any, BinaryIO, Self, TypeAlias
+
+import msgspec
+
+from airflow_provider_groq.batches.requests import read_lines
+from airflow_provider_groq.batches.results import MAX_LINE_BYTES
+from airflow_provider_groq.exceptions import GroqStorageError
+from airflow_provider_groq.jobs.answer_lines import Head, read_head
+from airflow_provider_groq.jobs.outcomes import is_cut_off
+from airflow_provider_groq.jobs.records import Answer, RowRecord
+
+Path: TypeAlias = Any
+"""``ObjectStoragePath``: what is Airflow's is not imported here."""
+
+BLOCK_BYTES = 8 << 20
+"""How much object storage gives at a time where a file is read through."""
+
+LOOKUP_BYTES, MAX_OPEN = 1 << 20, 8
+"""As much where an answer is looked up, from so many files at once."""
+
+INSERTED = 10_000
+"""How many entries go into the index at a time."""
+
+SCHEMA = """
+    PRAGMA journal_mode = OFF;
+    PRAGMA synchronous = OFF;
+    CREATE TABLE answers (digest BLOB, cut_off INTEGER, file INTEGER, place INTEGER, size INTEGER);
+"""
+BY_DIGEST = "SELECT file, place, size FROM answers WHERE digest = ? ORDER BY cut_off, rowid LIMIT 1"
+
+_Entry: TypeAlias = tuple[bytes, bool, int, int, int]
+
+
+class KnownAnswers:
+    """Finds an answer that succeeded by the digest of its request; of several the first that is not cut off.
+
+    Use it as a context manager: its index is a temporary file, which it deletes.
+    """
+
+    def __init__(self) -> None:
+        self._paths: list[Path] = []
+        self._open: OrderedDict[int, BinaryIO] = OrderedDict()
+        self._is_indexed = False
+        self._database = sqlite3.connect("")  # a temporary file, which has no name
+        self._database.executescript(SCHEMA)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Delete the index, and close the files."""
+        self._database.close()
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def add(self, path: Path) -> int:
+        """Index the answers of a file; how many of them are known now, equal ones counted each.
+
+        A line that cannot be read, such as the last of a file that was cut off, is no answer.
+
+        Args:
+            path: A part of an output, or answers harvested in a work folder. It stays as it is while it is looked
+                up in.
+
+        Raises:
+            FileNotFoundError: It is not there.
+        """
+        number = len(self._paths)
+        self._paths.append(path)
+        before = self._database.total_changes
+        with path.open("rb", block_size=BLOCK_BYTES) as file:
+            entries: list[_Entry] = []
+            for entry in _entries(number, file):
+                entries.append(entry)
+                if len(entries) == INSERTED:
+                    self._insert(entries)
+                    entries = []
+            self._insert(entries)
+        return self._database.total_changes - before
+
+    def lookup(self, digest: str) -> bytes | None:
+        """The line of a succeeded answer to the same request, or None.
+
+        Raises:
+            GroqStorageError: The file that it is in changed since it was indexed.
+        """
+        if not self._is_indexed:  # made once all is there, which sorts it in one go
+            self._database.execute("CREATE INDEX by_digest ON answers (digest)")
+            self._is_indexed = True
+        key = _key(digest)
+        found = None if key is None else self._database.execute(BY_DIGEST, (key,)).fetchone()
+        if found is None:
+            return None
+        number, place, size = found
+        file = self._file(number)
+        file.seek(place)
+        line = file.read(size)
+        if len(line) != size or read_head(line).request_digest != digest:
+            raise GroqStorageError(f"{self._paths[number]} changed while it was read. Retry the task.")
+        return line
+
+    def _insert(self, entries: Iterable[_Entry]) -> None:
+        self._database.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", entries)
+
+    def _file(self, number: int) -> BinaryIO:
+        if number in self._open:
+            self._open.move_to_end(number)
+            return self._open[number]
+        if len(self._open) >= MAX_OPEN:
+            self._open.popitem(last=False)[1].close()
+        file: BinaryIO = self._paths[number].open("rb", block_size=LOOKUP_BYTES)
+        self._open[number] = file
+        return file
+
+
+def _entries(number: int, file: BinaryIO) -> Iterator[_Entry]:
+    """The entries of the answers in a file that succeeded."""
+    place = 0
+    for line in read_lines(file, max_bytes=MAX_LINE_BYTES):
+        head = _head(line)
+        key = _key(head.request_digest) if head is not None and head.status == "succeeded" else None
+        if head is not None and key is not None:
+            yield key, is_cut_off(head), number, place, len(line)
+        place += len(line)
+
+
+def _head(line: bytes) -> Head | None:
+    try:
+        return read_head(line)
+    except GroqStorageError:
+        return None
+
+
+def _key(digest: str) -> bytes | None:
+    """The digest in half the bytes; None if it is none."""
+    try:
+        return bytes.fromhex(digest)
+    except ValueError:
+        return None
+
+
+def answer_for(record: RowRecord, line: bytes) -> Answer:
+    """The answer of a row whose request is answered already: the same, under this row's name, number and columns.
+
+    Args:
+        record: The row.
+        line: An answer to the same request, as `KnownAnswers.lookup` gives it.
+    """
+    answer = msgspec.json.decode(line, type=Answer)
+    answer.custom_id, answer.index, answer.input = record.custom_id, record.index, record.input
+    return answer

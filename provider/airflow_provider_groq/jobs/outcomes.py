@@ -1,0 +1,205 @@
+"""What became of a request, read from its line of a batch's output or error file."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Literal, NamedTuple, Protocol, cast
+
+import msgspec
+
+from airflow_provider_groq.batches.json_lines import Reader
+from airflow_provider_groq.batches.outcome import TRANSIENT_CODES
+from airflow_provider_groq.batches.result_line import kind, read_row, reason_of
+from airflow_provider_groq.exceptions import PASSING, SERVER_ERRORS
+from airflow_provider_groq.jobs.records import Error, Status
+
+CUT_OFF = "length"
+"""Why the model stopped, where its answer came to the limit of its tokens."""
+
+CAPACITY_EXCEEDED = 498
+"""Groq's own status for a model that is overloaded."""
+
+MODELS_FAULT = frozenset({"json_validate_failed", "invalid_output"})
+"""Codes of answers that do not fit what was asked for, though nothing is wrong with the request."""
+
+SENT_AGAIN = frozenset({"expired", "missing", "invalid_output"})
+"""What became of requests that are sent again whatever their error."""
+
+MAX_MESSAGE = 2_000
+"""A longer message is cut: it is written for each row."""
+
+
+class Outcome(NamedTuple):
+    """What became of a request. The fields are those of an `Answer`."""
+
+    status: Status
+    output: str | None = None
+    error: Error | None = None
+    model: str | None = None
+    finish_reason: str | None = None
+    usage: dict[str, Any] | None = None
+    reasoning: str | None = None
+    tool_calls: Any = None
+
+
+class _Message(msgspec.Struct, gc=False):
+    content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[Any] | None = None
+
+
+class _Choice(msgspec.Struct, gc=False):
+    message: _Message
+    finish_reason: str | None = None
+
+
+class _Body(msgspec.Struct, gc=False):
+    choices: list[_Choice] | None = None
+    text: str | None = None
+    model: str | None = None
+    usage: dict[str, Any] | None = None
+
+
+class _Response(msgspec.Struct, gc=False):
+    status_code: Literal[200]
+    body: _Body
+
+
+class _Success(msgspec.Struct, gc=False):
+    """A request that succeeded, as almost all do."""
+
+    custom_id: str
+    response: _Response
+    error: None = None
+
+
+_successes = Reader(_Success)
+
+
+def outcome_of(line: bytes, *, read_before: bool = False) -> Outcome | None:
+    """What became of the request of a line; None if it is no JSON object with a ``custom_id``.
+
+    It succeeded only with status 200, a body and no error.
+
+    Args:
+        line: The line.
+        read_before: Whether a `Reader` has read it already.
+    """
+    success = _successes.read_again(line) if read_before else _successes.read(line)
+    if success is not None:
+        body = success.response.body
+        if body.choices:
+            choice = body.choices[0]
+            message = choice.message
+            return Outcome(
+                "succeeded",
+                message.content,
+                None,
+                body.model,
+                choice.finish_reason,
+                body.usage,
+                message.reasoning,
+                message.tool_calls,
+            )
+        if body.text is not None:
+            return Outcome("succeeded", body.text, model=body.model, usage=body.usage)
+    row = read_row(line)
+    return None if row is None else _judged(row)
+
+
+def _judged(row: dict[str, Any]) -> Outcome:
+    """What became of the request of a row of any shape."""
+    response = _dict(row.get("response"))
+    body = _dict(response.get("body"))
+    status = cast("Status", kind(row))
+    choices = body.get("choices")
+    choice = _dict(choices[0]) if isinstance(choices, list) and choices else {}
+    message = _dict(choice.get("message"))
+    outcome = Outcome(
+        status,
+        model=_text(body.get("model")),
+        finish_reason=_text(choice.get("finish_reason")),
+        usage=_whole(_dict(body.get("usage")) or None),
+    )
+    if status != "succeeded":
+        return outcome._replace(error=_error(row))
+    said = response["body"] if isinstance(response["body"], str) else message.get("content", body.get("text"))
+    tool_calls = message.get("tool_calls")
+    return outcome._replace(
+        output=_text(said),
+        reasoning=_text(message.get("reasoning")),
+        tool_calls=_whole(tool_calls) if isinstance(tool_calls, list) else None,
+    )
+
+
+def _error(row: dict[str, Any]) -> Error:
+    reason = reason_of(row)
+    return Error(_text(reason.code), reason.status, _text(reason.message and reason.message[:MAX_MESSAGE]))
+
+
+def _dict(value: Any) -> dict[str, Any]:
+    return value if isinstance(value, dict) else {}
+
+
+def _text(value: Any) -> str | None:
+    return _writable(value) if isinstance(value, str) else None
+
+
+def _whole(value: Any) -> Any:
+    """A value of any depth, or None if that is too deep to be written."""
+    try:
+        return json.loads(_writable(json.dumps(value, ensure_ascii=False)))
+    except RecursionError:
+        return None
+
+
+def _writable(text: str) -> str:
+    """The text without lone surrogates, which no reader of JSON has to take: each becomes U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
+class Ended(Protocol):
+    """An answer, as far as it is asked whether its row is sent again."""
+
+    @property
+    def status(self) -> Status:
+        """What became of the row."""
+
+    @property
+    def error(self) -> Error | None:
+        """Why it has no output."""
+
+    @property
+    def finish_reason(self) -> str | None:
+        """Why the model stopped."""
+
+
+def is_cut_off(answer: Ended) -> bool:
+    """Whether an answer ends where the limit of its tokens was."""
+    return answer.finish_reason == CUT_OFF and answer.status in {"succeeded", "invalid_output"}
+
+
+def is_sent_again(answer: Ended, *, changed: bool) -> bool:
+    """Whether the next round sends the row of an answer again.
+
+    The code of its error decides, then the status. An answer that is cut off would be cut off again, so it is sent
+    again only as another request.
+
+    Args:
+        answer: The answer that the row has.
+        changed: Whether the next round's request of this row differs from the one that was answered so.
+    """
+    if is_cut_off(answer):
+        return changed
+    if answer.status in SENT_AGAIN:
+        return True
+    if answer.status != "failed" or answer.error is None:
+        return False
+    code = answer.error.code or ""
+    if code in MODELS_FAULT or code in TRANSIENT_CODES:
+        return True
+    return _is_transient(answer.error.status) or (code.isdecimal() and _is_transient(int(code[:4])))
+
+
+def _is_transient(status: int | None) -> bool:
+    return status is not None and (status in PASSING or status == CAPACITY_EXCEEDED or status >= SERVER_ERRORS)
