@@ -20,7 +20,7 @@ DEEP = 500
 LONG = 2 * DEEP
 """A shorter line is not so deep."""
 
-ENDS_OF_LINES = (("\x85", r"\u0085"), ("\u2028", r"\u2028"), ("\u2029", r"\u2029"))
+ENDS_OF_LINES = tuple((end.encode(), f"\\u{ord(end):04x}".encode()) for end in "\x85\u2028\u2029")
 """What ends a line of text, though not of JSON: some servers split a file there."""
 
 
@@ -75,10 +75,32 @@ def write(value: Any) -> bytes:
         RecursionError: It is nested too deeply.
     """
     text = _compact(value)
+    try:
+        return escape_ends(text.encode()) + b"\n"
+    except UnicodeEncodeError:  # a lone surrogate can stand in JSON only as an escape
+        return _escaped(value).encode() + b"\n"
+
+
+def escape_ends(text: bytes) -> bytes:
+    """JSON in UTF-8, with escapes for what ends a line of text. It stands only within strings, so both say the same."""
     if not text.isascii():
         for end, escape in ENDS_OF_LINES:
             text = text.replace(end, escape)
+    return text
+
+
+def loads(line: bytes) -> Any:
+    """The value of a line, as the json module reads it, but for ``NaN`` and ``Infinity``, which are no JSON.
+
+    Raises:
+        ValueError: It is not JSON; the message shows its beginning.
+    """
     try:
-        return text.encode() + b"\n"
-    except UnicodeEncodeError:  # a lone surrogate can stand in JSON only as an escape
-        return _escaped(value).encode() + b"\n"
+        return json.loads(line.decode(), parse_constant=_refuse_constant)
+    except (ValueError, RecursionError) as error:
+        text = line[:80].decode("utf-8", "replace").strip()
+        raise ValueError(f"is not JSON ({error}): {text!r}") from None
+
+
+def _refuse_constant(name: str) -> None:
+    raise ValueError(f"{name} is no JSON value")
