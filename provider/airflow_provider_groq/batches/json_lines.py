@@ -20,7 +20,7 @@ DEEP = 500
 LONG = 2 * DEEP
 """A shorter line is not so deep."""
 
-ENDS_OF_LINES = tuple((end.encode(), f"\\u{ord(end):04x}".encode()) for end in "\x85\u2028\u2029")
+ENDS_OF_LINES = (("\x85", r"\u0085"), ("\u2028", r"\u2028"), ("\u2029", r"\u2029"))
 """What ends a line of text, though not of JSON: some servers split a file there."""
 
 
@@ -75,17 +75,26 @@ def write(value: Any) -> bytes:
         RecursionError: It is nested too deeply.
     """
     text = _compact(value)
+    if not text.isascii():
+        text = _escaped_ends(text)
     try:
-        return escape_ends(text.encode()) + b"\n"
+        return text.encode() + b"\n"
     except UnicodeEncodeError:  # a lone surrogate can stand in JSON only as an escape
         return _escaped(value).encode() + b"\n"
 
 
 def escape_ends(text: bytes) -> bytes:
     """JSON in UTF-8, with escapes for what ends a line of text. It stands only within strings, so both say the same."""
-    if not text.isascii():
-        for end, escape in ENDS_OF_LINES:
-            text = text.replace(end, escape)
+    # Each begins with one of these two bytes. To search a text for a character is many times as fast as to search
+    # bytes for three.
+    if text.isascii() or not (0xC2 in text or 0xE2 in text):  # noqa: PLR2004
+        return text
+    return _escaped_ends(text.decode()).encode()
+
+
+def _escaped_ends(text: str) -> str:
+    for end, escape in ENDS_OF_LINES:
+        text = text.replace(end, escape)
     return text
 
 
