@@ -171,6 +171,14 @@ def test_named_tuples_need_no_columns_and_text_fills_text():
     assert carried("fine", form) == {"text": "fine"}
 
 
+def test_the_id_may_be_part_of_the_prompt():
+    form = RequestForm(MODEL, prompt_template="{id}: {text}", id_column="id")
+    (request,) = made([{"id": 7, "text": "x"}], form)
+    assert request.custom_id == "7"
+    assert json.loads(request.line)["body"]["messages"][0]["content"] == "7: x"
+    assert json.loads(request.input) == {"text": "x"}
+
+
 def test_with_a_template_only_the_id_means_something():
     """The columns of a log of requests are what other rows ask by."""
     row = {**WHOLE, "prompt": "p", "endpoint": 5, "request": None}
@@ -329,10 +337,11 @@ def test_a_wrong_row_is_named_with_what_is_wrong(row, problem):
 @pytest.mark.parametrize(
     ("row", "problem"),
     [
-        ({"id": 1}, "has no column 'text', which prompt_template names; its columns are 'id'"),
+        ({"id": 1, "x": 2}, "has no column 'text', which prompt_template names; its columns are 'id', 'x'"),
         ({"id": 1, "text": None}, "column 'text', which prompt_template names, is None"),
         ((1,), "which has 1 values for the 2 columns ['id', 'text']"),
         ({"text": "x"}, "has no column 'id', which id_column names; its columns are ['text']"),
+        ({"id": 1, "text": " "}, "makes an empty prompt of prompt_template"),
     ],
 )
 def test_a_row_that_lacks_a_column_is_named_with_it(row, problem):

@@ -31,14 +31,9 @@ class BodyMaker:
         self._params = plain(form.params or {}, "params")
 
     def around_prompt(self) -> tuple[bytes, bytes]:
-        """The line of a row that gives nothing but a prompt, behind its id: what stands before the prompt, and after.
-
-        Empty if such rows cannot be, as the endpoint is one for audio.
-        """
-        if self._form.endpoint != CHAT:
-            return b"", b""
+        """The line of a row that asks by nothing but a prompt, behind its id: before the prompt, and after."""
         prompt = uuid4().hex
-        before, after = self.rest(*self.body({"prompt": prompt})).split(encode(prompt))
+        before, after = self.rest(*self.body({"prompt": prompt, "endpoint": CHAT})).split(encode(prompt))
         return before, after
 
     def rest(self, endpoint: str, body: Mapping[str, Any]) -> bytes:

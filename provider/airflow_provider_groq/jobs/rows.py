@@ -11,7 +11,7 @@ from airflow_provider_groq.exceptions import GroqError, GroqInputError
 from airflow_provider_groq.jobs.problems import RowProblem, row_error
 from airflow_provider_groq.jobs.records import Request
 from airflow_provider_groq.jobs.request_body import REQUEST, BodyMaker
-from airflow_provider_groq.jobs.request_form import ASKS, BESIDE, RequestForm
+from airflow_provider_groq.jobs.request_form import ASKS, BESIDE, CHAT, RequestForm
 from airflow_provider_groq.jobs.unique_ids import UniqueIds
 from airflow_provider_groq.jobs.values import encode, encode_columns, plain
 
@@ -106,6 +106,7 @@ class RowReader:
         self._form = form
         self._bodies = BodyMaker(form)
         self._template = form.template
+        self._is_chat = form.endpoint == CHAT
         self._id_column = form.id_column or "custom_id"
         self._before_prompt, self._after_prompt = self._bodies.around_prompt()
 
@@ -124,7 +125,13 @@ class RowReader:
             return self._whole_request(index, columns)
         custom_id = self._custom_id(index, columns)
         asked = columns.get("prompt")
-        if asked.__class__ is str and columns.keys().isdisjoint(OTHERS) and self._after_prompt and asked.strip():
+        if (
+            asked.__class__ is str
+            and columns.keys().isdisjoint(OTHERS)
+            and self._is_chat
+            and asked
+            and not asked.isspace()
+        ):
             del columns["prompt"]
             return self._prompt_request(custom_id, asked, columns)
         said = {key: columns.pop(key) for key in (*ASKS, *BESIDE) if key in columns}

@@ -64,12 +64,15 @@ class Template:
             if row.get(name) is None:
                 raise _missing(name, row)
         try:
-            return self._text.format_map(row)
+            prompt = self._text.format_map(row)
         except (LookupError, TypeError, ValueError) as error:
             raise RowProblem(
                 f"prompt_template cannot be filled from it: {type(error).__name__}: {error}; the columns it names are "
                 f"{', '.join(f'{name} = {shown(row[name])}' for name in self.columns)}"
             ) from None
+        if not prompt or prompt.isspace():
+            raise RowProblem("makes an empty prompt of prompt_template, so there is nothing to ask")
+        return prompt
 
 
 def _missing(name: str, row: Mapping[str, Any]) -> RowProblem:

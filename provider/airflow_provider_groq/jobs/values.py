@@ -34,7 +34,7 @@ def encode(value: Any) -> bytes:
         text = _encode(value)
     except (ValueError, OverflowError):  # a lone surrogate; a long integer, in older releases of msgspec
         return _encode_any(value)
-    return json_lines.escape_ends(text)
+    return text if text.isascii() else json_lines.escape_ends(text)
 
 
 def _encode_any(value: Any) -> bytes:
