@@ -76,7 +76,7 @@ def _check_metadata(metadata: Mapping[str, str]) -> None:
             raise GroqInputError(
                 f"metadata[{shown(key)}] is {shown(value)}, but keys and values must be text: write them as strings."
             )
-        if not _is_utf8(key + value):
+        if not is_utf8(key + value):
             raise GroqInputError(f"metadata[{shown(key)}] is {shown(value)}, which is no valid Unicode.")
         if len(key) > MAX_KEY_CHARS or len(value) > MAX_VALUE_CHARS:
             raise GroqInputError(
@@ -85,7 +85,8 @@ def _check_metadata(metadata: Mapping[str, str]) -> None:
             )
 
 
-def _is_utf8(text: str) -> bool:
+def is_utf8(text: str) -> bool:
+    """Whether a text can be written as UTF-8: a lone surrogate cannot."""
     try:
         text.encode()
     except UnicodeEncodeError:
@@ -99,4 +100,6 @@ def shown(value: Any) -> str:
         text = repr(value)
     except RecursionError:
         text = f"a {type(value).__name__} nested too deeply to be shown"
+    except ValueError:  # an integer of more digits than Python writes
+        text = f"a {type(value).__name__} too long to be shown"
     return text if len(text) <= SHOWN_CHARS else f"{text[: SHOWN_CHARS - 3]}..."

@@ -5,13 +5,12 @@ The rules are those of https://console.groq.com/docs/batch.
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import msgspec
 
-from airflow_provider_groq.batches.json_lines import Reader
+from airflow_provider_groq.batches import json_lines
 from airflow_provider_groq.batches.options import ENDPOINTS, shown
 from airflow_provider_groq.exceptions import GroqInputError
 
@@ -35,7 +34,7 @@ class _Request(msgspec.Struct, gc=False):
     body: _Body
 
 
-_requests = Reader(_Request)
+_requests = json_lines.Reader(_Request)
 
 
 def model_of(number: int, line: bytes, seen: dict[str, int]) -> str:
@@ -69,33 +68,30 @@ def model_of(number: int, line: bytes, seen: dict[str, int]) -> str:
 
 def _judged(number: int, line: bytes) -> tuple[str, str]:
     """The ``custom_id`` and the model of a request, or what is wrong with it."""
-    request = _loads(number, line)
+    try:
+        request = json_lines.loads(line)
+    except ValueError as error:
+        raise line_error(number, str(error)) from None
+    if not isinstance(request, dict):
+        raise line_error(number, f"must be a JSON object, but is {shown(request)}")
+    if wrong := problem(request):
+        raise line_error(number, wrong)
+    return request["custom_id"], request["body"]["model"]
+
+
+def problem(request: Mapping[str, Any]) -> str | None:
+    """What is wrong with a request by Groq's rules, for a message; None if nothing is."""
     for name, kind, is_right, wanted in FIELDS:
         if name not in request:
-            raise line_error(number, f"{name} is missing; it must be {wanted}")
+            return f"{name} is missing; it must be {wanted}"
         if not isinstance(request[name], kind) or not is_right(request[name]):
-            raise line_error(number, f"{name} is {shown(request[name])}, but must be {wanted}")
+            return f"{name} is {shown(request[name])}, but must be {wanted}"
     body = request["body"]
     if not isinstance(body.get("model"), str) or not body["model"]:
-        raise line_error(number, f"body.model is {shown(body.get('model'))}, but must name a model")
+        return f"body.model is {shown(body.get('model'))}, but must name a model"
     if body.get("stream"):
-        raise line_error(number, f"body.stream is {shown(body['stream'])}, but a batch cannot stream: leave it out")
-    return request["custom_id"], body["model"]
-
-
-def _loads(number: int, line: bytes) -> dict[str, Any]:
-    try:
-        value = json.loads(line.decode(), parse_constant=_refuse_constant)
-    except (ValueError, RecursionError) as error:
-        text = line[:80].decode("utf-8", "replace").strip()
-        raise line_error(number, f"is not JSON ({error}): {text!r}") from None
-    if not isinstance(value, dict):
-        raise line_error(number, f"must be a JSON object, but is {shown(value)}")
-    return value
-
-
-def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON value")
+        return f"body.stream is {shown(body['stream'])}, but a batch cannot stream: leave it out"
+    return None
 
 
 def line_error(number: int, problem: str) -> GroqInputError:

@@ -2,11 +2,15 @@
 
 ::
 
-    records      what the other modules hand to each other: a request, the record of its row, an answer
-    outcomes     what became of a request, and whether its row is sent again
-    harvest      the result files of a batch, joined with its rows
-    merge        the best answer of several rounds for each row
-    manifest     what became of a job's rows
-    parts        the files of a job's output, and their commit
-    known        answers that are there already, by the digest of their request
+    records        what the other modules hand to each other: a request, the record of its row, an answer
+    rows           rows become requests       request_form  request_body  template  values  unique_ids  problems
+    output_type    what answers must be       strict_schema
+    spool          requests in a folder, divided into shards          override    as a later round sends them
+    seals          what a job has decided before it pays              work_folder where each thing lies
+    outcomes       what became of a request, and what is sent again
+    harvest        the results of a batch, joined with its rows       unanswered  rows without results
+    merge          the best answer of several rounds                  known       answers of before
+    parts          the output, landed                                 manifest    what became of the rows
+    answer         what a user reads of it                            answer_lines
+    progress       a line for the log while many batches run          files
 """

@@ -3,6 +3,7 @@
 ::
 
     paths        what an argument names, and what is wrong when it cannot be reached
-    input_file   the file of ``input_path``, opened       inline    requests written into a Dag
+    input_file   a file of ``input_path``, opened         inline    requests written into a Dag
     inputs       requests, checked and uploaded           landing   results, written into a folder
+    row_files    files of a job's input_path, as rows
 """

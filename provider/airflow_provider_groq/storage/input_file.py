@@ -1,4 +1,4 @@
-"""The file of ``input_path``, opened as the lines of JSON that it should be."""
+"""A file of ``input_path``, opened as what it should be: lines of JSON, or CSV."""
 
 from __future__ import annotations
 
@@ -40,15 +40,17 @@ class Source(NamedTuple):
     Attributes:
         file: Gives its bytes, unpacked, by ``read``.
         stem: Its name without suffixes.
+        head: How it begins; nothing if it is empty.
     """
 
     file: BinaryIO
     stem: str
+    head: bytes
 
 
 @contextmanager
 def open_source(path: Any, *, max_bytes: int) -> Iterator[Source]:
-    """Open a JSONL file, which may be packed with gzip.
+    """Open a JSONL file of requests, which may be packed with gzip.
 
     Args:
         path: A local path, or the URI of an object storage.
@@ -58,23 +60,43 @@ def open_source(path: Any, *, max_bytes: int) -> Iterator[Source]:
         GroqInputError: It is missing, no file, empty, too large, or of another format; may also come from reading.
         GroqStorageError: The storage is away; likewise.
     """
+    with open_file(path, max_bytes=max_bytes) as source:
+        if not source.head:
+            raise GroqInputError(f"input_path {path} is empty: it holds no requests.")
+        check_json_lines(path, source.head)
+        yield source
+
+
+@contextmanager
+def open_file(path: Any, *, max_bytes: int | None = None, wanted: str = "a JSONL file") -> Iterator[Source]:
+    """Open a file of text, which may be packed with gzip.
+
+    Args:
+        path: A local path, or the URI of an object storage.
+        max_bytes: The largest file to accept, unpacked; None for any.
+        wanted: What it must be, for the error.
+
+    Raises:
+        GroqInputError: It is missing, no file, too large, or no text in UTF-8; may also come from reading.
+        GroqStorageError: The storage is away; likewise.
+    """
     storage = storage_path("input_path", path)
     with storage_errors("input_path", path):
         found = storage.stat()
         if found.get("type") == "directory":
-            raise GroqInputError(f"input_path {path} is a folder, but must be a JSONL file.")
+            raise GroqInputError(f"input_path {path} is a folder, but must be {wanted}.")
         opened = storage.open("rb", block_size=BLOCK_BYTES)
     with opened as stored:
         packed = _Ahead(_read_stored(stored, path))
         if packed.head.startswith(GZIP):
             read = _read_gzip(packed, path)
         else:
-            if (found.st_size or 0) > max_bytes:
+            if max_bytes is not None and (found.st_size or 0) > max_bytes:
                 raise _too_large(path, f"{found.st_size:,} bytes", max_bytes)
             read = packed.read
-        file = _Ahead(_limited(read, path, max_bytes))
-        _check_format(path, file.head)
-        yield Source(cast("BinaryIO", file), PurePath(storage.name.removesuffix(".gz")).stem)
+        file = _Ahead(read if max_bytes is None else _limited(read, path, max_bytes))
+        _check_text(path, file.head)
+        yield Source(cast("BinaryIO", file), PurePath(storage.name.removesuffix(".gz")).stem, file.head)
 
 
 class _Ahead:
@@ -140,14 +162,8 @@ def _too_large(path: Any, size: str, max_bytes: int) -> GroqInputError:
     )
 
 
-def _check_format(path: Any, head: bytes) -> None:
-    """Name what is not JSON Lines as what it is.
-
-    Raises:
-        GroqInputError: It is something else.
-    """
-    if not head:
-        raise GroqInputError(f"input_path {path} is empty: it holds no requests.")
+def _check_text(path: Any, head: bytes) -> None:
+    """Name what is no text in UTF-8 as what it is."""
     for magic, what in OTHERS.items():
         if head.startswith(magic):
             raise GroqInputError(f"input_path {path} is {what}, but must be JSON Lines, as text or packed with gzip.")
@@ -156,6 +172,18 @@ def _check_format(path: Any, head: bytes) -> None:
             f"input_path {path} is in UTF-16 or UTF-32, but must be in UTF-8: write it with encoding='utf-8', or "
             "convert it, for example with iconv."
         )
+
+
+def check_json_lines(path: Any, head: bytes) -> None:
+    """Name what is JSON, but not a value on each line, as what it is.
+
+    Args:
+        path: The file.
+        head: How it begins.
+
+    Raises:
+        GroqInputError: It is not JSON Lines.
+    """
     text = head.removeprefix(codecs.BOM_UTF8).lstrip()
     if text.startswith(b"["):
         raise GroqInputError(

@@ -62,9 +62,9 @@ def open_input(hook: GroqHook, source: Any, *, file_id: str | None = None, endpo
             lines = batch_requests.encode(source.rows(), endpoint=endpoint)
             summary = batch_requests.copy_checked(lines, copy, max_bytes=max_bytes)
         else:
-            with open_source(source, max_bytes=max_bytes) as (file, name):
-                stem = name
-                lines = batch_requests.read_lines(file, max_bytes=max_bytes)
+            with open_source(source, max_bytes=max_bytes) as opened:
+                stem = opened.stem
+                lines = batch_requests.read_lines(opened.file, max_bytes=max_bytes)
                 summary = batch_requests.copy_checked(lines, copy, max_bytes=max_bytes)
 
         def upload(name: str) -> str:
