@@ -23,11 +23,11 @@ from airflow_provider_groq.batches import reasons
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.options import check_options, seconds
 from airflow_provider_groq.batches.outcome import has_reasons
-from airflow_provider_groq.batches.polling import Poller
 from airflow_provider_groq.compat import BaseHook, amask_secret, connection_and_extra, mask_secret
 from airflow_provider_groq.exceptions import GroqError, GroqNotFoundError
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.hooks.connection import settings_of
+from airflow_provider_groq.hooks.polls import Waits
 
 
 class GroqHook(BaseHook):
@@ -277,17 +277,40 @@ class GroqHook(BaseHook):
         Raises:
             GroqInputError: One of the times is not of these forms.
         """
+        (end,) = self.wait_for_batches([batch_id], end_time=end_time, poll_interval=poll_interval, sleep=sleep)
+        return end
+
+    def wait_for_batches(
+        self,
+        batch_ids: Iterable[str],
+        *,
+        end_time: float | timedelta,
+        poll_interval: float | timedelta = 60.0,
+        sleep: Callable[[float], None] = time.sleep,
+        total_rows: int | None = None,
+        say: Callable[[int, str], object] | None = None,
+        on_end: Callable[[WaitEnd], object] = lambda _: None,
+    ) -> list[WaitEnd]:
+        """Wait until all of some batches end, asking for 200 in a request; otherwise as `wait_for_batch`.
+
+        Args:
+            batch_ids: The batches.
+            end_time: As in `wait_for_batch`, for all of them.
+            poll_interval: Likewise.
+            sleep: Likewise.
+            total_rows: How many requests they have, for the line of progress that tells of several batches together;
+                by default as Groq counts them.
+            say: Called with the level and the text of each line, in place of the log.
+            on_end: Called with each end as it comes. What it raises ends the wait.
+
+        Returns:
+            How each ended, in the order of the ids.
+        """
         now = time.time()
         until = seconds("end_time", end_time) + (now if isinstance(end_time, timedelta) else 0.0)
-        poller = Poller(batch_id, poll_interval=seconds("poll_interval", poll_interval), end_time=until, now=now)
-        client = self.get_conn()
-        while True:
-            step = poller.look(lambda: client.send(calls.get_batch(batch_id), max_retries=0))
-            if step.news:
-                self.log.log(step.level, step.news)
-            if step.end:
-                return step.end
-            sleep(step.pause)
+        interval = seconds("poll_interval", poll_interval)
+        waits = Waits(batch_ids, end_time=until, poll_interval=interval, total_rows=total_rows, say=say or self.log.log)
+        return waits.run(self.get_conn(), sleep, on_end)
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask for the models, which is free of charge, and say in words whether the connection works."""
