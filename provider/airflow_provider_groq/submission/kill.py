@@ -1,23 +1,27 @@
-"""What a task does about its batch when it is told to stop."""
+"""What a task does about its batches when it is told to stop."""
 
 from __future__ import annotations
 
 import logging
 import sys
 import time
-from collections.abc import Callable
-from typing import Any, NamedTuple
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any, NamedTuple, TypeVar
 
 from airflow.sdk import Context
 
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.client import GroqClient
 from airflow_provider_groq.api.settings import Settings
+from airflow_provider_groq.batches.several import cancelling_report, left_report, names_of
 from airflow_provider_groq.compat import AirflowTaskTimeout
-from airflow_provider_groq.exceptions import GroqError
+from airflow_provider_groq.exceptions import GroqError, GroqTransportError
 from airflow_provider_groq.hooks import states
 from airflow_provider_groq.hooks.states import Question
 from airflow_provider_groq.submission.tries import has_retries_left
+
+T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -27,12 +31,18 @@ KILL_TIMEOUT = 5.0
 SECONDS = 2.0
 """How long to wait for Airflow's answer inside its signal handler, and again after it."""
 
+CANCELS_AT_ONCE = 16
+"""How many batches are cancelled at the same time."""
+
+CANCELLING_SECONDS = 15.0
+"""After so many seconds no cancelling of many begins any more: a Groq that is away would hold up the task."""
+
 SLICE = 1.0
 """A signal does not end a sleep, so sleeps are this short."""
 
 
 class TaskStoppedError(GroqError):
-    """The task was told to stop while its batch was under way."""
+    """The task was told to stop while its batches were under way."""
 
     retryable = True
 
@@ -50,7 +60,7 @@ class Standing(NamedTuple):
 
 
 class Guard:
-    """Knows the batch of a running task, and what to do about it when the task is killed.
+    """Knows the batches of a running task, and what to do about them when the task is killed.
 
     Airflow 3 calls ``on_kill`` inside a signal handler and then goes on in the task's code, so
     the task looks here whether it was stopped. What a kill needs to know is gathered beforehand:
@@ -60,9 +70,9 @@ class Guard:
         context: The context of the running task.
         settings: How to reach Groq.
         superseded: Says whether Airflow has given this try up.
-        cancel_on_kill: Whether a batch is cancelled when a user marks its task.
-        cancel_on_timeout: Whether it is cancelled when ``execution_timeout`` passes in the last try.
-        reattach: Whether a next try would take the batch up.
+        cancel_on_kill: Whether they are cancelled when a user marks the task.
+        cancel_on_timeout: Whether they are cancelled when ``execution_timeout`` passes in the last try.
+        reattach: Whether a next try would take them up.
     """
 
     def __init__(
@@ -84,20 +94,29 @@ class Guard:
         self._question: Question[Standing] | None = None
         self._undecided = False
         self._stopped = False
-        self.batch_id: str | None = None
+        # By id, in their order; whether each is still to be cancelled if the task is told to stop.
+        self._watched: dict[str, bool] = {}
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the task was told to stop."""
+        return self._stopped
 
     def kill(self) -> None:
-        """The task is to stop; cancel its batch if that is what is wanted."""
+        """The task is to stop; cancel its batches if that is what is wanted."""
         self._stopped = True
         self._question = Question(lambda: Standing(states.state_of(self._ti), self._superseded()))
-        if self.batch_id is not None:
-            self._cancel_if_wanted(self.batch_id)
+        self._cancel_if_wanted()
 
     def watch(self, batch_id: str) -> None:
-        """This is the task's batch from now on. If the task was stopped meanwhile, that is done now."""
-        self.batch_id = batch_id
+        """This is one of the task's batches from now on. If the task was stopped meanwhile, that is done now."""
+        self._watched.setdefault(batch_id, True)
         if self._stopped:
-            self._cancel_if_wanted(batch_id)
+            self._cancel_if_wanted()
+
+    def forget(self, batch_id: str) -> None:
+        """This is none of the task's batches any more, or has ended: a kill does not concern it."""
+        self._watched.pop(batch_id, None)
 
     def check(self) -> None:
         """Go on only if the task was not stopped.
@@ -107,10 +126,11 @@ class Guard:
         """
         if not self._stopped:
             return
-        if self._undecided and self.batch_id is not None:
-            self._cancel_if_wanted(self.batch_id)
-        batch = f"batch {self.batch_id} was under way" if self.batch_id else "no batch had been created"
-        raise TaskStoppedError(f"The task was told to stop while {batch}.")
+        if self._undecided:
+            self._cancel_if_wanted()
+        were = "was" if len(self._watched) == 1 else "were"
+        batches = f"{names_of(self._watched)} {were} under way" if self._watched else "no batch had been created"
+        raise TaskStoppedError(f"The task was told to stop while {batches}.")
 
     def sleep(self, seconds: float) -> None:
         """Sleep, and go on only if the task was not stopped."""
@@ -120,18 +140,33 @@ class Guard:
             time.sleep(min(left, SLICE))
             self.check()
 
-    def _cancel_if_wanted(self, batch_id: str) -> None:
+    def _cancel_if_wanted(self) -> None:
+        """Decide about those that are still to be cancelled."""
+        batch_ids = [batch_id for batch_id, wanted in self._watched.items() if wanted]
+        if not batch_ids:
+            return
         wanted, why = self._decide()
         if not wanted:
-            log.warning("Batch %s is left as it is, and goes on at Groq: %s.", batch_id, why)
+            log.warning(left_report(batch_ids, why))
             return
-        try:
-            with GroqClient(self._settings) as client:
-                batch = client.send(calls.cancel_batch(batch_id), max_retries=1, sleep=_at_most_a_slice)
-        except GroqError as error:
-            log.error("Batch %s could not be cancelled, and goes on at Groq: %s", batch_id, error)  # noqa: TRY400
-        else:
-            log.info("Batch %s is %s: %s.", batch_id, batch.status, why)
+        until = time.monotonic() + CANCELLING_SECONDS
+
+        with GroqClient(self._settings) as client:
+
+            def cancel(batch_id: str) -> str | GroqError:
+                if time.monotonic() > until:
+                    return GroqTransportError("Groq took too long over the others.", sent=False)
+                try:
+                    return client.send(calls.cancel_batch(batch_id), max_retries=1, sleep=_at_most_a_slice).status
+                except GroqError as error:
+                    return error
+
+            results = dict(zip(batch_ids, _each(cancel, batch_ids), strict=True))
+        for batch_id, result in results.items():
+            if isinstance(result, str) and batch_id in self._watched:
+                self._watched[batch_id] = False
+        for level, line in cancelling_report(results, why):
+            log.log(level, line)
 
     def _decide(self) -> tuple[bool, str]:
         """Whether to cancel, and why."""
@@ -154,6 +189,14 @@ class Guard:
             return True, "execution_timeout passed" if timed_out else f"the task was marked {standing.state}"
         state = standing.state or "not known"
         return False, f"nobody marked the task (its state is {state}), so its next try may want it"
+
+
+def _each(cancel: Callable[[str], T], batch_ids: Sequence[str]) -> list[T]:
+    """Cancel one here, and many at the same time."""
+    if len(batch_ids) == 1:
+        return [cancel(batch_ids[0])]
+    with ThreadPoolExecutor(CANCELS_AT_ONCE, thread_name_prefix="groq-cancel") as pool:
+        return list(pool.map(cancel, batch_ids))
 
 
 def _at_most_a_slice(seconds: float) -> None:
