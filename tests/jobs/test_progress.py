@@ -168,3 +168,7 @@ def test_the_end_of_a_wait_is_counted_for_a_batch_that_was_never_seen():
     job = Job(2)
     job.progress.end(WaitEnd(batch_id="batch_0", reason="timeout", message="Too late."))
     assert job.said(0) == ["0 rows done, 1 of 2 batches ended, 0 failed"]
+
+
+def test_nothing_is_told_before_anything_was_seen():
+    assert Job(2).said(0) == []

@@ -127,7 +127,7 @@ class Progress:
             return []
         told = self._told_odd(now)
         line = self._counted()
-        if line != self._line:
+        if line != self._line and (self._seen or self._ended):
             self._line = line
             told.append(News(logging.INFO, line + self._pace(now)))
         if told:
@@ -161,7 +161,8 @@ class Progress:
         if done <= before or now <= since:
             return ""
         per_second = (done - before) / (now - since)
-        left = f", about {duration((total - done) / per_second)} left" if total > done else ""
+        over = len(self._ended) == len(self._batch_ids)
+        left = f", about {duration((total - done) / per_second)} left" if total > done and not over else ""
         return f", {per_second * 60:,.0f} a minute{left}"
 
     def _told_odd(self, now: float) -> list[News]:

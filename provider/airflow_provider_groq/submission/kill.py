@@ -5,37 +5,24 @@ from __future__ import annotations
 import logging
 import sys
 import time
-from collections.abc import Callable, Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, NamedTuple, TypeVar
+from collections.abc import Callable
+from typing import Any, NamedTuple
 
 from airflow.sdk import Context
 
-from airflow_provider_groq.api import calls
-from airflow_provider_groq.api.client import GroqClient
 from airflow_provider_groq.api.settings import Settings
 from airflow_provider_groq.batches.several import cancelling_report, left_report, names_of
 from airflow_provider_groq.compat import AirflowTaskTimeout
-from airflow_provider_groq.exceptions import GroqError, GroqTransportError
+from airflow_provider_groq.exceptions import GroqError
 from airflow_provider_groq.hooks import states
+from airflow_provider_groq.hooks.cancels import cancel_batches
 from airflow_provider_groq.hooks.states import Question
 from airflow_provider_groq.submission.tries import has_retries_left
 
-T = TypeVar("T")
-
 log = logging.getLogger(__name__)
-
-KILL_TIMEOUT = 5.0
-"""Seconds for each step of the cancelling: Airflow does not wait long."""
 
 SECONDS = 2.0
 """How long to wait for Airflow's answer inside its signal handler, and again after it."""
-
-CANCELS_AT_ONCE = 16
-"""How many batches are cancelled at the same time."""
-
-CANCELLING_SECONDS = 15.0
-"""After so many seconds no cancelling of many begins any more: a Groq that is away would hold up the task."""
 
 SLICE = 1.0
 """A signal does not end a sleep, so sleeps are this short."""
@@ -86,7 +73,7 @@ class Guard:
         reattach: bool = True,
     ) -> None:
         self._ti: Any = context["ti"]
-        self._settings = settings.hurried(KILL_TIMEOUT)
+        self._settings = settings
         self._superseded = superseded
         self._cancel_on_kill = cancel_on_kill
         self._cancel_on_timeout = cancel_on_timeout
@@ -149,19 +136,10 @@ class Guard:
         if not wanted:
             log.warning(left_report(batch_ids, why))
             return
-        until = time.monotonic() + CANCELLING_SECONDS
-
-        with GroqClient(self._settings) as client:
-
-            def cancel(batch_id: str) -> str | GroqError:
-                if time.monotonic() > until:
-                    return GroqTransportError("Groq took too long over the others.", sent=False)
-                try:
-                    return client.send(calls.cancel_batch(batch_id), max_retries=1, sleep=_at_most_a_slice).status
-                except GroqError as error:
-                    return error
-
-            results = dict(zip(batch_ids, _each(cancel, batch_ids), strict=True))
+        try:
+            results = cancel_batches(self._settings, batch_ids)
+        except GroqError as error:  # no client can be made
+            results = dict.fromkeys(batch_ids, error)
         for batch_id, result in results.items():
             if isinstance(result, str) and batch_id in self._watched:
                 self._watched[batch_id] = False
@@ -189,16 +167,3 @@ class Guard:
             return True, "execution_timeout passed" if timed_out else f"the task was marked {standing.state}"
         state = standing.state or "not known"
         return False, f"nobody marked the task (its state is {state}), so its next try may want it"
-
-
-def _each(cancel: Callable[[str], T], batch_ids: Sequence[str]) -> list[T]:
-    """Cancel one here, and many at the same time."""
-    if len(batch_ids) == 1:
-        return [cancel(batch_ids[0])]
-    with ThreadPoolExecutor(CANCELS_AT_ONCE, thread_name_prefix="groq-cancel") as pool:
-        return list(pool.map(cancel, batch_ids))
-
-
-def _at_most_a_slice(seconds: float) -> None:
-    """Airflow does not wait for as long as Groq may ask for."""
-    time.sleep(min(seconds, SLICE))

@@ -162,7 +162,7 @@ class Lookup:
             # Not all gateways list strictly by age, so only a page without anything recent ends it.
             if any(batch.created_at for batch in batches) and not any(batch.created_at for batch in recent):
                 return
-            if number == self._max_pages:
+            if number == self._max_pages and (page.next_cursor or page.has_more):
                 raise _not_known(f"{number} pages of Groq's listing do not go back to when its run began")
 
     def _tell_of_others(self, batches: Iterable[Batch]) -> None:

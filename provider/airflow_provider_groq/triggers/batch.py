@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Iterable, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
@@ -15,7 +15,6 @@ from airflow_provider_groq.batches.events import BatchEvent, BriefEvent, WaitEnd
 from airflow_provider_groq.batches.poll_loop import PollLoop
 from airflow_provider_groq.batches.polling import Poller, Step
 from airflow_provider_groq.batches.several import cancelling_report, names_of
-from airflow_provider_groq.exceptions import GroqError
 from airflow_provider_groq.hooks import states
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.jobs.progress import News, Progress
@@ -24,9 +23,6 @@ from airflow_provider_groq.triggers.shared import shared
 EARLIEST_EVENT = 10.0
 """Seconds from the start of `run()` to its event. Airflow may fail a task whose trigger fires while
 the worker that deferred it has not yet taken note (``[workers] min_heartbeat_interval``, 5 s)."""
-
-CANCELS_AT_ONCE = 32
-"""How many batches are cancelled at the same time."""
 
 _killing: set[asyncio.Task[None]] = set()
 """What triggers still do when Airflow has given them up; the event loop itself would forget it."""
@@ -73,7 +69,8 @@ class GroqBatchTrigger(BaseTrigger):
         self.reattach = reattach
         self.brief = brief
         self.total_rows = total_rows
-        self._ended: set[str] = set()
+        # There may be ten thousand triggers, and few of them are brief.
+        self._ended: Collection[str] = ()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class and the arguments that make this trigger again, in any triggerer."""
@@ -123,18 +120,9 @@ class GroqBatchTrigger(BaseTrigger):
             )
             return
         why = f"the task was marked {state}" if self.reattach else "no other try takes it up (reattach=False)"
-        slots = asyncio.Semaphore(CANCELS_AT_ONCE)
         with shared(self.groq_conn_id) as ours:
-
-            async def cancel(batch_id: str) -> str | GroqError:
-                async with slots:
-                    try:
-                        return (await ours.source.cancel(batch_id)).status
-                    except GroqError as error:
-                        return error
-
-            results = await asyncio.gather(*map(cancel, running))
-        for level, line in cancelling_report(dict(zip(running, results, strict=True)), why):
+            results = await ours.source.cancel(running)
+        for level, line in cancelling_report(results, why):
             self.log.log(level, line)
 
     async def _ends(self, loop: PollLoop) -> tuple[WaitEnd, ...]:
@@ -153,12 +141,13 @@ class GroqBatchTrigger(BaseTrigger):
         progress = Progress(
             self.batch_ids, poll_interval=self.poll_interval, now=time.time(), total_rows=self.total_rows
         )
+        self._ended = ended = set[str]()
 
         async def wait(batch_id: str) -> WaitEnd:
             poller = progress.poller(batch_id, end_time=self.end_time)
             end = await loop.wait(poller, self._say, first_pause=first_pause)
             progress.end(end)
-            self._ended.add(batch_id)
+            ended.add(batch_id)
             # All that the event has of it.
             return end.model_copy(update={"batch": end.batch and Batch(id=end.batch.id, status=end.batch.status)})
 
