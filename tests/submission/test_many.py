@@ -6,6 +6,7 @@ from collections import Counter
 from itertools import pairwise
 
 import pytest
+from tries import Store
 
 from airflow_provider_groq.batches.identity import ROUND_KEY
 from airflow_provider_groq.exceptions import GroqAPIError
@@ -230,7 +231,15 @@ def test_one_alone_is_made_in_the_tasks_own_thread(make_many):
     assert many.uploaders == {threading.current_thread()}
 
 
-def test_airflow_is_asked_at_most_about_once_a_second(make_stored_many, groq_emulator, assert_one_each):
+def test_airflow_is_asked_at_most_about_once_a_second(make_stored_many, groq_emulator, assert_one_each, monkeypatch):
+    """Though all threads want to know at the same time, while it takes a while to answer."""
+    answer = Store._answer
+
+    def answer_slowly(store):
+        time.sleep(0.1)
+        answer(store)
+
+    monkeypatch.setattr(Store, "_answer", answer_slowly)
     groq_emulator.fault("/batches", method="POST", delay=0.2, times=None)
     many = make_stored_many(40)
     made = many.run()
