@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from functools import partial
 
 from airflow_provider_groq.api import calls
@@ -12,11 +13,26 @@ from airflow_provider_groq.api.looks import Looks
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.polling import Poller, Step
-from airflow_provider_groq.exceptions import GroqError, GroqResponseError
+from airflow_provider_groq.exceptions import GroqError, GroqNotFoundError, GroqResponseError
 from airflow_provider_groq.jobs.progress import Progress
 
 EARLY = 1.0
 """Seconds by which a poll may come early, to fill a request."""
+
+
+def known_batches(client: GroqClient, batch_ids: Iterable[str]) -> dict[str, Batch]:
+    """Those of these batches that Groq knows, by id, as `GroqHook.get_batches` gives them."""
+    found, ignored = dict[str, Batch](), False
+    for call in calls.get_batches(batch_ids):
+        looks = Looks({}, ignored) if ignored else client.send(call)
+        ignored = looks.ignored
+        for _, batch_id in call.params:
+            if batch_id in looks.items:
+                found[batch_id] = looks.batch(batch_id)
+            elif ignored:
+                with suppress(GroqNotFoundError):
+                    found[batch_id] = client.send(calls.get_batch(batch_id))
+    return found
 
 
 class BatchReader:
