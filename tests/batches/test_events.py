@@ -8,7 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from airflow_provider_groq.api.models import Batch
-from airflow_provider_groq.batches.events import MAX_ERRORS, BatchEvent, WaitEnd, shortened
+from airflow_provider_groq.batches.events import MAX_ERRORS, BatchEvent, BriefEnd, BriefEvent, WaitEnd, shortened
+from airflow_provider_groq.exceptions import GroqInputError
 
 TEXT = st.text(st.characters(codec="utf-8", exclude_characters="\0"))
 FIELDS = st.fixed_dictionaries(
@@ -141,3 +142,50 @@ def test_ends_keep_their_order(make):
     ids = ["batch_b", "batch_a", "batch_c"]
     event = BatchEvent(ends=tuple(WaitEnd(batch_id=batch_id, reason="timeout") for batch_id in ids))
     assert [end.batch_id for end in journey(event).ends] == ids
+
+
+def brief_journey(event):
+    return BriefEvent.read(json.loads(json.dumps(event.payload(), allow_nan=False)))
+
+
+def test_a_brief_event_has_the_ids_of_those_that_ended_alike(make):
+    def end(number, reason, status=None, **more):
+        batch_ = make(status, (3, 2, 1)) if status else None
+        return WaitEnd(batch_id=f"batch_{number}", reason=reason, batch=batch_, **more)
+
+    event = BriefEvent.of(
+        [
+            end(1, "terminal", "completed"),
+            end(2, "timeout", message="Batch batch_2 had not ended."),
+            end(3, "terminal", "completed"),
+            end(4, "terminal", "failed"),
+            end(5, "timeout", message="Batch batch_5 had not ended."),
+        ]
+    )
+    assert brief_journey(event) == event
+    assert event.brief == (
+        BriefEnd(reason="terminal", status="completed", batch_ids=("batch_1", "batch_3")),
+        BriefEnd(reason="timeout", message="Batch batch_2 had not ended.", batch_ids=("batch_2", "batch_5")),
+        BriefEnd(reason="terminal", status="failed", batch_ids=("batch_4",)),
+    )
+
+
+@pytest.mark.parametrize("reason", ["terminal", "timeout", "unknown"])
+def test_a_brief_event_of_a_thousand_batches_stays_below_what_airflow_takes_easily(make, reason):
+    errors = [{"code": "x", "message": "m" * 2000, "line": n} for n in range(100)]
+    ends = [
+        WaitEnd(
+            batch_id=f"batch_01jh6xa7reempvjyh6n3{number:06}",
+            reason=reason,
+            batch=make(["completed", "failed", "expired"][number % 3], (1, 1, 1), errors=errors),
+            message="m" * 2000,
+        )
+        for number in range(1000)
+    ]
+    assert len(json.dumps(BriefEvent.of(ends).payload())) < 100_000
+
+
+@pytest.mark.parametrize("payload", [{}, {"ends": []}, {"brief": [{"reason": "other", "batch_ids": []}]}], ids=str)
+def test_what_is_no_brief_event_is_refused(payload):
+    with pytest.raises(GroqInputError, match="The event that ended the wait cannot be read"):
+        BriefEvent.read(payload)

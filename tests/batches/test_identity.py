@@ -11,6 +11,7 @@ from airflow_provider_groq.batches.identity import (
     FILES_KEPT,
     INPUT_KEY,
     READABLE_KEYS,
+    ROUND_KEY,
     TASK_KEY,
     Claim,
     Identity,
@@ -76,7 +77,7 @@ def test_the_longest_names_that_airflow_allows_find_room():
     assert len(long.file_name("s" * 300)) < 255
 
 
-@pytest.mark.parametrize("key", [TASK_KEY, INPUT_KEY, *READABLE_KEYS])
+@pytest.mark.parametrize("key", [TASK_KEY, INPUT_KEY, ROUND_KEY, *READABLE_KEYS])
 def test_our_keys_are_not_for_the_user(key):
     with pytest.raises(GroqInputError, match=f"metadata\\['{key}'\\] is for this package to set"):
         check_metadata({key: "mine"})
@@ -100,6 +101,25 @@ def test_a_batch_is_known_by_its_metadata_and_a_file_by_its_name():
         assert [other.names(file) for other in (CLAIM, *others)] == [other is claim for other in (CLAIM, *others)]
     assert not CLAIM.marks(batch())
     assert not CLAIM.names(File(id="file_1"))
+
+
+def test_each_attempt_has_batches_and_files_of_its_own_and_can_be_a_key():
+    claims = [Claim(IDENTITY, "d" * 64, attempt) for attempt in ("", "1.1", "1.2", "2.1", "12.1")]
+    for claim in claims:
+        made = batch(metadata=claim.metadata({"a": "b"}))
+        file = File(id="file_1", filename=claim.file_name("rows"))
+        assert [other.marks(made) for other in claims] == [other is claim for other in claims]
+        assert [other.names(file) for other in claims] == [other is claim for other in claims]
+        assert made.metadata.get(ROUND_KEY, "") == claim.attempt
+    assert len({claim: claim.attempt for claim in [*claims, Claim(IDENTITY, "d" * 64, "2.1")]}) == len(claims)
+
+
+def test_the_users_metadata_leaves_room_for_rounds_too():
+    check_metadata({str(n): "" for n in range(13)}, rounds=True)
+    metadata = Claim(IDENTITY, "d" * 64, "1.1").metadata({str(n): "" for n in range(13)})
+    check_options(endpoint="/v1/chat/completions", completion_window="24h", metadata=metadata)
+    with pytest.raises(GroqInputError, match="metadata has 14 keys, but at most 13 are taken: 16 less the three"):
+        check_metadata({str(n): "" for n in range(14)}, rounds=True)
 
 
 def test_a_batch_of_another_input_is_still_of_the_task():

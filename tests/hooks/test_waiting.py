@@ -164,3 +164,84 @@ def test_what_is_no_time_is_refused_before_anything_is_sent(groq_emulator, hook,
     with pytest.raises(GroqInputError, match=f"^{name} must be a number of seconds or a timedelta"):
         hook.wait_for_batch("batch_1", **times)
     assert not groq_emulator.requests()
+
+
+@pytest.fixture
+def wait_for_all(hook, clock):
+    def wait(batch_ids, patience=3600.0, **more):
+        return hook.wait_for_batches(batch_ids, end_time=clock.now() + patience, sleep=clock.sleep, **more)
+
+    return wait
+
+
+def looks(groq_emulator):
+    return groq_emulator.requests("GET", "/batches")
+
+
+def test_many_are_asked_for_in_one_request_a_poll(groq_emulator, wait_for_all, clock, new_batch):
+    ids = [new_batch() for _ in range(5)]
+    ends = wait_for_all(reversed(ids))
+    assert [(end.batch_id, end.reason, end.batch.status) for end in ends] == [
+        (batch_id, "terminal", "completed") for batch_id in reversed(ids)
+    ]
+    assert len(looks(groq_emulator)) == len(clock.slept) + 1
+    assert {request.query.count("id=") for request in looks(groq_emulator)[:-1]} == {5}
+
+
+def test_a_batch_that_has_ended_is_not_asked_for_again(groq_emulator, wait_for_all, new_batch):
+    quick = new_batch()
+    groq_emulator.advance(100)
+    slow = new_batch()
+    ended = []
+    ends = wait_for_all([quick, slow, quick], on_end=lambda end: ended.append(end.batch_id))
+    assert ended == [quick, slow]
+    assert [end.batch_id for end in ends] == [quick, slow, quick]
+    assert [request.query.count("id=") for request in looks(groq_emulator)][:2] == [2, 0]
+
+
+def test_no_batches_are_no_wait(groq_emulator, wait_for_all, clock):
+    assert wait_for_all([]) == clock.slept == groq_emulator.requests() == []
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"status": 400},
+        {"status": 405},
+        {"body": "<html>", "content_type": "text/html"},
+        {"json": {"object": "list", "data": [], "has_more": False, "first_id": None, "last_id": None}},
+    ],
+    ids=str,
+)
+def test_a_server_that_does_not_answer_for_many_is_asked_for_each(groq_emulator, wait_for_all, new_batch, fault):
+    ids = [new_batch() for _ in range(3)]
+    groq_emulator.fault("/batches", method="GET", times=None, **fault)
+    assert {end.batch.status for end in wait_for_all(ids)} == {"completed"}
+
+
+def test_an_outage_delays_many_and_ends_none_of_their_waits(groq_emulator, wait_for_all, new_batch):
+    ids = [new_batch() for _ in range(3)]
+    groq_emulator.fault("/batches**", method="GET", times=4, status=503)
+    assert {end.batch.status for end in wait_for_all(ids)} == {"completed"}
+
+
+def test_many_end_at_their_deadline_together(groq_emulator, wait_for_all, clock, new_batch):
+    groq_emulator.set(seconds=7200)
+    ends = wait_for_all([new_batch(), new_batch()], patience=100)
+    assert {end.reason for end in ends} == {"timeout"}
+    assert sum(clock.slept) == pytest.approx(100, abs=5)
+
+
+def test_of_many_one_line_tells_the_progress(groq_emulator, wait_for_all, new_batch):
+    groq_emulator.set(seconds=3600)
+    told = []
+    wait_for_all([new_batch(), new_batch()], patience=7200, total_rows=2, say=lambda _, line: told.append(line))
+    assert told[0] == "0 of 2 rows (0 %), 0 of 2 batches ended, 0 failed"
+    assert told[-1].startswith("2 of 2 rows (100 %), 2 of 2 batches ended, 0 failed")
+    assert len(told) < 10
+
+
+def test_a_job_of_one_batch_is_told_like_one_of_many(wait_for_all, new_batch):
+    told = []
+    wait_for_all([new_batch()], total_rows=1, say=lambda _, line: told.append(line))
+    assert told[-1].startswith("1 of 1 rows (100 %), 1 of 1 batches ended")

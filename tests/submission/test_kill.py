@@ -9,7 +9,7 @@ from threading import Timer
 import pytest
 
 from airflow_provider_groq.compat import AirflowTaskTimeout
-from airflow_provider_groq.submission.kill import TaskStoppedError
+from airflow_provider_groq.submission.kill import Guard, TaskStoppedError
 
 
 @pytest.fixture
@@ -272,3 +272,110 @@ def test_a_batch_that_cannot_be_cancelled_is_said_to_go_on(kill_while_waiting, t
     groq_emulator.fault("/batches/*/cancel", method="POST", status=400, times=None)
     assert kill_while_waiting() in {"validating", "in_progress"}
     assert "could not be cancelled, and goes on at Groq" in caplog.text
+
+
+@pytest.fixture
+def make_guard(context, groq_emulator):
+    """Makes a guard that watches some batches."""
+    from airflow_provider_groq.hooks.groq import GroqHook
+
+    def make(batch_ids, **options):
+        with GroqHook() as hook:
+            guard = Guard(context, hook.get_conn().settings, cancel_on_kill=True, **options)
+        for batch_id in batch_ids:
+            guard.watch(batch_id)
+        return guard
+
+    return make
+
+
+@pytest.fixture
+def make_batches_of_one_file(groq_emulator, make_batch):
+    """Makes many batches quickly, of one input file."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from airflow_provider_groq.hooks.groq import GroqHook
+
+    def make(number):
+        first = make_batch()
+        (file,) = groq_emulator.files()
+        with GroqHook() as hook, ThreadPoolExecutor(8) as pool:
+            hook.get_conn()  # before threads share it
+            return [first, *pool.map(lambda _: hook.create_batch(file["id"]).id, range(number - 1))]
+
+    return make
+
+
+ANSWER_SECONDS = 0.1
+"""How long Groq takes for an answer, in a test of how long many take."""
+
+
+def test_a_users_mark_cancels_two_hundred_batches_in_the_five_seconds_that_airflow_gives(
+    make_guard, make_batches_of_one_file, ti, groq_emulator, caplog
+):
+    caplog.set_level("INFO")
+    groq_emulator.set(seconds=1000)
+    batch_ids = make_batches_of_one_file(200)
+    groq_emulator.fault("/batches/*/cancel", method="POST", times=None, delay=ANSWER_SECONDS)
+    ti.state = "failed"
+    guard = make_guard(batch_ids)
+    start = time.monotonic()
+    guard.kill()
+    assert time.monotonic() - start < 5
+    assert all(batch["status"] in {"cancelling", "cancelled"} for batch in groq_emulator.batches())
+    assert len(cancellings(groq_emulator)) == 200
+    (told,) = [record.message for record in caplog.records if record.name.endswith("kill")]
+    assert told.startswith("200 batches (batch_")
+    assert told.endswith("and 195 more) are cancelling or cancelled: the task was marked failed.")
+
+
+def test_a_batch_that_has_ended_is_not_cancelled_nor_one_twice(make_guard, make_batches_of_one_file, ti, groq_emulator):
+    groq_emulator.set(seconds=1000)
+    ti.state = "failed"
+    ended, *others = make_batches_of_one_file(4)
+    guard = make_guard([ended, *others])
+    guard.forget(ended)
+    guard.kill()
+    guard.watch(others[0])
+    with pytest.raises(TaskStoppedError, match=r"while 3 batches \(batch_.*\) were under way"):
+        guard.check()
+    assert {path.split("/")[-2] for path in cancellings(groq_emulator)} == {*others}
+    assert len(cancellings(groq_emulator)) == 3
+
+
+def test_of_many_that_cannot_be_cancelled_the_first_few_are_told(
+    make_guard, make_batches_of_one_file, ti, groq_emulator, caplog
+):
+    groq_emulator.set(seconds=1000)
+    groq_emulator.fault("/batches/*/cancel", method="POST", status=400, times=8)
+    ti.state = "failed"
+    make_guard(make_batches_of_one_file(20)).kill()
+    told = [record.message for record in caplog.records if record.levelname == "ERROR"]
+    assert len(told) == 5 + 1
+    assert all("could not be cancelled, and goes on at Groq: POST /batches/" in line for line in told[:5])
+    assert told[5].startswith("Nor could 3 batches (")
+
+
+def test_many_that_nobody_marked_are_left_in_one_line(make_guard, make_batches_of_one_file, groq_emulator, caplog):
+    make_guard(make_batches_of_one_file(20)).kill()
+    assert not cancellings(groq_emulator)
+    (told,) = [record.message for record in caplog.records if record.name.endswith("kill")]
+    assert told.startswith("20 batches (batch_")
+    assert told.endswith(
+        "are left as they are, and go on at Groq: nobody marked the task (its state is running), so its next try may "
+        "want it."
+    )
+
+
+def test_a_groq_that_is_away_does_not_hold_up_a_killed_task(
+    make_guard, make_batches_of_one_file, ti, groq_emulator, monkeypatch, caplog
+):
+    monkeypatch.setattr("airflow_provider_groq.hooks.cancels.CANCELLING_SECONDS", 0.2)
+    groq_emulator.set(seconds=1000)
+    batch_ids = make_batches_of_one_file(100)
+    groq_emulator.fault("/batches/*/cancel", method="POST", times=None, delay=0.5, drop="before")
+    ti.state = "failed"
+    start = time.monotonic()
+    make_guard(batch_ids).kill()
+    assert time.monotonic() - start < 5
+    assert "Nor could 95 batches" in caplog.text

@@ -2,15 +2,18 @@
 
 import asyncio
 import json
+import logging
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 from blockbuster import BlockingError
 from relays import Authority, Relay, clear_environment
 
 from airflow_provider_groq.api.uploads import upload
-from airflow_provider_groq.batches.events import BatchEvent
+from airflow_provider_groq.batches.events import BatchEvent, BriefEvent
 from airflow_provider_groq.compat import AirflowNotFoundException
+from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.triggers import batch as triggers
 from airflow_provider_groq.triggers.batch import GroqBatchTrigger
 
@@ -30,7 +33,9 @@ async def event_of(trigger):
 
 
 def test_is_made_again_from_what_it_serializes():
-    trigger = GroqBatchTrigger(["a", "b"], "other", 5, end_time=100.0, cancel_on_kill=True, reattach=False)
+    trigger = GroqBatchTrigger(
+        ["a", "b"], "other", 5, end_time=100.0, cancel_on_kill=True, reattach=False, brief=True, total_rows=7
+    )
     path, kwargs = trigger.serialize()
     assert path == "airflow_provider_groq.triggers.batch.GroqBatchTrigger"
     assert json.loads(json.dumps(kwargs)) == kwargs
@@ -196,6 +201,119 @@ async def test_a_kill_cancels_nothing_where_that_is_not_wanted(groq_emulator, ma
     ids = await make_batches(1)
     await GroqBatchTrigger(ids, end_time=time.time(), cancel_on_kill=False, reattach=False).on_kill()
     assert (await asyncio.to_thread(groq_emulator.batches))[0]["status"] in {"validating", "in_progress"}
+
+
+@pytest.fixture
+def two_hundred(groq_emulator, make_batch):
+    """Two hundred batches of one file that take long, and a Groq that needs a while for each cancelling."""
+    groq_emulator.set(seconds=1000)
+    first = make_batch()
+    (file,) = groq_emulator.files()
+    with GroqHook() as hook, ThreadPoolExecutor(8) as pool:
+        hook.get_conn()  # before threads share it
+        batch_ids = [first, *pool.map(lambda _: hook.create_batch(file["id"]).id, range(199))]
+    groq_emulator.fault("/batches/*/cancel", method="POST", times=None, delay=0.05)
+    return batch_ids
+
+
+async def test_a_kill_cancels_two_hundred_batches_many_at_once(two_hundred, groq_emulator):
+    """One after another they would take ten seconds at least; Airflow gives one."""
+    trigger = GroqBatchTrigger(two_hundred, end_time=time.time(), cancel_on_kill=True, reattach=False, brief=True)
+    told = lines_of(trigger)
+    start = time.monotonic()
+    await trigger.on_kill()
+    assert time.monotonic() - start < 3
+    batches = await asyncio.to_thread(groq_emulator.batches)
+    assert {batch["id"] for batch in batches if batch["status"] in {"cancelling", "cancelled"}} == set(two_hundred)
+    assert len(told) == 1
+    assert told[0].startswith("200 batches (batch_")
+    assert "are cancelling or cancelled" in told[0]
+
+
+async def test_what_airflow_does_not_wait_for_is_done_all_the_same(two_hundred, groq_emulator):
+    """Airflow gives a second, and then cancels what it called."""
+    trigger = GroqBatchTrigger(two_hundred, end_time=time.time(), cancel_on_kill=True, reattach=False)
+    with pytest.raises(TimeoutError):
+        await asyncio.wait_for(trigger.on_kill(), 0.05)
+    while triggers._killing:  # noqa: ASYNC110 - from outside
+        await asyncio.sleep(0.02)
+    batches = await asyncio.to_thread(groq_emulator.batches)
+    assert {batch["status"] for batch in batches} <= {"cancelling", "cancelled"}
+
+
+def lines_of(trigger):
+    """What the trigger says in its task's log, as it comes."""
+    lines = []
+
+    class Collector(logging.Handler):
+        def emit(self, record):
+            lines.append(record.getMessage())
+
+    trigger._log = logging.Logger("of the trigger")  # noqa: LOG001 - one of its own
+    trigger._log.addHandler(Collector())
+    return lines
+
+
+async def brief_event_of(trigger):
+    (event,) = [event async for event in trigger.run()]
+    return BriefEvent.read(json.loads(json.dumps(event.payload)))
+
+
+async def test_a_brief_trigger_tells_ids_and_statuses_and_logs_one_line_for_all(groq_emulator, make_batches, quick):
+    await asyncio.to_thread(groq_emulator.set, seconds=0.3)
+    ids = await make_batches(6)
+    await asyncio.to_thread(groq_emulator.force_status, ids[2], "failed")
+    trigger = GroqBatchTrigger(ids, poll_interval=0.05, end_time=time.time() + 30, brief=True, total_rows=6)
+    told = lines_of(trigger)
+    event = await brief_event_of(trigger)
+    assert {(end.reason, end.status): end.batch_ids for end in event.brief} == {
+        ("terminal", "completed"): (*ids[:2], *ids[3:]),
+        ("terminal", "failed"): (ids[2],),
+    }
+    assert f"Batch {ids[2]}: failed" in " ".join(told)
+    (last,) = [line for line in told if "6 of 6 batches ended" in line]
+    assert last.startswith("5 of 6 rows (83 %), 6 of 6 batches ended, 0 failed")
+    assert len(told) <= 4
+
+
+async def test_a_brief_trigger_tells_of_a_deadline(groq_emulator, make_batches, quick):
+    await asyncio.to_thread(groq_emulator.set, seconds=1000)
+    ids = await make_batches(3)
+    event = await brief_event_of(GroqBatchTrigger(ids, poll_interval=0.05, end_time=time.time() + 0.3, brief=True))
+    ((reason, status, batch_ids),) = [(end.reason, end.status, end.batch_ids) for end in event.brief]
+    assert (reason, status, batch_ids) == ("timeout", "", tuple(ids))
+
+
+async def test_progress_is_told_while_a_brief_trigger_waits(groq_emulator, make_batches, quick):
+    await asyncio.to_thread(groq_emulator.set, seconds=1000)
+    ids = await make_batches(3)
+    trigger = GroqBatchTrigger(ids, poll_interval=0.05, end_time=time.time() + 30, brief=True)
+    told = lines_of(trigger)
+    wait = asyncio.create_task(brief_event_of(trigger))
+    async with asyncio.timeout(10):
+        while not told:  # noqa: ASYNC110 - from outside
+            await asyncio.sleep(0.02)
+    assert told[0].endswith(", 0 of 3 batches ended, 0 failed")
+    await asyncio.to_thread(groq_emulator.advance, 2000)
+    assert [end.status for end in (await wait).brief] == ["completed"]
+
+
+async def test_a_batch_that_has_ended_is_not_cancelled(groq_emulator, make_batches, quick):
+    await asyncio.to_thread(groq_emulator.set, seconds=1000)
+    ended, other = await make_batches(2)
+    await asyncio.to_thread(groq_emulator.force_status, ended, "failed")
+    trigger = GroqBatchTrigger(
+        [ended, other], poll_interval=0.05, end_time=time.time() + 30, cancel_on_kill=True, reattach=False, brief=True
+    )
+    wait = asyncio.create_task(brief_event_of(trigger))
+    async with asyncio.timeout(10):
+        while ended not in trigger._ended:  # noqa: ASYNC110 - from outside
+            await asyncio.sleep(0.02)
+    wait.cancel()
+    await asyncio.gather(wait, return_exceptions=True)
+    await trigger.on_kill()
+    requests = await asyncio.to_thread(groq_emulator.requests, "POST")
+    assert [request.path.split("/")[-2] for request in requests if request.path.endswith("cancel")] == [other]
 
 
 async def test_the_detector_of_blocking_calls_works():

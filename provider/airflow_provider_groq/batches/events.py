@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from typing import Any, Literal, Self
+from collections.abc import Iterable, Mapping
+from typing import Any, Literal, Self, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -21,6 +21,8 @@ MAX_METADATA_CHARS = 16_000
 
 MAX_UNKNOWN_CHARS = 2_000
 """How much of the fields that are not known here travels, as JSON, of a batch and of its counts."""
+
+E = TypeVar("E", bound=BaseModel)
 
 
 class WaitEnd(BaseModel):
@@ -61,13 +63,74 @@ class BatchEvent(BaseModel):
         Raises:
             GroqInputError: It was made of none.
         """
-        try:
-            return cls.model_validate(payload)
-        except ValidationError as error:
-            raise GroqInputError(
-                f"The event that ended the wait cannot be read ({first_problem(error)}). Do worker and "
-                "triggerer run the same version of airflow-provider-groq? The batch is as it was."
-            ) from None
+        return _read(cls, payload)
+
+
+class BriefEnd(BaseModel):
+    """How the waits for some batches ended that have ended alike.
+
+    Attributes:
+        reason: As in `WaitEnd`.
+        status: The status that the batches have ended with; "" if they have not ended.
+        message: What went wrong, for the first of them.
+        batch_ids: The batches.
+    """
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    reason: Literal["terminal", "timeout", "unknown"]
+    status: str = ""
+    message: str = ""
+    batch_ids: tuple[str, ...]
+
+
+class BriefEvent(BaseModel):
+    """What a trigger tells a task that waits for hundreds of batches: ids, reasons and statuses."""
+
+    model_config = ConfigDict(frozen=True, defer_build=True)
+
+    brief: tuple[BriefEnd, ...]
+
+    @classmethod
+    def of(cls, ends: Iterable[WaitEnd]) -> Self:
+        """The event of these ends."""
+        alike: dict[tuple[Any, str], list[WaitEnd]] = {}
+        for end in ends:
+            alike.setdefault((end.reason, end.batch.status if end.batch else ""), []).append(end)
+        return cls(
+            brief=tuple(
+                BriefEnd(
+                    reason=reason,
+                    status=status,
+                    message=same[0].message[:MAX_ERROR_CHARS],
+                    batch_ids=tuple(end.batch_id for end in same),
+                )
+                for (reason, status), same in alike.items()
+            )
+        )
+
+    def payload(self) -> dict[str, Any]:
+        """The event as plain JSON."""
+        return self.model_dump(mode="json", exclude_defaults=True)
+
+    @classmethod
+    def read(cls, payload: dict[str, Any]) -> Self:
+        """The event that `payload` was made of.
+
+        Raises:
+            GroqInputError: It was made of none.
+        """
+        return _read(cls, payload)
+
+
+def _read(kind: type[E], payload: dict[str, Any]) -> E:
+    try:
+        return kind.model_validate(payload)
+    except ValidationError as error:
+        raise GroqInputError(
+            f"The event that ended the wait cannot be read ({first_problem(error)}). Do worker and "
+            "triggerer run the same version of airflow-provider-groq? The batch is as it was."
+        ) from None
 
 
 def shortened(batch: Batch) -> Batch:

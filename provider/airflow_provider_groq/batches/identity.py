@@ -19,6 +19,9 @@ from airflow_provider_groq.exceptions import GroqInputError
 TASK_KEY, INPUT_KEY = "airflow_task", "airflow_input"
 """The metadata by which a batch is found again."""
 
+ROUND_KEY = "airflow_round"
+"""Likewise, for a batch that is one of many of its task."""
+
 READABLE_KEYS = ("airflow_dag_id", "airflow_task_id", "airflow_run_id", "airflow_map_index")
 """The metadata that tells a person whose the batch is; left out as far as there is no room for it."""
 
@@ -70,30 +73,43 @@ class Claim:
     Attributes:
         identity: The task.
         input_digest: What tells its input from others, as `digest_of_file` or a `Summary` has it.
+        attempt: Of a task that makes many batches: which round and attempt the batch is of, such as ``2.1``.
     """
 
     identity: Identity
     input_digest: str
+    attempt: str = ""
 
     @property
     def input_key(self) -> str:
         """The input's digest, as it is written down."""
         return self.input_digest[:HEX_CHARS]
 
+    @property
+    def mark(self) -> dict[str, str]:
+        """The metadata that every batch of this claim has, and no other."""
+        mark = {TASK_KEY: self.identity.key, INPUT_KEY: self.input_key}
+        return mark | {ROUND_KEY: self.attempt} if self.attempt else mark
+
     def metadata(self, given: Mapping[str, str] | None) -> dict[str, str]:
         """What a batch of this claim carries, beside what the user gives it."""
-        ours = {TASK_KEY: self.identity.key, INPUT_KEY: self.input_key}
-        both = {**(given or {}), **ours}
+        both = {**(given or {}), **self.mark}
         room = MAX_METADATA - len(both)
         return both | dict(list(self.identity.readable().items())[: max(0, room)])
 
     def file_name(self, stem: str) -> str:
         """The name of an input file of this claim."""
-        return f"{stem[:STEM_CHARS]}.{self.identity.key}.{self.input_key}.jsonl"
+        return f"{stem[:STEM_CHARS]}{self.file_suffix}"
+
+    @property
+    def file_suffix(self) -> str:
+        """What the name of each input file of this claim ends with, and no other."""
+        attempt = f".{self.attempt}" if self.attempt else ""
+        return f".{self.identity.key}.{self.input_key}{attempt}.jsonl"
 
     def marks(self, batch: Batch) -> bool:
         """Whether the batch says that it is of this claim."""
-        return self.marks_task(batch) and batch.metadata.get(INPUT_KEY) == self.input_key
+        return mark_of(batch) == self.mark
 
     def marks_task(self, batch: Batch) -> bool:
         """Whether the batch says that it is of this task, be it of another input."""
@@ -101,24 +117,34 @@ class Claim:
 
     def names(self, file: File) -> bool:
         """Whether the file's name says that it is the input of this claim."""
-        return file.filename.endswith(f".{self.identity.key}.{self.input_key}.jsonl")
+        return file.filename.endswith(self.file_suffix)
 
 
-def check_metadata(given: Mapping[str, str] | None) -> None:
+def mark_of(batch: Batch) -> dict[str, str]:
+    """What the batch carries of `Claim.mark`."""
+    return {key: batch.metadata[key] for key in (TASK_KEY, INPUT_KEY, ROUND_KEY) if key in batch.metadata}
+
+
+def check_metadata(given: Mapping[str, str] | None, *, rounds: bool = False) -> None:
     """Check that the user's metadata leaves room for ours.
+
+    Args:
+        given: The user's metadata.
+        rounds: Whether the task makes many batches, whose claims have an attempt.
 
     Raises:
         GroqInputError: It does not, or has one of our keys.
     """
-    ours = (TASK_KEY, INPUT_KEY, *READABLE_KEYS)
+    ours = (TASK_KEY, INPUT_KEY, ROUND_KEY, *READABLE_KEYS)
     for key in given or ():
         if key in ours:
             raise GroqInputError(f"metadata[{key!r}] is for this package to set: give it another name.")
-    most = MAX_METADATA - 2
+    needed, of_which = (3, "three") if rounds else (2, "two")
+    most = MAX_METADATA - needed
     if given and len(given) > most:
         raise GroqInputError(
-            f"metadata has {len(given)} keys, but at most {most} are taken: {MAX_METADATA} less the two by which "
-            "a retry finds the batch."
+            f"metadata has {len(given)} keys, but at most {most} are taken: {MAX_METADATA} less the {of_which} by "
+            "which a retry finds the batch."
         )
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import suppress
 from datetime import timedelta
 from os import PathLike
 from typing import Any, BinaryIO, Self
@@ -15,19 +14,17 @@ import tenacity
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.client import AsyncGroqClient, GroqClient
 from airflow_provider_groq.api.downloads import opened
-from airflow_provider_groq.api.looks import Looks
 from airflow_provider_groq.api.models import Batch, DeletedFile, File, LanguageModel, Page
 from airflow_provider_groq.api.settings import Settings
 from airflow_provider_groq.api.uploads import upload
-from airflow_provider_groq.batches import reasons
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.options import check_options, seconds
-from airflow_provider_groq.batches.outcome import has_reasons
-from airflow_provider_groq.batches.polling import Poller
 from airflow_provider_groq.compat import BaseHook, amask_secret, connection_and_extra, mask_secret
-from airflow_provider_groq.exceptions import GroqError, GroqNotFoundError
+from airflow_provider_groq.exceptions import GroqError
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.hooks.connection import settings_of
+from airflow_provider_groq.hooks.polls import Waits, known_batches
+from airflow_provider_groq.hooks.reasons import failure_reasons
 
 
 class GroqHook(BaseHook):
@@ -143,17 +140,7 @@ class GroqHook(BaseHook):
         Returns:
             Those that Groq knows, by id, in the order asked for.
         """
-        found, ignored = dict[str, Batch](), False
-        for call in calls.get_batches(batch_ids):
-            looks = Looks({}, ignored) if ignored else self.get_conn().send(call)
-            ignored = looks.ignored
-            for _, batch_id in call.params:
-                if batch_id in looks.items:
-                    found[batch_id] = looks.batch(batch_id)
-                elif ignored:
-                    with suppress(GroqNotFoundError):
-                        found[batch_id] = self.get_batch(batch_id)
-        return found
+        return known_batches(self.get_conn(), batch_ids)
 
     def list_batches(self) -> Iterator[Batch]:
         """Give the account's batches, newest first; a request a page, made as they are consumed."""
@@ -234,17 +221,7 @@ class GroqHook(BaseHook):
             Such as "3 of 3: 404 model_not_found (The model `x` does not exist), such as question-1"; "" if no
             request failed, or the file cannot be read.
         """
-        if batch.error_file_id is None or not has_reasons(batch):
-            return ""
-        settings = self.get_conn().settings.hurried(reasons.SECONDS)
-        try:
-            with GroqClient(settings) as client:
-                call = calls.file_content(batch.error_file_id)
-                head, whole = client.head(call, max_bytes=reasons.MAX_BYTES, seconds=reasons.SECONDS)
-        except GroqError as error:
-            self.log.info("Why requests of batch %s failed could not be read: %s", batch.id, error)
-            return ""
-        return reasons.summary(head, whole=whole)
+        return failure_reasons(self.get_conn().settings, batch)
 
     def delete_file(self, file_id: str) -> DeletedFile:
         """Delete a file."""
@@ -277,17 +254,40 @@ class GroqHook(BaseHook):
         Raises:
             GroqInputError: One of the times is not of these forms.
         """
+        (end,) = self.wait_for_batches([batch_id], end_time=end_time, poll_interval=poll_interval, sleep=sleep)
+        return end
+
+    def wait_for_batches(
+        self,
+        batch_ids: Iterable[str],
+        *,
+        end_time: float | timedelta,
+        poll_interval: float | timedelta = 60.0,
+        sleep: Callable[[float], None] = time.sleep,
+        total_rows: int | None = None,
+        say: Callable[[int, str], object] | None = None,
+        on_end: Callable[[WaitEnd], object] = lambda _: None,
+    ) -> list[WaitEnd]:
+        """Wait until all of some batches end, asking for 200 in a request; otherwise as `wait_for_batch`.
+
+        Args:
+            batch_ids: The batches.
+            end_time: As in `wait_for_batch`, for all of them.
+            poll_interval: Likewise.
+            sleep: Likewise.
+            total_rows: How many requests they have, for the line of progress that tells of several batches together;
+                by default as Groq counts them.
+            say: Called with the level and the text of each line, in place of the log.
+            on_end: Called with each end as it comes. What it raises ends the wait.
+
+        Returns:
+            How each ended, in the order of the ids.
+        """
         now = time.time()
         until = seconds("end_time", end_time) + (now if isinstance(end_time, timedelta) else 0.0)
-        poller = Poller(batch_id, poll_interval=seconds("poll_interval", poll_interval), end_time=until, now=now)
-        client = self.get_conn()
-        while True:
-            step = poller.look(lambda: client.send(calls.get_batch(batch_id), max_retries=0))
-            if step.news:
-                self.log.log(step.level, step.news)
-            if step.end:
-                return step.end
-            sleep(step.pause)
+        interval = seconds("poll_interval", poll_interval)
+        waits = Waits(batch_ids, end_time=until, poll_interval=interval, total_rows=total_rows, say=say or self.log.log)
+        return waits.run(self.get_conn(), sleep, on_end)
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask for the models, which is free of charge, and say in words whether the connection works."""

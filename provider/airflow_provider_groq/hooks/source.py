@@ -18,6 +18,7 @@ from airflow_provider_groq.exceptions import (
     GroqError,
     GroqTransportError,
 )
+from airflow_provider_groq.hooks.cancels import cancel_batches
 from airflow_provider_groq.hooks.groq import GroqHook
 
 T = TypeVar("T")
@@ -48,9 +49,23 @@ class ConnectionSource:
         """Ask for one."""
         return await self._send(calls.get_batch(batch_id))
 
-    async def cancel(self, batch_id: str) -> Batch:
-        """Ask for one to be cancelled."""
-        return await self._send(calls.cancel_batch(batch_id), max_retries=1)
+    async def cancel(self, batch_ids: Sequence[str]) -> dict[str, str | GroqError]:
+        """Ask for some to be cancelled; the status of each since then, or why it could not be."""
+        if len(batch_ids) == 1:
+            try:
+                batch = await self._send(calls.cancel_batch(batch_ids[0]), max_retries=1)
+            except GroqError as error:
+                return {batch_ids[0]: error}
+            return {batch_ids[0]: batch.status}
+        try:
+            client = await self._connected()
+            results = await asyncio.to_thread(cancel_batches, client.settings, batch_ids)
+            refused = [id_ for id_ in batch_ids if isinstance(results[id_], GroqAuthenticationError)]
+            if refused and (other := await self._renewed(client)) is not client:
+                results |= await asyncio.to_thread(cancel_batches, other.settings, refused)
+        except GroqError as error:
+            return dict.fromkeys(batch_ids, error)
+        return results
 
     async def close(self) -> None:
         """Close the client's connections."""

@@ -92,20 +92,21 @@ def _batch(
         hook, given, file_id=operator.input_file_id, endpoint=operator.endpoint, stem=operator.task_id
     ) as source:
         claim = Claim(this.identity, source.digest)
-        submission = Submission(hook, claim, store=store, guard=guard, first_try=this.first, since=this.since)
-        batch = submission.find() if operator.reattach else None
+        submission = Submission(hook, [claim], journal=store, guard=guard, first_try=this.first, since=this.since)
+        batch = submission.find().get(claim) if operator.reattach else None
         if batch is not None:
             age = f", {duration(max(0.0, time.time() - batch.created_at))} ago" if batch.created_at else ""
             operator.log.info("An earlier try has made this task's batch%s. %s", age, describe(batch))
             waiting.make_known(operator, context, batch, guard, what="Resuming")
             return batch
         _check_models(operator, hook, source)
-        batch = submission.create(
-            source,
+        made = submission.create(
+            {claim: source},
             endpoint=operator.endpoint,
             completion_window=operator.completion_window,
-            metadata=claim.metadata(operator.metadata),
+            metadata=operator.metadata,
         )
+        batch = made[claim]
     waiting.make_known(operator, context, batch, guard, what="Created")
     return batch
 

@@ -5,17 +5,13 @@ from __future__ import annotations
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import PokeReturnValue
 
-from airflow_provider_groq.api import calls
-from airflow_provider_groq.api.looks import Looks
-from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd, shortened
 from airflow_provider_groq.batches.outcome import has_reasons, problem, warning
-from airflow_provider_groq.batches.polling import Poller
+from airflow_provider_groq.batches.polling import Poller, Step
 from airflow_provider_groq.batches.rendered import check_ids
 from airflow_provider_groq.compat import (
     AirflowFailException,
@@ -23,7 +19,8 @@ from airflow_provider_groq.compat import (
     AirflowSkipException,
     AirflowTaskTimeout,
 )
-from airflow_provider_groq.exceptions import GroqBatchFailedError, GroqBatchTimeoutError, GroqError, GroqResponseError
+from airflow_provider_groq.exceptions import GroqBatchFailedError, GroqBatchTimeoutError
+from airflow_provider_groq.hooks import polls
 from airflow_provider_groq.hooks.errors import fail_for_good
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.links.batch import announce
@@ -91,9 +88,18 @@ class Polls:
         # In reschedule mode each poke has a process of its own.
         earlier = ti.get_first_reschedule_date(context) if sensor.reschedule else None
         self._start: float = earlier.timestamp() if earlier else time.time()
-        self._pollers: dict[str, Poller] = {}
-        self._ends: dict[str, WaitEnd] = {}
-        self._one_by_one = False
+        pollers = (
+            Poller(
+                batch_id,
+                poll_interval=sensor.poke_interval,
+                end_time=self._start + sensor.timeout,
+                now=self._start,
+                rescheduled=sensor.reschedule,
+            )
+            for batch_id in self._batch_ids
+        )
+        self._polls = polls.Polls(pollers, polls.BatchReader(single_retries=0), self._say)
+        self._ends = self._polls.ends
         self._said = 0
         _link(sensor)
         if sensor.do_xcom_push and isinstance(sensor.batch_id, str):
@@ -102,7 +108,7 @@ class Polls:
     def poke(self) -> PokeReturnValue:
         """Poll what has not ended yet; done when all have."""
         with fail_for_good(), GroqHook(self._sensor.groq_conn_id) as hook:
-            self._poll(hook, [id_ for id_ in self._batch_ids if id_ not in self._ends])
+            self._polls.poll(hook.get_conn(), everything=True)
         ended, total = len(self._ends), len(self._batch_ids)
         if ended < total:
             if ended > self._said:
@@ -113,52 +119,8 @@ class Polls:
             is_done=True, xcom_value=result(self._sensor, [self._ends[id_] for id_ in self._batch_ids])
         )
 
-    def _poll(self, hook: GroqHook, batch_ids: list[str]) -> None:
-        """Poll many in one request, and singly what its answer lacks."""
-        for together in calls.grouped(batch_ids):
-            looks = self._look_at_many(hook, together)
-            for batch_id in together:
-                step = self._poller(batch_id).look(partial(_look_at_one, hook, batch_id, looks))
-                if step.news:
-                    self._sensor.log.log(step.level, step.news)
-                if step.end:
-                    self._ends[batch_id] = step.end
-
-    def _look_at_many(self, hook: GroqHook, batch_ids: list[str]) -> Looks | GroqError | None:
-        """The answer, or why there is none; None if each is to be asked for alone."""
-        if len(batch_ids) == 1 or self._one_by_one:
-            return None
-        try:
-            looks = hook.get_conn().send(calls.look_at_batches(batch_ids))
-        except GroqResponseError:
-            # There is a server, and its answer about one batch may be one that can be read.
-            return None
-        except GroqError as error:
-            # If a retry cannot help, one of them may be at fault.
-            return error if error.retryable else None
-        self._one_by_one = looks.ignored
-        return looks
-
-    def _poller(self, batch_id: str) -> Poller:
-        sensor = self._sensor
-        return self._pollers.setdefault(
-            batch_id,
-            Poller(
-                batch_id,
-                poll_interval=sensor.poke_interval,
-                end_time=self._start + sensor.timeout,
-                now=self._start,
-                rescheduled=sensor.reschedule,
-            ),
-        )
-
-
-def _look_at_one(hook: GroqHook, batch_id: str, looks: Looks | GroqError | None) -> Batch:
-    if isinstance(looks, GroqError):
-        raise looks
-    if looks and batch_id in looks.items:
-        return looks.batch(batch_id)
-    return hook.get_conn().send(calls.get_batch(batch_id), max_retries=0)
+    def _say(self, step: Step) -> None:
+        self._sensor.log.log(step.level, step.news)
 
 
 def result(sensor: GroqBatchSensor, ends: Sequence[WaitEnd]) -> Any:

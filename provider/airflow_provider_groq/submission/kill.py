@@ -1,4 +1,4 @@
-"""What a task does about its batch when it is told to stop."""
+"""What a task does about its batches when it is told to stop."""
 
 from __future__ import annotations
 
@@ -10,19 +10,16 @@ from typing import Any, NamedTuple
 
 from airflow.sdk import Context
 
-from airflow_provider_groq.api import calls
-from airflow_provider_groq.api.client import GroqClient
 from airflow_provider_groq.api.settings import Settings
+from airflow_provider_groq.batches.several import cancelling_report, left_report, names_of
 from airflow_provider_groq.compat import AirflowTaskTimeout
 from airflow_provider_groq.exceptions import GroqError
 from airflow_provider_groq.hooks import states
+from airflow_provider_groq.hooks.cancels import cancel_batches
 from airflow_provider_groq.hooks.states import Question
 from airflow_provider_groq.submission.tries import has_retries_left
 
 log = logging.getLogger(__name__)
-
-KILL_TIMEOUT = 5.0
-"""Seconds for each step of the cancelling: Airflow does not wait long."""
 
 SECONDS = 2.0
 """How long to wait for Airflow's answer inside its signal handler, and again after it."""
@@ -32,7 +29,7 @@ SLICE = 1.0
 
 
 class TaskStoppedError(GroqError):
-    """The task was told to stop while its batch was under way."""
+    """The task was told to stop while its batches were under way."""
 
     retryable = True
 
@@ -50,7 +47,7 @@ class Standing(NamedTuple):
 
 
 class Guard:
-    """Knows the batch of a running task, and what to do about it when the task is killed.
+    """Knows the batches of a running task, and what to do about them when the task is killed.
 
     Airflow 3 calls ``on_kill`` inside a signal handler and then goes on in the task's code, so
     the task looks here whether it was stopped. What a kill needs to know is gathered beforehand:
@@ -60,9 +57,9 @@ class Guard:
         context: The context of the running task.
         settings: How to reach Groq.
         superseded: Says whether Airflow has given this try up.
-        cancel_on_kill: Whether a batch is cancelled when a user marks its task.
-        cancel_on_timeout: Whether it is cancelled when ``execution_timeout`` passes in the last try.
-        reattach: Whether a next try would take the batch up.
+        cancel_on_kill: Whether they are cancelled when a user marks the task.
+        cancel_on_timeout: Whether they are cancelled when ``execution_timeout`` passes in the last try.
+        reattach: Whether a next try would take them up.
     """
 
     def __init__(
@@ -76,7 +73,7 @@ class Guard:
         reattach: bool = True,
     ) -> None:
         self._ti: Any = context["ti"]
-        self._settings = settings.hurried(KILL_TIMEOUT)
+        self._settings = settings
         self._superseded = superseded
         self._cancel_on_kill = cancel_on_kill
         self._cancel_on_timeout = cancel_on_timeout
@@ -84,20 +81,29 @@ class Guard:
         self._question: Question[Standing] | None = None
         self._undecided = False
         self._stopped = False
-        self.batch_id: str | None = None
+        # By id, in their order; whether each is still to be cancelled if the task is told to stop.
+        self._watched: dict[str, bool] = {}
+
+    @property
+    def stopped(self) -> bool:
+        """Whether the task was told to stop."""
+        return self._stopped
 
     def kill(self) -> None:
-        """The task is to stop; cancel its batch if that is what is wanted."""
+        """The task is to stop; cancel its batches if that is what is wanted."""
         self._stopped = True
         self._question = Question(lambda: Standing(states.state_of(self._ti), self._superseded()))
-        if self.batch_id is not None:
-            self._cancel_if_wanted(self.batch_id)
+        self._cancel_if_wanted()
 
     def watch(self, batch_id: str) -> None:
-        """This is the task's batch from now on. If the task was stopped meanwhile, that is done now."""
-        self.batch_id = batch_id
+        """This is one of the task's batches from now on. If the task was stopped meanwhile, that is done now."""
+        self._watched.setdefault(batch_id, True)
         if self._stopped:
-            self._cancel_if_wanted(batch_id)
+            self._cancel_if_wanted()
+
+    def forget(self, batch_id: str) -> None:
+        """This is none of the task's batches any more, or has ended: a kill does not concern it."""
+        self._watched.pop(batch_id, None)
 
     def check(self) -> None:
         """Go on only if the task was not stopped.
@@ -107,10 +113,11 @@ class Guard:
         """
         if not self._stopped:
             return
-        if self._undecided and self.batch_id is not None:
-            self._cancel_if_wanted(self.batch_id)
-        batch = f"batch {self.batch_id} was under way" if self.batch_id else "no batch had been created"
-        raise TaskStoppedError(f"The task was told to stop while {batch}.")
+        if self._undecided:
+            self._cancel_if_wanted()
+        were = "was" if len(self._watched) == 1 else "were"
+        batches = f"{names_of(self._watched)} {were} under way" if self._watched else "no batch had been created"
+        raise TaskStoppedError(f"The task was told to stop while {batches}.")
 
     def sleep(self, seconds: float) -> None:
         """Sleep, and go on only if the task was not stopped."""
@@ -120,18 +127,24 @@ class Guard:
             time.sleep(min(left, SLICE))
             self.check()
 
-    def _cancel_if_wanted(self, batch_id: str) -> None:
+    def _cancel_if_wanted(self) -> None:
+        """Decide about those that are still to be cancelled."""
+        batch_ids = [batch_id for batch_id, wanted in self._watched.items() if wanted]
+        if not batch_ids:
+            return
         wanted, why = self._decide()
         if not wanted:
-            log.warning("Batch %s is left as it is, and goes on at Groq: %s.", batch_id, why)
+            log.warning(left_report(batch_ids, why))
             return
         try:
-            with GroqClient(self._settings) as client:
-                batch = client.send(calls.cancel_batch(batch_id), max_retries=1, sleep=_at_most_a_slice)
-        except GroqError as error:
-            log.error("Batch %s could not be cancelled, and goes on at Groq: %s", batch_id, error)  # noqa: TRY400
-        else:
-            log.info("Batch %s is %s: %s.", batch_id, batch.status, why)
+            results = cancel_batches(self._settings, batch_ids)
+        except GroqError as error:  # no client can be made
+            results = dict.fromkeys(batch_ids, error)
+        for batch_id, result in results.items():
+            if isinstance(result, str) and batch_id in self._watched:
+                self._watched[batch_id] = False
+        for level, line in cancelling_report(results, why):
+            log.log(level, line)
 
     def _decide(self) -> tuple[bool, str]:
         """Whether to cancel, and why."""
@@ -154,8 +167,3 @@ class Guard:
             return True, "execution_timeout passed" if timed_out else f"the task was marked {standing.state}"
         state = standing.state or "not known"
         return False, f"nobody marked the task (its state is {state}), so its next try may want it"
-
-
-def _at_most_a_slice(seconds: float) -> None:
-    """Airflow does not wait for as long as Groq may ask for."""
-    time.sleep(min(seconds, SLICE))

@@ -1,14 +1,15 @@
-"""Which batches of a task there are on Groq."""
+"""Which batches of a task there are on Groq: one listing for all of its claims."""
 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterable, Iterator
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.api.models import Batch, File
 from airflow_provider_groq.api.text import as_text, one_line
-from airflow_provider_groq.batches.identity import Claim, made_since
+from airflow_provider_groq.batches.identity import ROUND_KEY, Claim, made_since, mark_of
 from airflow_provider_groq.batches.outcome import describe
 from airflow_provider_groq.exceptions import GroqError, GroqLookupError
 from airflow_provider_groq.hooks.groq import GroqHook
@@ -16,10 +17,10 @@ from airflow_provider_groq.hooks.groq import GroqHook
 log = logging.getLogger(__name__)
 
 MAX_PAGES = 50
-"""How many pages of the listing are read at the most."""
+"""How many pages of the listing are read at the most for each claim: a job may fill many itself."""
 
 MAX_FILES = 50
-"""How many files are asked for singly at the most, where the server does not list them."""
+"""How many files are asked for singly at the most for each claim, where the server does not list them."""
 
 SKEW = 300.0
 """Seconds by which Groq's clock may differ from this machine's."""
@@ -32,23 +33,26 @@ class _Unreadable(Batch):
 
 
 class Lookup:
-    """Looks for the batches of a claim in Groq's listing, the newest first.
+    """Looks for the batches of a task's claims in Groq's listing, the newest first; once for all of them.
 
     A batch is told by its metadata. One without any may have lost it to a server that does not keep it,
     and is told by its input file. What only saves an upload may fail; what decides about a batch may not.
 
     Args:
         hook: Where.
-        claim: Whose batches.
+        claims: Whose batches, all of one task.
         since: When the first of them can have been made, as Unix time.
     """
 
-    def __init__(self, hook: GroqHook, claim: Claim, *, since: float) -> None:
+    def __init__(self, hook: GroqHook, claims: Sequence[Claim], *, since: float) -> None:
         self._hook = hook
-        self._claim = claim
         self._since = since - SKEW
+        self._by_mark = {frozenset(claim.mark.items()): claim for claim in claims}
+        self._by_suffix = {claim.file_suffix: claim for claim in claims}
+        self._task = claims[0]
+        self._max_pages = MAX_PAGES * len(claims)
 
-    def batches(self) -> list[Batch]:
+    def batches(self) -> dict[Claim, list[Batch]]:
         """Find all.
 
         Raises:
@@ -56,21 +60,26 @@ class Lookup:
         """
         return self._ours(self._list(self._since), look_at_bare=True)
 
-    def batches_beside(self, made: Batch) -> list[Batch]:
-        """Find all, given one that was just made and is among them as soon as it is listed.
+    def batches_beside(self, made: Mapping[Claim, Batch]) -> dict[Claim, list[Batch]]:
+        """Find all, given some that were just made and are among them as soon as they are listed.
 
         Raises:
             GroqLookupError: As for `batches`.
         """
-        # Its time is that of Groq's clock, which this machine's should be and may not.
-        since = self._since if made.created_at is None else min(self._since, made.created_at - SKEW)
-        listed = self._list(since)
-        # The one that was made shows whether the server keeps metadata.
-        ours = {batch.id for batch in self._ours(listed, look_at_bare=not made.metadata)}
-        return [batch for batch in listed if batch.id in ours or batch.id == made.id]
+        # Their time is that of Groq's clock, which this machine's should be and may not.
+        times = [batch.created_at - SKEW for batch in made.values() if batch.created_at is not None]
+        listed = self._list(min([self._since, *times]))
+        # Those that were made show whether the server keeps metadata.
+        ours = self._ours(listed, look_at_bare=not all(batch.metadata for batch in made.values()))
+        claims = {batch.id: claim for claim, batch in made.items()}
+        for batch in listed:
+            claim = claims.get(batch.id)
+            if claim and all(batch.id != other.id for other in ours.get(claim, ())):
+                ours.setdefault(claim, []).append(batch)
+        return ours
 
-    def batches_of(self, file_id: str, *, sent_at: float) -> list[Batch]:
-        """Find those that were made of a file since it was sent, as Unix time.
+    def batches_of(self, claim: Claim, file_id: str, *, sent_at: float) -> list[Batch]:
+        """Find those of a claim that were made of a file since it was sent, as Unix time.
 
         Raises:
             GroqLookupError: As for `batches`.
@@ -78,47 +87,59 @@ class Lookup:
         listed = self._list(self._since)
         made = [batch for batch in listed if batch.input_file_id == file_id and made_since(batch, sent_at - SKEW)]
         if any(batch.metadata for batch in listed):
-            made = [batch for batch in made if self._claim.marks(batch)]
-        return _readable(made)
+            made = [batch for batch in made if claim.marks(batch)]
+        _check_readable(made)
+        return made
 
-    def file_id(self, size: int) -> str | None:
-        """The input file that an earlier try has uploaded, if there is one of this size and the server lists it."""
+    def files(self) -> dict[Claim, dict[str, int]]:
+        """The input files that earlier tries have uploaded, with their sizes; none if the server does not list them."""
+        files: dict[Claim, dict[str, int]] = defaultdict(dict)
         try:
-            files = self._named_files()
+            for file in self._hook.list_files():
+                if claim := self._named(file):
+                    files[claim][file.id] = file.bytes
         except GroqError as error:
             log.warning("Whether the input is at Groq already could not be found out, so it is uploaded: %s", error)
-            return None
-        return next((file_id for file_id, bytes_ in files.items() if bytes_ == size), None)
+            return {}
+        return files
 
-    def _ours(self, listed: list[Batch], *, look_at_bare: bool) -> list[Batch]:
+    def _ours(self, listed: list[Batch], *, look_at_bare: bool) -> dict[Claim, list[Batch]]:
         bare = [batch for batch in listed if not batch.metadata] if look_at_bare else []
-        files = self._files_of(bare, listed) if bare else set()
-        named = {batch.id for batch in bare if batch.input_file_id in files}
-        return _readable([batch for batch in listed if batch.id in named or self._claim.marks(batch)])
+        files = self._files_of(bare, listed) if bare else {}
+        named = {batch.id: files[batch.input_file_id] for batch in bare if batch.input_file_id in files}
+        ours: dict[Claim, list[Batch]] = defaultdict(list)
+        for batch in listed:
+            if claim := named.get(batch.id) or self._marked(batch):
+                ours[claim].append(batch)
+        _check_readable(batch for batches in ours.values() for batch in batches)
+        return ours
 
-    def _files_of(self, bare: list[Batch], listed: list[Batch]) -> set[str]:
-        """The input files of this claim, among those of batches without metadata."""
+    def _marked(self, batch: Batch) -> Claim | None:
+        return self._by_mark.get(frozenset(mark_of(batch).items()))
+
+    def _named(self, file: File) -> Claim | None:
+        _, task, rest = file.filename.rpartition(f".{self._task.identity.key}.")
+        return self._by_suffix.get(task + rest) if task else None
+
+    def _files_of(self, bare: list[Batch], listed: list[Batch]) -> dict[str | None, Claim]:
+        """The input files of these claims, among those of batches without metadata."""
         try:
-            return set(self._named_files())
+            return {file.id: claim for file in self._hook.list_files() if (claim := self._named(file))}
         except GroqError as error:
             if any(batch.metadata for batch in listed):
                 # The server keeps metadata, so a batch without any is nobody's who always sends some.
                 log.info("The files could not be listed: %s Batches without metadata count as those of others.", error)
-                return set()
+                return {}
             used = sorted({batch.input_file_id for batch in bare if batch.input_file_id})
-            if len(used) > MAX_FILES:
+            if len(used) > MAX_FILES * len(self._by_mark):
                 raise _failed(error) from error
-        return {file_id for file_id in used if self._is_named(file_id)}
+        return {file_id: claim for file_id in used if (claim := self._named_singly(file_id))}
 
-    def _is_named(self, file_id: str) -> bool:
+    def _named_singly(self, file_id: str) -> Claim | None:
         try:
-            return self._claim.names(self._hook.get_file(file_id))
+            return self._named(self._hook.get_file(file_id))
         except GroqError as error:
             raise _failed(error) from error
-
-    def _named_files(self) -> dict[str, int]:
-        """The size of each file whose name is that of this claim's input."""
-        return {file.id: file.bytes for file in self._hook.list_files() if self._claim.names(file)}
 
     def _list(self, since: float) -> list[Batch]:
         """The account's batches that were made since then."""
@@ -141,12 +162,14 @@ class Lookup:
             # Not all gateways list strictly by age, so only a page without anything recent ends it.
             if any(batch.created_at for batch in batches) and not any(batch.created_at for batch in recent):
                 return
-            if number == MAX_PAGES:
-                raise _not_known(f"{MAX_PAGES} pages of Groq's listing do not go back to when its run began")
+            if number == self._max_pages and (page.next_cursor or page.has_more):
+                raise _not_known(f"{number} pages of Groq's listing do not go back to when its run began")
 
     def _tell_of_others(self, batches: Iterable[Batch]) -> None:
         for batch in batches:
-            if self._claim.marks_task(batch) and not self._claim.marks(batch) and not batch.terminal:
+            # One that is one of many is known to the others of its kind.
+            foreign = self._task.marks_task(batch) and not self._marked(batch)
+            if foreign and ROUND_KEY not in batch.metadata and not batch.terminal:
                 log.warning(
                     "%s It is of this task too, but of another input: it is left as it is, and goes on at Groq. "
                     "Cancel it if nobody wants it.",
@@ -161,14 +184,13 @@ def _unreadable(items: Iterable[Any]) -> Iterator[Batch]:
             yield _Unreadable.model_validate(item | {"id": name, "status": "unreadable"})
 
 
-def _readable(ours: list[Batch]) -> list[Batch]:
-    """The batches, if none of them is one that cannot be read."""
+def _check_readable(ours: Iterable[Batch]) -> None:
+    """Check that none of the batches is one that cannot be read."""
     for batch in ours:
         if isinstance(batch, _Unreadable):
             raise _not_known(
                 f"the listing has batch {batch.id}, which may be this task's, and whose id or status cannot be read"
             )
-    return ours
 
 
 def _failed(error: GroqError) -> GroqLookupError:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from typing import Any
 
 from airflow.sdk import Context
 
+from airflow_provider_groq.batches.identity import Claim
+from airflow_provider_groq.submission.journal import Entry
 from airflow_provider_groq.submission.kill import TaskStoppedError
 
 log = logging.getLogger(__name__)
@@ -31,7 +34,7 @@ class Reply(Enum):
 
 
 class StateStore:
-    """A few words that outlive a try of a task.
+    """A `Journal` of a few words that outlive a try of a task, each claim's under a key of its own.
 
     Airflow gives each try a task instance of its own and forgets the one before. So writing also tells
     whether this try is still the one that counts.
@@ -47,8 +50,11 @@ class StateStore:
         self._store: Any = context.get("task_state_store")
         self.legible = self._store is not None
 
-    def read(self, key: str) -> dict[str, Any]:
-        """What was last written under this key, by whichever try; empty if nothing was, or cannot be read."""
+    def read(self, claims: Sequence[Claim]) -> dict[Claim, Entry]:
+        """What was last written about each of these claims; nothing if that cannot be read."""
+        return {claim: entry for claim in claims if (entry := self._read(_key(claim)))}
+
+    def _read(self, key: str) -> Entry:
         if self._store is None:
             return {}
         try:
@@ -59,8 +65,8 @@ class StateStore:
             return {}
         return value if isinstance(value, dict) else {}
 
-    def write(self, key: str, **words: str) -> bool:
-        """Replace what was written under this key, if there is a store that takes it.
+    def record(self, entries: Mapping[Claim, Entry]) -> bool:
+        """Replace what was written about these claims, if there is a store that takes it.
 
         One that does not is no reason to stop: the next try looks on Groq.
 
@@ -70,10 +76,11 @@ class StateStore:
         Raises:
             TaskStoppedError: Airflow has given this try up.
         """
-        reply = self._put(key, words)
-        if reply is Reply.REFUSED:
+        replies = {self._put(_key(claim), dict(entry)) for claim, entry in entries.items()}
+        replies = replies or {self._put(PULSE, True)}
+        if Reply.REFUSED in replies:
             raise TaskStoppedError("Airflow has given this try up, and begun another one or none: stopping here.")
-        return reply is Reply.TAKEN
+        return replies == {Reply.TAKEN}
 
     def superseded(self) -> bool:
         """Whether Airflow has given this try up, or may have."""
@@ -93,6 +100,11 @@ class StateStore:
             log.exception("The task state store cannot be written. A next try looks on Groq instead.")
             return Reply.SILENCE
         return Reply.TAKEN
+
+
+def _key(claim: Claim) -> str:
+    attempt = f"_{claim.attempt}" if claim.attempt else ""
+    return f"groq_batch_{claim.input_key}{attempt}"
 
 
 def _status(error: Exception) -> Any:

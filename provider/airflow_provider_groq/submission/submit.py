@@ -1,25 +1,30 @@
-"""How a task gets its one batch: the one that it has already, or a new one.
+"""How a task gets its batches, one for each claim: those that it has already, or new ones.
 
-What an earlier try has done is told by Airflow's task state store, which says where to look, and by Groq's
-listing, which says what there is. A try that is the first and has a store needs no listing.
+What an earlier try has done is told by a journal, such as Airflow's task state store, which says where to look,
+and by Groq's listing, which says what there is. A try that is the first and has a store needs no listing.
 """
 
 from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.identity import Claim, may_be_taken_up, oldest
-from airflow_provider_groq.exceptions import GroqError, GroqLookupError, GroqLostAnswerError, GroqNotFoundError
+from airflow_provider_groq.batches.several import names_of
+from airflow_provider_groq.exceptions import GroqLookupError, GroqLostAnswerError
 from airflow_provider_groq.hooks.errors import retry_not_found
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.storage.inputs import Input
+from airflow_provider_groq.submission.doubles import only_ones
+from airflow_provider_groq.submission.journal import Entry, Journal
 from airflow_provider_groq.submission.kill import Guard, TaskStoppedError
-from airflow_provider_groq.submission.lookup import WAY_OUT, Lookup
-from airflow_provider_groq.submission.state_store import StateStore
+from airflow_provider_groq.submission.lookup import Lookup
+from airflow_provider_groq.submission.recorded import recorded_batches
+from airflow_provider_groq.submission.uploaded import UploadedFiles
+from airflow_provider_groq.submission.wave import Wave
 
 log = logging.getLogger(__name__)
 
@@ -31,214 +36,234 @@ SENDINGS = 3
 
 
 class Submission:
-    """Finds or makes the one batch of a claim.
+    """Finds or makes the batches of some claims, one for each.
 
     Args:
         hook: Where.
-        claim: Whose batch, of which input.
-        store: What earlier tries have left, and this one will.
+        claims: Whose batches, each of which input; all of one task.
+        journal: What earlier tries have left, and this one will.
         guard: Is told of each batch, and says when the task is to stop.
         first_try: Whether no try of this task came before this one.
-        since: When the first batch of the claim can have been made, as Unix time.
+        since: When the first batch of the claims can have been made, as Unix time.
+        resumable: Whether a batch, at some Unix time, is worth going on with. If not, another is made.
     """
 
     def __init__(
-        self, hook: GroqHook, claim: Claim, *, store: StateStore, guard: Guard, first_try: bool, since: float
+        self,
+        hook: GroqHook,
+        claims: Sequence[Claim],
+        *,
+        journal: Journal,
+        guard: Guard,
+        first_try: bool,
+        since: float,
+        resumable: Callable[[Batch, float], bool] = may_be_taken_up,
     ) -> None:
         self._hook = hook
-        self._claim = claim
-        self._store = store
+        self._claims = claims
+        self._journal = journal
         self._guard = guard
         self._first_try = first_try
-        self._lookup = Lookup(hook, claim, since=since)
-        self._key = f"groq_batch_{claim.input_key}"
-        self._stored: dict[str, Any] = {}
+        self._resumable = resumable
+        self._lookup = Lookup(hook, claims, since=since)
+        self._stored: Mapping[Claim, Entry] = {}
         self._in_doubt = False
         self._told: set[str] = set()
 
-    def find(self) -> Batch | None:
-        """The batch that an earlier try has made, if it is worth taking up.
+    def find(self) -> dict[Claim, Batch]:
+        """The batches that earlier tries have made, as far as they are worth going on with.
 
         Raises:
             GroqLookupError: It is not known whether there is one.
         """
-        self._stored = self._store.read(self._key)
-        batch = self._stored_batch()
-        if batch is None and not self._is_clearly_new():
-            batch = self._listed_batch()
-        if batch is not None:
-            self._store.write(self._key, input_file_id=batch.input_file_id or "", batch_id=batch.id)
-        return batch
+        self._stored = self._journal.read(self._claims)
+        recorded = self._recorded_batches()
+        found = {claim: batch for claim, batch in recorded.items() if self._stored[claim].get("batch_id")}
+        sought = [claim for claim in self._claims if claim not in found]
+        if sought and not self._is_clearly_new():
+            found |= self._listed_batches(sought, recorded)
+        if found:
+            self._journal.record(
+                {
+                    claim: {"input_file_id": batch.input_file_id or "", "batch_id": batch.id}
+                    for claim, batch in found.items()
+                }
+            )
+        return found
 
-    def create(self, source: Input, **options: Any) -> Batch:
-        """Make a batch, and return the one that there is in the end: another process may have made one meanwhile.
+    def create(
+        self, sources: Mapping[Claim, Input], *, metadata: Mapping[str, str] | None = None, **options: Any
+    ) -> dict[Claim, Batch]:
+        """Make batches, and return those that there are in the end: another process may have made some meanwhile.
+
+        Of many, `wave.UPLOADS_AT_ONCE` are made at the same time, and `Input.upload` is called in other threads.
 
         Args:
-            source: The requests.
+            sources: The requests of each claim that has no batch.
+            metadata: The user's, for all of them.
             options: For `GroqHook.create_batch`.
 
         Raises:
-            GroqLookupError: It is not known whether the batch was made.
+            GroqLookupError: It is not known whether a batch was made.
+            TaskStoppedError: The task was stopped, or Airflow has given this try up.
+            GroqError: A batch could not be made. The journal has those that were.
         """
-        file_id = self._uploaded(source) or source.upload(self._claim.file_name(source.stem))
-        batch = self._sent(file_id, options)
-        self._guard.watch(batch.id)
-        if self._is_alone(file_id, batch):
-            return batch
-        batch = self._without_rivals(batch)
-        self._store.write(self._key, input_file_id=file_id, batch_id=batch.id)
-        return batch
+        files = None if self._is_clearly_new() else UploadedFiles(self._hook, self._lookup, self._stored, sources)
+        wave = Wave(sources, journal=self._journal, guard=self._guard)
+        self._hook.get_conn()  # made once, before threads share it
 
-    def _is_clearly_new(self) -> bool:
-        """Whether nobody can have made a batch for this task before: Airflow says so, and no note says otherwise."""
-        return self._first_try and not self._stored
+        def make(claim: Claim) -> Batch:
+            source = sources[claim]
+            file_id = files.find(claim, source) if files else None
+            file_id = file_id or source.upload(claim.file_name(source.stem))
+            return self._sent(wave, claim, file_id, {**options, "metadata": claim.metadata(metadata)})
 
-    def _stored_batch(self) -> Batch | None:
-        batch_id = self._stored.get("batch_id")
-        if not batch_id:
-            return None
-        try:
-            batch = retry_not_found(self._hook.get_batch, batch_id)
-        except GroqNotFoundError:
-            log.warning("Batch %s, which an earlier try has made, is not known to Groq any more.", batch_id)
-            return None
-        except GroqError as error:
-            raise GroqLookupError(
-                f"Batch {batch_id}, which an earlier try of this task has made, could not be looked up: {error} "
-                f"{WAY_OUT}",
-                retryable=error.retryable,
-            ) from error
-        if may_be_taken_up(batch, time.time()):
-            return batch
-        self._told.add(batch.id)
-        log.info("Batch %s of the last try is %s, and not taken up.", batch.id, batch.status)
-        return None
-
-    def _listed_batch(self) -> Batch | None:
-        """The one in Groq's listing, which may show late what was made just before the last try was killed."""
-        may_be_late = not self._store.legible or (self._stored and not self._stored.get("batch_id"))
-        for pause in LOOKS if may_be_late else LOOKS[:1]:
-            self._guard.sleep(pause)
-            if batch := self._only_one(self._worthy(self._lookup.batches())):
-                return batch
-        return None
-
-    def _worthy(self, batches: Iterable[Batch]) -> list[Batch]:
-        """Those that may be taken up; the others are told of."""
-        worthy = []
-        for batch in batches:
-            if may_be_taken_up(batch, time.time()):
-                worthy.append(batch)
-            elif batch.id not in self._told:
-                self._told.add(batch.id)
-                log.info("Batch %s of an earlier try is %s, and not taken up.", batch.id, batch.status)
-        return worthy
-
-    def _only_one(self, batches: Iterable[Batch]) -> Batch | None:
-        """The oldest, after the others are cancelled."""
-        batches = list(batches)
-        kept = oldest(batches)
-        for batch in batches:
-            if kept is None or batch.id == kept.id or batch.terminal:
-                continue
-            try:
-                self._hook.cancel_batch(batch.id)
-            except GroqError as error:
-                log.error("Batch %s, a double of %s, could not be cancelled: %s", batch.id, kept.id, error)  # noqa: TRY400
-            else:
-                log.warning("Batch %s was cancelled: it is a double of the older %s.", batch.id, kept.id)
+        wave.run(make)
+        if self._are_alone(wave):
+            return wave.made
+        kept = self._without_rivals(wave.made)
+        wave.settle(kept)
         return kept
 
-    def _uploaded(self, source: Input) -> str | None:
-        """The input file that an earlier try has uploaded, if it is there still."""
-        if source.bytes is None or self._is_clearly_new():
-            return None
-        noted = self._stored.get("input_file_id")
-        if not noted:
-            return self._lookup.file_id(source.bytes)
-        try:
-            return self._hook.get_file(noted).id
-        except GroqNotFoundError:
-            return None
-        except GroqError as error:
-            log.warning(
-                "Whether file %s is still at Groq could not be found out, so it is uploaded again: %s", noted, error
-            )
-            return None
+    def _is_clearly_new(self) -> bool:
+        """Whether nobody can have made a batch for this task before: Airflow says so, and no entry says otherwise."""
+        return self._first_try and not self._stored
 
-    def _sent(self, file_id: str, options: dict[str, Any]) -> Batch:
+    def _recorded_batches(self) -> dict[Claim, Batch]:
+        """Those whose ids earlier tries have written down."""
+        ids = {
+            claim: batch_id
+            for claim, entry in self._stored.items()
+            if (batch_id := entry.get("batch_id") or entry.get("made_id"))
+        }
+        found = recorded_batches(self._hook, ids.values())
+        return {
+            claim: found[batch_id]
+            for claim, batch_id in ids.items()
+            if batch_id in found and self._is_worthy(found[batch_id], "the last try")
+        }
+
+    def _listed_batches(self, claims: Sequence[Claim], recorded: Mapping[Claim, Batch]) -> dict[Claim, Batch]:
+        """Those in Groq's listing, which may show late what was made just before the last try was killed.
+
+        Args:
+            claims: Whose.
+            recorded: Batches that are there, and may have doubles.
+        """
+        late = {claim for claim in claims if claim not in recorded and self._may_be_late(claim)}
+        found: dict[Claim, Batch] = {}
+        for pause in LOOKS if late else LOOKS[:1]:
+            self._guard.sleep(pause)
+            listed = self._lookup.batches()
+            there = {claim: [*listed.get(claim, ())] for claim in claims}
+            for claim in recorded.keys() & there.keys():
+                if recorded[claim].id not in {batch.id for batch in there[claim]}:
+                    there[claim].append(recorded[claim])
+            worthy = {
+                claim: [batch for batch in batches if self._is_worthy(batch, "an earlier try")]
+                for claim, batches in there.items()
+            }
+            found = only_ones(self._hook, worthy)
+            if late <= found.keys():
+                break
+        return found
+
+    def _may_be_late(self, claim: Claim) -> bool:
+        """Whether a batch may have been made of which only the listing tells."""
+        entry = self._stored.get(claim, {})
+        return not self._journal.legible or bool(entry and not (entry.get("batch_id") or entry.get("made_id")))
+
+    def _is_worthy(self, batch: Batch, made_by: str) -> bool:
+        """Whether to go on with it. If not, that is told."""
+        worthy = self._is_resumable(batch)
+        if not worthy and batch.id not in self._told:
+            self._told.add(batch.id)
+            log.info("Batch %s of %s is %s, and not taken up.", batch.id, made_by, batch.status)
+        return worthy
+
+    def _is_resumable(self, batch: Batch) -> bool:
+        return self._resumable(batch, time.time())
+
+    def _sent(self, wave: Wave, claim: Claim, file_id: str, options: dict[str, Any]) -> Batch:
         """Send the creation; when its answer is lost, look before it is sent again."""
         for _ in range(SENDINGS):
             sent_at = time.time()
             try:
-                return retry_not_found(self._sent_if_wanted, file_id, options)
+                return retry_not_found(self._sent_if_wanted, wave, claim, file_id, options)
             except GroqLostAnswerError as error:
                 lost = error
             log.warning("%s Looking for the batch.", lost)
             self._in_doubt = True
-            if found := self._made_after_all(file_id, sent_at):
+            if found := self._made_after_all(claim, file_id, sent_at):
                 log.info("Batch %s was created after all.", found.id)
                 return found
         raise GroqLookupError(f"{lost} That happened {SENDINGS} times, and no batch was found on Groq.") from lost
 
-    def _sent_if_wanted(self, file_id: str, options: dict[str, Any]) -> Batch:
+    def _sent_if_wanted(self, wave: Wave, claim: Claim, file_id: str, options: dict[str, Any]) -> Batch:
         """Send it, and again where Groq puts it off; before each time a try that was stopped or given up ends."""
 
         def pause(seconds: float) -> None:
-            self._guard.sleep(seconds)
             # A proxy can say that it was not done though it was.
             self._in_doubt |= seconds > 0
-            # Before it is sent, so that the next try knows that there may be a batch.
-            self._store.write(self._key, input_file_id=file_id)
+            wave.may_send(claim, file_id, after=seconds)
 
         pause(0)
         return self._hook.create_batch(file_id, sleep=pause, **options)
 
-    def _made_after_all(self, file_id: str, sent_at: float) -> Batch | None:
+    def _made_after_all(self, claim: Claim, file_id: str, sent_at: float) -> Batch | None:
         # Told to stop or not: if there is a batch, what becomes of it is to be decided.
         for pause in LOOKS:
             time.sleep(pause)
-            made = self._lookup.batches_of(file_id, sent_at=sent_at)
-            if found := oldest(batch for batch in made if may_be_taken_up(batch, time.time())):
+            made = self._lookup.batches_of(claim, file_id, sent_at=sent_at)
+            if found := oldest(filter(self._is_resumable, made)):
                 return found
         return None
 
-    def _is_alone(self, file_id: str, batch: Batch) -> bool:
-        """Whether no other process can have made a batch of this claim at the same time; notes the batch if so.
+    def _are_alone(self, wave: Wave) -> bool:
+        """Whether no other process can have made a batch of these claims at the same time; records them if so.
 
-        Airflow gives the first try up before another one begins. So if it takes the note of a first try after
-        the batch was made, another one finds the batch.
+        Airflow gives the first try up before another one begins. So if it takes the entries of a first try after
+        the batches were made, another one finds the batches.
         """
-        for_one_try = self._claim.identity.only != ""
-        if self._in_doubt or not (self._first_try or for_one_try):
+        for_one_try = any(claim.identity.only for claim in wave.made)
+        if self._in_doubt or not (for_one_try or (self._first_try and wave.confirmed)):
             return False
         try:
-            noted = self._store.write(self._key, input_file_id=file_id, batch_id=batch.id)
+            return wave.settle(wave.made) or for_one_try
         except TaskStoppedError:
-            noted = False
-        return noted or for_one_try
+            return for_one_try
 
-    def _without_rivals(self, batch: Batch) -> Batch:
-        """The oldest batch of the claim, as soon as the listing shows this one."""
+    def _without_rivals(self, made: Mapping[Claim, Batch]) -> dict[Claim, Batch]:
+        """The oldest batch of each claim, as soon as the listing shows those that were made."""
         try:
-            listed = self._listed_with(batch)
+            listed = self._listed_with(made)
         except GroqLookupError as error:
-            log.warning("Whether there is a double of batch %s could not be looked up: %s", batch.id, error)
-            return batch
-        kept = self._only_one(other for other in listed.values() if may_be_taken_up(other, time.time()))
-        if kept is None or kept.id == batch.id:
-            return batch
-        log.warning("Going on with batch %s, which another process has made for this task.", kept.id)
-        self._guard.watch(kept.id)
+            log.warning(
+                "Whether there is a double of %s could not be looked up: %s",
+                names_of(batch.id for batch in made.values()),
+                error,
+            )
+            return {**made}
+        oldest_ones = only_ones(
+            self._hook, {claim: [*filter(self._is_resumable, listed[claim].values())] for claim in made}
+        )
+        kept = {**made, **oldest_ones}
+        for claim, batch in kept.items():
+            if batch.id != made[claim].id:
+                log.warning("Going on with batch %s, which another process has made for this task.", batch.id)
+                self._guard.forget(made[claim].id)
+                self._guard.watch(batch.id)
         return kept
 
-    def _listed_with(self, batch: Batch) -> dict[str, Batch]:
-        """The batches of the claim by id, this one among them."""
-        listed: dict[str, Batch] = {}
+    def _listed_with(self, made: Mapping[Claim, Batch]) -> dict[Claim, dict[str, Batch]]:
+        """The batches of each claim by id, those that were made among them."""
+        listed: dict[Claim, dict[str, Batch]] = {}
         for pause in LOOKS:
             time.sleep(pause)
-            listed = {other.id: other for other in self._lookup.batches_beside(batch)}
-            if batch.id in listed:
+            beside = self._lookup.batches_beside(made)
+            listed = {claim: {batch.id: batch for batch in beside.get(claim, ())} for claim in made}
+            if all(batch.id in listed[claim] for claim, batch in made.items()):
                 return listed
-        log.warning("Batch %s is not in Groq's listing yet; if there is a double of it, it may not be seen.", batch.id)
-        return {batch.id: batch, **listed}
+        unlisted = [batch.id for claim, batch in made.items() if batch.id not in listed[claim]]
+        log.warning("Not in Groq's listing yet, so that a double may not be seen: %s.", names_of(unlisted))
+        return {claim: {batch.id: batch, **listed[claim]} for claim, batch in made.items()}

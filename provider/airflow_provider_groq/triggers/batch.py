@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Coroutine, Sequence
+from collections.abc import AsyncIterator, Collection, Iterable, Sequence
 from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_groq.batches.events import BatchEvent, WaitEnd
+from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.batches.events import BatchEvent, BriefEvent, WaitEnd
 from airflow_provider_groq.batches.poll_loop import PollLoop
 from airflow_provider_groq.batches.polling import Poller, Step
-from airflow_provider_groq.exceptions import GroqError
+from airflow_provider_groq.batches.several import cancelling_report, names_of
 from airflow_provider_groq.hooks import states
 from airflow_provider_groq.hooks.groq import GroqHook
+from airflow_provider_groq.jobs.progress import News, Progress
 from airflow_provider_groq.triggers.shared import shared
 
 EARLIEST_EVENT = 10.0
@@ -41,6 +43,9 @@ class GroqBatchTrigger(BaseTrigger):
         cancel_on_kill: Whether the batches are cancelled when a user marks the deferred task. Works
             from Airflow 3.3, which tells triggers.
         reattach: Whether a next try of the task would take the batches up. If not, a clear cancels them too.
+        brief: For hundreds of batches: one line of progress for all of them, and an event that has no more than
+            their ids, reasons and statuses, which `BriefEvent.read` reads.
+        total_rows: How many requests all of them have, for that line; by default as Groq counts them.
     """
 
     def __init__(
@@ -52,6 +57,8 @@ class GroqBatchTrigger(BaseTrigger):
         end_time: float,
         cancel_on_kill: bool = False,
         reattach: bool = True,
+        brief: bool = False,
+        total_rows: int | None = None,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
         self.batch_ids = [batch_ids] if isinstance(batch_ids, str) else list(batch_ids)
@@ -60,6 +67,10 @@ class GroqBatchTrigger(BaseTrigger):
         self.end_time = end_time
         self.cancel_on_kill = cancel_on_kill
         self.reattach = reattach
+        self.brief = brief
+        self.total_rows = total_rows
+        # There may be ten thousand triggers, and few of them are brief.
+        self._ended: Collection[str] = ()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class and the arguments that make this trigger again, in any triggerer."""
@@ -72,14 +83,17 @@ class GroqBatchTrigger(BaseTrigger):
                 "end_time": self.end_time,
                 "cancel_on_kill": self.cancel_on_kill,
                 "reattach": self.reattach,
+                "brief": self.brief,
+                "total_rows": self.total_rows,
             },
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Give one event, whose payload `BatchEvent.read` reads."""
+        """Give one event, whose payload `BatchEvent.read` reads, or `BriefEvent.read` if it is to be brief."""
         not_before = time.monotonic() + EARLIEST_EVENT
         with shared(self.groq_conn_id) as ours:
-            event = BatchEvent(ends=await self._ends(ours.loop))
+            ends = await self._ends(ours.loop)
+        event = BriefEvent.of(ends) if self.brief else BatchEvent(ends=ends)
         await asyncio.sleep(not_before - time.monotonic())
         yield TriggerEvent(event.payload())
 
@@ -95,36 +109,67 @@ class GroqBatchTrigger(BaseTrigger):
             await asyncio.shield(work)
 
     async def _cancel_if_wanted(self) -> None:
+        running = [batch_id for batch_id in self.batch_ids if batch_id not in self._ended]
         state = await states.ask_in_triggerer(self.task_instance) if self.reattach else None
         if self.reattach and state not in states.MARKED:
             # After a clear, the next try may have deferred already, and waits for these batches.
             self.log.warning(
-                "Nobody marked the task (its state is %s): %s left as they are, and go on at Groq.",
+                "Nobody marked the task (its state is %s), so this is left as it is, and goes on at Groq: %s.",
                 state or "not known",
-                ", ".join(self.batch_ids),
+                names_of(running),
             )
             return
         why = f"the task was marked {state}" if self.reattach else "no other try takes it up (reattach=False)"
         with shared(self.groq_conn_id) as ours:
-            for batch_id in self.batch_ids:
-                try:
-                    batch = await ours.source.cancel(batch_id)
-                except GroqError as error:
-                    self.log.error("Batch %s could not be cancelled, and goes on at Groq: %s", batch_id, error)  # noqa: TRY400
-                else:
-                    self.log.info("Batch %s is %s: %s.", batch_id, batch.status, why)
+            results = await ours.source.cancel(running)
+        for level, line in cancelling_report(results, why):
+            self.log.log(level, line)
 
     async def _ends(self, loop: PollLoop) -> tuple[WaitEnd, ...]:
+        # The task looked just before it deferred, and no event may come before `EARLIEST_EVENT`.
+        first_pause = EARLIEST_EVENT * random.uniform(0.7, 0.9)
+        if self.brief:
+            return await self._brief_ends(loop, first_pause)
         if len(self.batch_ids) == 1:
-            return (await self._wait(loop, self.batch_ids[0]),)
+            return (await loop.wait(self._poller(self.batch_ids[0]), self._say, first_pause=first_pause),)
         async with asyncio.TaskGroup() as group:
-            waits = [group.create_task(self._wait(loop, batch_id)) for batch_id in self.batch_ids]
+            pollers = map(self._poller, self.batch_ids)
+            waits = [group.create_task(loop.wait(poller, self._say, first_pause=first_pause)) for poller in pollers]
         return tuple(wait.result() for wait in waits)
 
-    def _wait(self, loop: PollLoop, batch_id: str) -> Coroutine[Any, Any, WaitEnd]:
-        poller = Poller(batch_id, poll_interval=self.poll_interval, end_time=self.end_time, now=time.time())
-        # The task looked just before it deferred, and no event may come before `EARLIEST_EVENT`.
-        return loop.wait(poller, self._say, first_pause=EARLIEST_EVENT * random.uniform(0.7, 0.9))
+    async def _brief_ends(self, loop: PollLoop, first_pause: float) -> tuple[WaitEnd, ...]:
+        progress = Progress(
+            self.batch_ids, poll_interval=self.poll_interval, now=time.time(), total_rows=self.total_rows
+        )
+        self._ended = ended = set[str]()
+
+        async def wait(batch_id: str) -> WaitEnd:
+            poller = progress.poller(batch_id, end_time=self.end_time)
+            end = await loop.wait(poller, self._say, first_pause=first_pause)
+            progress.end(end)
+            ended.add(batch_id)
+            # All that the event has of it.
+            return end.model_copy(update={"batch": end.batch and Batch(id=end.batch.id, status=end.batch.status)})
+
+        async with asyncio.TaskGroup() as group:
+            waits = [group.create_task(wait(batch_id)) for batch_id in self.batch_ids]
+            telling = group.create_task(self._tell(progress))
+            await asyncio.wait(waits)
+            telling.cancel()
+        self._say_all(progress.news(time.time(), last=True))
+        return tuple(wait.result() for wait in waits)
+
+    async def _tell(self, progress: Progress) -> None:
+        while True:
+            await asyncio.sleep(progress.pause(time.time()))
+            self._say_all(progress.news(time.time()))
+
+    def _say_all(self, news: Iterable[News]) -> None:
+        for level, line in news:
+            self.log.log(level, line)
+
+    def _poller(self, batch_id: str) -> Poller:
+        return Poller(batch_id, poll_interval=self.poll_interval, end_time=self.end_time, now=time.time())
 
     def _say(self, step: Step) -> None:
         self.log.log(step.level, step.news)
