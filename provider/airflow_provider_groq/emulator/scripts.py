@@ -13,7 +13,7 @@ from airflow_provider_groq.emulator.failures import problem_of_failure
 T = TypeVar("T")
 
 WILDCARDS = "*?["
-ERROR, STATUS, BODY = "$error", "$status", "$body"
+ERROR, STATUS, BODY, SEQUENCE = "$error", "$status", "$body", "$sequence"
 MAX_STATUS = 599
 
 
@@ -61,7 +61,7 @@ def problem_of_failing(value: object) -> str | None:
 
 
 class Sightings:
-    """How often each `custom_id` was seen by failures that end after some times; several threads may count."""
+    """How often each `custom_id` was seen by scripts that depend on it; several threads may count."""
 
     def __init__(self) -> None:
         self._counts: dict[str, itertools.count[int]] = {}
@@ -86,6 +86,16 @@ def problem_of_answer(value: Any) -> str | None:
     status = value.get(STATUS, 200)
     right = type(status) is int and (status == 200 or 400 <= status <= MAX_STATUS)  # noqa: PLR2004 - as in HTTP
     return None if right else f"{STATUS} 200 or from 400 to {MAX_STATUS}"
+
+
+def problem_of_script(value: Any) -> str | None:
+    """Say what a value of `answers` should have been, or None if it is right: an answer, or a sequence of them."""
+    if not isinstance(value, dict) or SEQUENCE not in value:
+        return problem_of_answer(value)
+    turns = value[SEQUENCE]
+    if len(value) > 1 or not isinstance(turns, list) or not turns:
+        return f'an object with nothing but "{SEQUENCE}", a list of at least one answer'
+    return next((problem for turn in turns if (problem := problem_of_answer(turn))), None)
 
 
 def special(value: object) -> dict[str, Any]:
