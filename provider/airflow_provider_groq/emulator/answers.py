@@ -1,7 +1,6 @@
 """The answers to a batch's requests: what tests script, else the same answer to the same request on every run."""
 
 import hashlib
-import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from http import HTTPStatus
@@ -12,7 +11,7 @@ from airflow_provider_groq.emulator.errors import error_body
 from airflow_provider_groq.emulator.failures import Failure, failure_of
 from airflow_provider_groq.emulator.flaws import FLAWS, LENGTH, LINE_LOST, LINE_MISSING, OF_LINES, flawed
 from airflow_provider_groq.emulator.functions import Ask, FunctionError, asking
-from airflow_provider_groq.emulator.json_lines import canonical
+from airflow_provider_groq.emulator.json_lines import as_text, canonical
 from airflow_provider_groq.emulator.refusals import CHAT, Refusals
 from airflow_provider_groq.emulator.schema import SchemaAnswer
 from airflow_provider_groq.emulator.scripts import (
@@ -127,14 +126,17 @@ class Answers:
         if script is not None:
             self._scripts[request["custom_id"]] = script
 
-    def outcome(self, request: Request, request_id: str, created: int) -> Outcome:
+    def outcome(self, request: Request, end: int, request_id: str, created: int) -> Outcome:
         """Return what a valid request ends with.
 
         Args:
             request: The request, about which `deciding` has decided.
+            end: What that decided.
             request_id: Its id.
             created: When it is answered (Unix seconds).
         """
+        if self._unscripted and end == ANSWERED:
+            return Outcome(200, self._answer(request, None, None, request_id, created))
         known, failure, script, flaw = self._decision(request)
         if known is not None:
             return known
@@ -199,9 +201,9 @@ class Answers:
             if wanted.get("type") == "json_schema":
                 named = wanted.get("json_schema")
                 schema = named.get("schema") if isinstance(named, dict) else None
-                return json.dumps(SchemaAnswer(schema, text, digest).value(), ensure_ascii=False)
+                return as_text(SchemaAnswer(schema, text, digest).value())
             if wanted.get("type") == "json_object":
-                return json.dumps({"answer": sentence}, ensure_ascii=False)
+                return as_text({"answer": sentence})
         if len(sentence) < self._min_chars:
             sentence = f"{sentence} " * (self._min_chars // len(sentence) + 1)
             return sentence[: self._min_chars]

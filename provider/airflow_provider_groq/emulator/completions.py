@@ -19,13 +19,13 @@ ECHOED_CHARS = 120
 Body = dict[str, Any]
 
 
-class ReasoningTokens(msgspec.Struct):
+class ReasoningTokens(msgspec.Struct, gc=False):
     """How many of an answer's tokens nobody reads."""
 
     reasoning_tokens: int
 
 
-class Usage(msgspec.Struct, omit_defaults=True):
+class Usage(msgspec.Struct, omit_defaults=True, gc=False):
     """What an answer took."""
 
     queue_time: float
@@ -38,7 +38,7 @@ class Usage(msgspec.Struct, omit_defaults=True):
     completion_tokens_details: ReasoningTokens | None = None
 
 
-class Message(msgspec.Struct, omit_defaults=True):
+class Message(msgspec.Struct, omit_defaults=True, gc=False):
     """What the model says."""
 
     role: str
@@ -46,7 +46,7 @@ class Message(msgspec.Struct, omit_defaults=True):
     reasoning: str | None = None
 
 
-class Choice(msgspec.Struct):
+class Choice(msgspec.Struct, gc=False):
     """One answer; there is one."""
 
     index: int
@@ -55,7 +55,7 @@ class Choice(msgspec.Struct):
     finish_reason: str
 
 
-class Completion(msgspec.Struct):
+class Completion(msgspec.Struct, gc=False):
     """The body."""
 
     id: str

@@ -2,6 +2,8 @@
 
 import json
 
+from airflow_provider_groq.emulator.json_lines import as_text
+
 LENGTH = "length"
 INVALID_JSON = "invalid_json"
 SCHEMA_MISMATCH = "schema_mismatch"
@@ -23,7 +25,7 @@ def flawed(content: str, flaw: str | None) -> str:
     if flaw == INVALID_JSON:
         return f"Here is the JSON: {cut(content)}"
     if flaw == SCHEMA_MISMATCH:
-        return json.dumps(_misfit(_value(content)), ensure_ascii=False)
+        return as_text(_misfit(_value(content)))
     return content
 
 

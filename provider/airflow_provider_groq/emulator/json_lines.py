@@ -13,6 +13,7 @@ def _refuse_constant(name: str) -> NoReturn:
 _FAST = msgspec.json.Decoder()
 _EXACT = json.JSONDecoder(parse_constant=_refuse_constant)
 _ENCODER = msgspec.json.Encoder()
+_WRITER = json.JSONEncoder(ensure_ascii=False)
 _SORTING_ENCODER = msgspec.json.Encoder(order="deterministic")
 
 
@@ -45,3 +46,8 @@ def canonical(value: object) -> bytes:
         return _SORTING_ENCODER.encode(value)
     except UnicodeEncodeError:
         return json.dumps(value, sort_keys=True, separators=(",", ":")).encode()
+
+
+def as_text(value: object) -> str:
+    """Return JSON as a model writes it, in a text."""
+    return _WRITER.encode(value)

@@ -75,7 +75,7 @@ class Writing:
                 self._done = True
 
 
-class Response(msgspec.Struct):
+class Response(msgspec.Struct, gc=False):
     """What a request was answered with."""
 
     status_code: int
@@ -83,7 +83,7 @@ class Response(msgspec.Struct):
     body: object
 
 
-class Line(msgspec.Struct):
+class Line(msgspec.Struct, gc=False):
     """One line of a result file."""
 
     id: str
@@ -103,11 +103,12 @@ def write(job: Job, output: Path, errors: Path) -> None:
     """
     ids = DerivedIds(job.started_at, job.batch_id, ("batch_req_out", "req"))
     unfinished = UNFINISHED.get(job.status)
+    started_at, ends = int(job.started_at), job.scan.ends
     with output.open("wb", WRITE_BYTES) as answered, errors.open("wb", WRITE_BYTES) as refused:
         for place, (index, request) in enumerate(_requests(job)):
             line_id, request_id = ids.pair(index)
             if place < job.processed:
-                outcome = job.answers.outcome(request, request_id, int(job.started_at))
+                outcome = job.answers.outcome(request, ends[place], request_id, started_at)
                 line = _line(line_id, request_id, request["custom_id"], outcome)
                 file = refused if outcome.failed else answered
                 file.write(line.written() if outcome.flaw is None else _flawed(line, outcome.flaw))

@@ -18,7 +18,7 @@ MAX_TRIES = 1000
 LAST_DEPTH = 3 * MAX_DEPTH
 """Below this nothing is, for a schema that only an endless value satisfies."""
 COMPOSED = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
-BLANKS = str.maketrans(dict.fromkeys(string.punctuation.replace("_", ""), " "))
+BLANKS = str.maketrans(dict.fromkeys(string.punctuation.replace("_", "") + string.whitespace, " "))
 MIN_WORD = 3
 MIN_STEM = 4
 ECHOED_CHARS = 80
@@ -181,29 +181,29 @@ class SchemaAnswer:
         if not isinstance(option, str):
             return 0.0
         if self._said is None:
-            self._said = f" {'  '.join(self._text.lower().translate(BLANKS).split())} "
-        words, forms = _forms(option)
-        return sum(map(self._said.count, forms)) / words if words else 0.0
+            self._said = f" {self._text.lower().translate(BLANKS)} "
+        said, forms = self._said, _forms(option)
+        # Most words are nowhere in the text, which their beginning says at once.
+        counts = [sum(map(said.count, kin)) if start in said else 0 for start, kin in forms]
+        return sum(counts) / len(counts) if counts else 0.0
 
     def _draw(self, path: str, below: int) -> int:
         return zlib.crc32(path.encode(errors="surrogatepass"), self._seed) % below
 
 
 @functools.lru_cache
-def _forms(option: str) -> tuple[int, list[str]]:
-    """Return how many words of an option say something, and what to count for them and their kin (database, databases).
+def _forms(option: str) -> list[tuple[str, list[str]]]:
+    """Return for each word of an option that says something how it begins, and what to count for it and its kin.
 
-    In the text in which they are counted, each word stands between blanks of its own.
+    Kin are words of which one begins with the other (database, databases). In the text in which they are counted,
+    words stand between blanks.
     """
     words = [word for word in re.findall(r"[^\W_]+", option.lower()) if word not in COMMON_WORDS]
-    words = [word for word in words if len(word) >= MIN_WORD] or words
     forms = []
-    for word in words:
-        if len(word) < MIN_STEM:
-            forms.append(f" {word} ")
-        else:
-            forms += [f" {word}", *(f" {word[:length]} " for length in range(MIN_STEM, len(word)))]
-    return len(words), forms
+    for word in [word for word in words if len(word) >= MIN_WORD] or words:
+        kin = [f" {word[:length]} " for length in range(MIN_STEM, len(word))]
+        forms.append((f" {word[:MIN_STEM]}", [f" {word}", *kin] if len(word) >= MIN_STEM else [f" {word} "]))
+    return forms
 
 
 def _distinct(values: Iterator[object]) -> Iterator[object]:

@@ -2,13 +2,13 @@
 
 import fnmatch
 import itertools
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from airflow_provider_groq.emulator.failures import problem_of_failure
+from airflow_provider_groq.emulator.json_lines import as_text
 
 T = TypeVar("T")
 
@@ -105,4 +105,4 @@ def special(value: object) -> dict[str, Any]:
 
 def content_of(value: object) -> str:
     """Return a scripted answer as the text of a message: JSON unless it is text."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else as_text(value)
