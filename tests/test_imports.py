@@ -139,7 +139,7 @@ def test_what_knows_no_airflow_imports_none(module):
 
 @pytest.mark.parametrize("module", modules_of("emulator"))
 def test_the_emulator_runs_on_what_airflow_brings_without_airflow(module):
-    assert foreign(MODULES[module]) <= {"starlette", "uvicorn", "python_multipart"}
+    assert foreign(MODULES[module]) <= {"starlette", "uvicorn", "python_multipart", "msgspec"}
 
 
 DAG = f"""

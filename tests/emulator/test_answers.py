@@ -16,8 +16,8 @@ USAGE = {
 }
 
 
-def schema_format(schema):
-    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": True}}
+def schema_format(schema, *, strict=False):
+    return {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema, "strict": strict}}
 
 
 def content(body):

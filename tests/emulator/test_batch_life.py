@@ -154,3 +154,41 @@ def test_a_batch_to_be_cancelled_shows_that_it_is_being_cancelled(groq_emulator,
     assert seen == ["in_progress", "in_progress", "cancelled"]
     batch = account.batch(batch["id"])
     assert stamps(batch) == pytest.approx({"in_progress_at": 8, "cancelling_at": 80, "cancelled_at": 100}, abs=1)
+
+
+@pytest.mark.parametrize("code", ["token_limit_exceeded", "server_error"])
+def test_a_batch_can_fail_for_a_cause_that_passes(groq_emulator, account, code):
+    groq_emulator.set(outcome=code)
+    batch = account.finish()
+    assert (batch["status"], batch["failed_at"] >= batch["created_at"]) == ("failed", True)
+    (error,) = batch["errors"]["data"]
+    assert (error["code"], error["line"]) == (code, None)
+    assert batch["request_counts"] == {"total": 0, "completed": 0, "failed": 0}
+    groq_emulator.set(outcome="completed")
+    assert account.finish()["status"] == "completed"
+
+
+def test_the_next_batches_can_each_have_an_outcome(groq_emulator, account, line):
+    groq_emulator.set(outcomes=["server_error", "completed", "expired", "cancelled"], outcome="failed")
+    lines = [line("a"), line("b")]
+    statuses = [account.finish(*lines)["status"] for _ in range(6)]
+    assert statuses == ["failed", "completed", "expired", "cancelled", "failed", "failed"]
+    groq_emulator.set(outcomes=["completed"])
+    assert account.finish()["status"] == "completed"
+    groq_emulator.set(outcomes=["completed"])
+    groq_emulator.reset()
+    groq_emulator.set(outcome="failed")
+    assert account.finish()["status"] == "failed", "a reset takes back what was left of them"
+
+
+def test_results_can_be_named_late(groq_emulator, account, line):
+    """As Groq does: `completed` for some seconds before the ids of the files are there."""
+    groq_emulator.set(results_delay=30)
+    batch = account.submit(line("a"), line("b", body={"model": "no-such-model"}))
+    groq_emulator.advance(25)
+    early = account.batch(batch["id"])
+    assert (early["status"], early["request_counts"]["completed"]) == ("completed", 1)
+    assert (early["output_file_id"], early["error_file_id"]) == (None, None)
+    groq_emulator.advance(30)
+    late = account.batch(batch["id"])
+    assert (list(account.output(late)), list(account.errors(late))) == (["a"], ["b"])

@@ -144,7 +144,10 @@ def test_settings_are_changed_by_name_until_the_reset(groq_emulator):
         ({"page_size": 1.5}, "'page_size' must be"),
         ({"processed_share": 1.1}, "'processed_share' must be a number from 0 to 1"),
         ({"plan_has_batch": 0}, "'plan_has_batch' must be true or false"),
-        ({"outcome": "paused"}, "'outcome' must be one of completed, failed, expired, cancelled"),
+        (
+            {"outcome": "paused"},
+            "'outcome' must be one of completed, failed, token_limit_exceeded, server_error, expired",
+        ),
         ({"models": "llama"}, "'models' must be a list of model names"),
         ({"seconds": float("inf")}, "'seconds' must be"),
         ({"speed": -1}, "'speed' must be a number from 0 to 1000000.0"),

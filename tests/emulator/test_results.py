@@ -1,6 +1,7 @@
 """The output and error file of a batch that has ended."""
 
 import re
+from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
@@ -87,3 +88,72 @@ def test_any_custom_id_comes_back_as_it_is(account, line):
     ids = ["é ü 漢字 \U0001f600", "with\u0000null", "lone \ud800", '"quoted"\\', "{{ ds }}", "line\nbreak", "x" * 5000]
     batch = account.finish(*(line(name) for name in ids))
     assert set(account.output(batch)) == set(ids)
+
+
+AUDIO = {"model": "whisper-large-v3", "url": "https://example.com/a.mp3", "messages": None}
+
+
+def test_a_transcript_is_as_groq_gives_it(account, line):
+    verbose = AUDIO | {"response_format": "verbose_json", "language": "de"}
+    batch = account.finish(
+        line("short", url="/v1/audio/transcriptions", body=AUDIO | {"model": "whisper-large-v3-turbo"}),
+        line("verbose", url="/v1/audio/transcriptions", body=verbose),
+        line("translated", url="/v1/audio/translations", body=verbose),
+    )
+    bodies = {name: entry["response"]["body"] for name, entry in account.output(batch).items()}
+    assert set(bodies["short"]) == {"text", "x_groq"}
+    assert {name: bodies["verbose"][name] for name in ("task", "language")} == {"task": "transcribe", "language": "de"}
+    assert bodies["verbose"]["segments"][0]["text"] == bodies["verbose"]["text"]
+    assert {name: bodies["translated"][name] for name in ("task", "language")} == {
+        "task": "translate",
+        "language": "en",
+    }
+
+
+@pytest.mark.parametrize(
+    ("url", "body", "says"),
+    [
+        ("chat/completions", {"model": "whisper-large-v3"}, "`whisper-large-v3` does not support chat completions"),
+        ("audio/transcriptions", {"model": "openai/gpt-oss-20b"}, "`openai/gpt-oss-20b` does not support audio"),
+        ("audio/translations", {"model": "whisper-large-v3-turbo"}, "does not support translations"),
+        ("audio/transcriptions", {"url": None}, "one of `file` or `url` must be provided"),
+        ("audio/transcriptions", {"url": ""}, "one of `file` or `url` must be provided"),
+        ("audio/transcriptions", {"response_format": "srt"}, "response_format must be one of json, text, verbose_json"),
+        ("audio/transcriptions", {"response_format": ["json"]}, "response_format must be one of"),
+    ],
+)
+def test_a_speech_model_is_for_audio_with_a_url_and_audio_for_speech_models(account, line, url, body, says):
+    messages = {"messages": [{"role": "user", "content": "Hi"}]}
+    entry = account.errors(account.finish(line("a", url=f"/v1/{url}", body=AUDIO | messages | body)))["a"]
+    assert (entry["response"]["status_code"], entry["error"]) == (400, None)
+    assert says in entry["response"]["body"]["error"]["message"]
+
+
+def test_result_files_are_written_when_they_are_first_read(groq_emulator, account, line):
+    """A batch that is only polled costs nothing; what the listing says of a file is true all the same."""
+    groq_emulator.set(answer_chars=100_000)
+    batch = account.finish(*(line(str(number)) for number in range(100)))
+    listed = {file["id"]: file for file in account.http.get("/files").json()["data"]}
+    assert listed[batch["output_file_id"]]["bytes"] > 10_000_000
+    content = account.http.get(f"/files/{batch['output_file_id']}/content").content
+    assert len(content) == listed[batch["output_file_id"]]["bytes"]
+    assert content == groq_emulator.file_content(batch["output_file_id"])
+
+
+def test_many_may_read_a_result_file_at_once(account, line):
+    batch = account.finish(*(line(str(number)) for number in range(2000)))
+    path = f"/files/{batch['output_file_id']}/content"
+    with ThreadPoolExecutor(8) as pool:
+        contents = list(pool.map(lambda _: account.http.get(path).content, range(8)))
+    assert len(set(contents)) == 1
+    assert len(contents[0].splitlines()) == 2000
+
+
+def test_long_lines_come_back_whole_and_in_another_order(account, line):
+    """They are read in blocks; some of these lie across the border of two, some are larger than one."""
+    texts = {str(number): f"{number} " + "é" * (60_000 if number % 7 else 700_000) for number in range(60)}
+    batch = account.finish(*(line(name, text=text) for name, text in texts.items()))
+    output = account.lines(batch["output_file_id"])
+    said = {entry["custom_id"]: entry["response"]["body"]["choices"][0]["message"]["content"] for entry in output}
+    assert said == {name: f"Emulated answer to: {text[:300]}" for name, text in texts.items()}
+    assert [entry["custom_id"] for entry in output] != list(texts)

@@ -1,8 +1,11 @@
 """What tests script for single requests: failures and answers by pattern of `custom_id`."""
 
 import json
+import re
 
 import pytest
+
+from airflow_provider_groq.emulator import EmulatorError
 
 AUDIO = {"model": "whisper-large-v3", "url": "https://example.com/a.mp3", "messages": None}
 
@@ -210,3 +213,84 @@ def test_a_batch_can_carry_a_project(groq_emulator, account):
     assert "project_id" not in account.submit()
     groq_emulator.set(project_id="project_01abc")
     assert account.submit()["project_id"] == "project_01abc"
+
+
+def test_a_sequence_answers_by_how_often_the_request_came(groq_emulator, account, line):
+    """As a job's rounds do: what failed in the first comes again in the second."""
+    turns = [{"$error": 498}, {"$error": "invalid_json"}, None, "the last"]
+    groq_emulator.set(answers={"a*": {"$sequence": turns}})
+    ended = [account.finish(line("a1"), line("b", text="Hi")) for _ in range(5)]
+    assert account.errors(ended[0])["a1"]["response"]["status_code"] == 498
+    said = [message(account.output(batch)["a1"]) for batch in ended[1:]]
+    assert said[0].startswith("Here is the JSON: ")
+    assert said[1:] == ["Emulated answer to: Hello", "the last", "the last"]
+    assert {message(account.output(batch)["b"]) for batch in ended} == {"Emulated answer to: Hi"}
+    assert message(account.output(account.finish(line("a2"), line("a1")))["a1"]) == "the last", (
+        "each id counts for itself"
+    )
+    groq_emulator.set(answers={"a*": {"$sequence": turns}})
+    assert account.finish(line("a1"))["request_counts"]["failed"] == 1, "setting it anew begins anew"
+
+
+def test_a_batch_that_fails_counts_for_no_request(groq_emulator, account, line):
+    """Nothing of it was sent to the model, so what comes after it is still the first time."""
+    groq_emulator.set(
+        outcomes=["token_limit_exceeded"],
+        failing_requests={"a": {"error": 500, "times": 1}},
+        answers={"b": {"$sequence": ["first", "second"]}},
+    )
+    assert account.finish(line("a"), line("b"))["status"] == "failed"
+    again = account.finish(line("a"), line("b"))
+    assert (again["request_counts"]["failed"], message(account.output(again)["b"])) == (1, "first")
+
+
+LINES = {
+    "line_missing": {"total": 3, "completed": 2, "failed": 0},
+    "line_lost": {"total": 3, "completed": 3, "failed": 0},
+    "line_repeated": {"total": 3, "completed": 3, "failed": 0},
+    "line_foreign": {"total": 3, "completed": 3, "failed": 0},
+    "line_torn": {"total": 3, "completed": 3, "failed": 0},
+}
+
+
+@pytest.mark.parametrize("flaw", LINES)
+def test_a_result_file_can_have_lines_that_it_should_not_have(groq_emulator, account, line, flaw):
+    groq_emulator.set(failing_requests={"b": {"error": flaw, "times": 1}})
+    batch = account.finish(line("a"), line("b"), line("c"))
+    assert (batch["request_counts"], batch["error_file_id"]) == (LINES[flaw], None)
+    lines = account.http.get(f"/files/{batch['output_file_id']}/content").content.splitlines()
+    whole = [json.loads(entry) for entry in lines if entry.endswith(b"}")]
+    ids = {
+        "line_missing": ["a", "c"],
+        "line_lost": ["a", "c"],
+        "line_repeated": ["a", "b", "b", "c"],
+        "line_foreign": ["a", "b", "b-foreign", "c"],
+        "line_torn": ["a", "c"],
+    }
+    assert sorted(entry["custom_id"] for entry in whole) == ids[flaw]
+    assert len(lines) - len(whole) == (flaw == "line_torn")
+    again = account.finish(line("a"), line("b"), line("c"))
+    assert set(account.output(again)) == {"a", "b", "c"}
+
+
+def test_a_batch_whose_lines_are_all_lost_names_no_file(groq_emulator, account, line):
+    groq_emulator.set(failing_requests={"*": "line_lost"})
+    batch = account.finish(line("a"), line("b"))
+    assert batch["request_counts"] == {"total": 2, "completed": 2, "failed": 0}
+    assert (batch["status"], batch["output_file_id"], batch["error_file_id"]) == ("completed", None, None)
+
+
+@pytest.mark.parametrize(
+    ("script", "problem"),
+    [
+        ({"$sequence": []}, "a list of at least one answer"),
+        ({"$sequence": "text"}, "a list of at least one answer"),
+        ({"$sequence": ["a"], "$status": 200}, "nothing but"),
+        ({"$sequence": [{"$error": "oops"}]}, "a status code from 400 to 599"),
+        ({"$sequence": [{"$sequence": ["a"]}]}, "JSON whose names begin with"),
+        ({"$error": "line_gone"}, "line_missing"),
+    ],
+)
+def test_a_script_that_makes_no_sense_is_refused(groq_emulator, script, problem):
+    with pytest.raises(EmulatorError, match=re.escape(problem)):
+        groq_emulator.set(answers={"*": script})

@@ -5,9 +5,10 @@
     routes      Groq's endpoints                  control    the emulator's own
     state       what is known                     settings, clock, faults, log
     batches     one batch and how it is shown     timeline   its status as a function of time
-    validation  the check of its input            answers, schema, completions, results   its output
-    scripts     what tests script for requests    failures, functions
-    files, ids, wire, errors
+    validation  the check of its input            answers, completions, transcripts, results   its output
+    schema      JSON for a schema: pattern        refusals, strict_form   what is answered with an error
+    scripts     what tests script for requests    failures, flaws, functions
+    uploads, files, ids, json_lines, wire, errors
 
 It stands on its own: it imports nothing else of this provider, so that a misreading of Groq is not made
 twice and does not agree with itself.

@@ -8,7 +8,7 @@ from airflow_provider_groq.emulator.answers import Answers
 from airflow_provider_groq.emulator.files import StoredFile
 from airflow_provider_groq.emulator.settings import Settings
 from airflow_provider_groq.emulator.timeline import WITH_RESULTS, Cancel, Forced, Moment, Plan, moment
-from airflow_provider_groq.emulator.validation import BatchError, Scan, batch_error
+from airflow_provider_groq.emulator.validation import FAILED, MISSING, BatchError, Scan, batch_error
 
 STAMPS = (
     "finalizing_at",
@@ -21,17 +21,28 @@ STAMPS = (
 )
 ROUNDING = 1e-6
 """Keeps 0.29 of 100 requests from being 28."""
-SCRIPTED_ERROR = batch_error("internal_error", "The batch failed for a reason that the emulator was given.", None, None)
+SCRIPTED_ERRORS = {
+    "failed": batch_error("internal_error", "The batch failed for a reason that the emulator was given.", None, None),
+    "token_limit_exceeded": batch_error(
+        "token_limit_exceeded", "The enqueued token limit is reached. Please try again later.", None, None
+    ),
+    "server_error": batch_error("server_error", "The server had an error while processing the batch.", None, None),
+}
+"""The errors of batches that fail although their input is good, by the outcome that was set."""
 
 
 @dataclass(frozen=True)
 class Results:
-    """The files of a batch that ended with this status after this many requests; None where there is none."""
+    """The files of a batch that ended with this status after this many requests; None where there is none.
+
+    The batch shows their ids from `named_at` on (Unix seconds).
+    """
 
     status: str
     processed: int
     output: StoredFile | None
     errors: StoredFile | None
+    named_at: float
 
 
 @dataclass
@@ -51,7 +62,8 @@ class Batch:
     plan: Plan
     answers: Answers
     max_lines: int
-    scripted_failure: bool = False
+    scripted_error: BatchError | None = None
+    results_delay: float = 0.0
     cancel: Cancel | None = None
     forced: Forced | None = None
     scan: Scan | None = None
@@ -63,7 +75,7 @@ class Batch:
         return self.scan is None and (now >= self.plan.in_progress_at or self.forced is not None)
 
     def needs_results(self, now: float) -> bool:
-        """Whether output and error file have to be written before the batch can be shown."""
+        """Whether output and error file have to be there before the batch can be shown."""
         then = self.at(now)
         if then.status not in WITH_RESULTS or not then.validated:
             return False
@@ -75,7 +87,7 @@ class Batch:
 
     def at(self, now: float) -> Moment:
         """Return what the batch is at `now` (Unix seconds)."""
-        invalid = self.scripted_failure or (self.scan is not None and bool(self.scan.errors))
+        invalid = self.scripted_error is not None or (self.scan is not None and bool(self.scan.errors))
         return moment(self.plan, now, invalid=invalid, cancel=self.cancel, forced=self.forced)
 
     def processed(self, then: Moment) -> int:
@@ -85,9 +97,12 @@ class Batch:
             return min(then.processed, total)
         return int(then.share * total + ROUNDING)
 
-    def view(self, then: Moment, settings: Settings) -> dict[str, Any]:
-        """Return the batch as Groq shows it."""
+    def view(self, now: float, settings: Settings) -> dict[str, Any]:
+        """Return the batch as Groq shows it at `now` (Unix seconds)."""
+        then = self.at(now)
         results = self.results if then.status in WITH_RESULTS and then.validated else None
+        if results and now < results.named_at:
+            results = None
         output = results.output.id if results and results.output else None
         errors = results.errors.id if results and results.errors else None
         blank = "" if settings.blank_ids else None
@@ -117,13 +132,13 @@ class Batch:
         if self.scan is None or not then.validated:
             return {"total": 0, "completed": 0, "failed": 0}
         processed = self.processed(then)
-        failed = self.scan.failures[processed]
-        return {"total": self.scan.total, "completed": processed - failed, "failed": failed}
+        failed, missing = (self.scan.count(end, processed) for end in (FAILED, MISSING))
+        return {"total": self.scan.total, "completed": processed - failed - missing, "failed": failed}
 
     def _errors(self, then: Moment, settings: Settings) -> object:
         if then.status != "failed":
             return None
-        errors: list[BatchError] = [SCRIPTED_ERROR]
+        errors: list[BatchError] = [self.scripted_error or SCRIPTED_ERRORS["failed"]]
         if self.forced is not None and self.forced.errors is not None:
             errors = self.forced.errors
         elif self.scan is not None and self.scan.errors:

@@ -5,13 +5,13 @@ from dataclasses import asdict
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Mount, Route
 
 from airflow_provider_groq.emulator.access import state_of
 from airflow_provider_groq.emulator.batches import Batch
 from airflow_provider_groq.emulator.timeline import Forced
-from airflow_provider_groq.emulator.wire import ApiError, JsonResponse, read_object
+from airflow_provider_groq.emulator.wire import ApiError, ContentResponse, JsonResponse, read_object
 
 MAX_SETTINGS_BYTES = 1 << 28
 """Room for an answer to each request of a large batch."""
@@ -143,7 +143,7 @@ async def show_files(request: Request) -> Response:
     for batch in state.newest_batches():
         await state.settle(batch, state.clock.now())
     files = reversed(list(state.files.newest_first()))
-    return JsonResponse([{**file.view(), "account": file.account} for file in files])
+    return JsonResponse([{**await file.view(), "account": file.account} for file in files])
 
 
 async def file_content(request: Request) -> Response:
@@ -151,7 +151,7 @@ async def file_content(request: Request) -> Response:
     file = state_of(request).files.get(request.path_params["file_id"])
     if file is None:
         raise ApiError(404, f"no account has a file {request.path_params['file_id']}")
-    return FileResponse(file.path, media_type="application/octet-stream")
+    return ContentResponse(await file.written())
 
 
 CONTROL = Mount(

@@ -5,9 +5,8 @@ from http import HTTPStatus
 from typing import Any
 
 from airflow_provider_groq.emulator.errors import error_body
+from airflow_provider_groq.emulator.flaws import FLAWS, cut
 
-LENGTH = "length"
-"""Stands for no failure, but for an answer that is cut off."""
 SCRIPTED = "scripted_failure"
 MIN_STATUS, MAX_STATUS = 400, 599
 
@@ -81,15 +80,10 @@ def failure_of(wanted: int | str) -> Failure:
 
 
 def problem_of_failure(wanted: object) -> str | None:
-    """Say what a status code or an error code should have been, or None if it is right."""
-    if isinstance(wanted, str) and (wanted in BY_CODE or wanted == LENGTH):
+    """Say what a status code, an error code or a flaw should have been, or None if it is right."""
+    if isinstance(wanted, str) and (wanted in BY_CODE or wanted in FLAWS):
         return None
     if type(wanted) is int and (wanted == 0 or MIN_STATUS <= wanted <= MAX_STATUS):
         return None
-    codes = ", ".join([*BY_CODE, LENGTH])
+    codes = ", ".join([*BY_CODE, *FLAWS])
     return f"a status code from {MIN_STATUS} to {MAX_STATUS}, 0 for no response, or one of {codes}"
-
-
-def cut(text: str) -> str:
-    """Return the first half of a text, as where a model stops too early."""
-    return text[: len(text) // 2]

@@ -1,22 +1,24 @@
 """The files that accounts have uploaded and that batches have written, kept on disk."""
 
-import shutil
-from collections.abc import Iterator
+import asyncio
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
+from typing import Any
 
 from airflow_provider_groq.emulator.clock import Clock
 from airflow_provider_groq.emulator.ids import new_id
 
 LIFETIME = 30 * 86400
 """How long files are kept (s)."""
-COPY_BYTES = 1 << 20
 
 
 @dataclass(frozen=True)
 class StoredFile:
-    """A file and where its bytes are."""
+    """A file and where its bytes are.
+
+    `write` puts them there when they are first wanted; None for a file that was uploaded.
+    """
 
     id: str
     account: str
@@ -24,13 +26,20 @@ class StoredFile:
     purpose: str
     created_at: float
     path: Path
+    write: Callable[[], None] | None = None
 
-    def view(self) -> dict[str, Any]:
+    async def written(self) -> Path:
+        """Return the path when the bytes are there."""
+        if self.write is not None:
+            await asyncio.to_thread(self.write)
+        return self.path
+
+    async def view(self) -> dict[str, Any]:
         """Return the file as Groq shows it."""
         return {
             "id": self.id,
             "object": "file",
-            "bytes": self.path.stat().st_size,
+            "bytes": (await self.written()).stat().st_size,
             "created_at": int(self.created_at),
             "filename": self.filename,
             "purpose": self.purpose,
@@ -53,21 +62,8 @@ class Files:
         file_id = new_id("file", self._clock.now())
         return file_id, self._folder / file_id
 
-    def save(self, content: IO[bytes], account: str, filename: str) -> StoredFile:
-        """Store an upload."""
-        file_id, path = self.new_path()
-        with path.open("wb") as file:
-            shutil.copyfileobj(content, file, COPY_BYTES)
-        return self._add(StoredFile(file_id, account, filename, "batch", self._clock.now(), path))
-
-    def add_results(self, file: StoredFile) -> StoredFile | None:
-        """Take in a file that a batch has written, unless nothing was written to it."""
-        if file.path.stat().st_size:
-            return self._add(file)
-        file.path.unlink()
-        return None
-
-    def _add(self, file: StoredFile) -> StoredFile:
+    def add(self, file: StoredFile) -> StoredFile:
+        """Take in a file."""
         self._files[file.id] = file
         return file
 

@@ -1,26 +1,23 @@
 """Groq's endpoints: files, batches, models."""
 
-import asyncio
 import base64
 import re
 from typing import Any
 
-from starlette.datastructures import UploadFile
 from starlette.requests import Request
-from starlette.responses import FileResponse, Response
+from starlette.responses import Response
 from starlette.routing import Mount, Route
-from starlette.types import Message
 
 from airflow_provider_groq.emulator.access import account_of, find_batch, find_file, state_of
 from airflow_provider_groq.emulator.batches import Batch
+from airflow_provider_groq.emulator.files import StoredFile
 from airflow_provider_groq.emulator.settings import DEFAULT_MODELS
 from airflow_provider_groq.emulator.state import State
 from airflow_provider_groq.emulator.timeline import TERMINAL
+from airflow_provider_groq.emulator.uploads import receive
 from airflow_provider_groq.emulator.validation import ENDPOINTS
-from airflow_provider_groq.emulator.wire import ApiError, JsonResponse, read_object
+from airflow_provider_groq.emulator.wire import ApiError, ContentResponse, JsonResponse, read_object
 
-FORM_OVERHEAD_BYTES = 1 << 16
-"""What a multipart form may add to the file in it."""
 WINDOW = re.compile(r"(\d{1,4})([hd])", re.ASCII)
 UNIT_SECONDS = {"h": 3600, "d": 86400}
 SHORTEST_WINDOW = 86400
@@ -30,27 +27,11 @@ LONGEST_WINDOW = 7 * 86400
 async def create_file(request: Request) -> Response:
     """`POST /files`."""
     state, account = state_of(request), account_of(request)
-    limit = state.settings.max_file_bytes
-    received = 0
-
-    async def limited_receive() -> Message:
-        nonlocal received
-        message = await request.receive()
-        received += len(message.get("body", b""))
-        if received > limit + FORM_OVERHEAD_BYTES:
-            raise ApiError(413, "Request Entity Too Large", "request_too_large")
-        return message
-
-    async with Request(request.scope, limited_receive).form(max_files=1, max_fields=8) as form:
-        upload = form.get("file")
-        if not isinstance(upload, UploadFile):
-            raise ApiError(400, "file is required", param="file")
-        if form.get("purpose") != "batch":
-            raise ApiError(400, "purpose must be 'batch'", param="purpose")
-        if (upload.size or 0) > limit:
-            raise ApiError(413, "Request Entity Too Large", "request_too_large")
-        file = await asyncio.to_thread(state.files.save, upload.file, account, upload.filename or "")
-    return JsonResponse(file.view())
+    files = state.files  # those it is to belong to, should there be a reset meanwhile
+    file_id, path = files.new_path()
+    filename = await receive(request, path, state.settings.max_file_bytes)
+    file = files.add(StoredFile(file_id, account, filename, "batch", state.clock.now(), path))
+    return JsonResponse(await file.view())
 
 
 async def list_files(request: Request) -> Response:
@@ -58,13 +39,13 @@ async def list_files(request: Request) -> Response:
     state, account = state_of(request), account_of(request)
     for batch in state.newest_batches(account):
         await state.settle(batch, state.clock.now())  # its files are there whether or not anyone looked at it
-    data = [file.view() for file in state.files.newest_first() if file.account == account]
+    data = [await file.view() for file in state.files.newest_first() if file.account == account]
     return JsonResponse({"object": "list", "data": data})
 
 
 async def show_file(request: Request) -> Response:
     """`GET /files/{id}`."""
-    return JsonResponse(find_file(request, request.path_params["file_id"]).view())
+    return JsonResponse(await find_file(request, request.path_params["file_id"]).view())
 
 
 async def delete_file(request: Request) -> Response:
@@ -77,7 +58,7 @@ async def delete_file(request: Request) -> Response:
 async def download_file(request: Request) -> Response:
     """`GET /files/{id}/content`."""
     file = find_file(request, request.path_params["file_id"])
-    return FileResponse(file.path, media_type="application/octet-stream")
+    return ContentResponse(await file.written())
 
 
 async def create_batch(request: Request) -> Response:
@@ -96,7 +77,7 @@ async def create_batch(request: Request) -> Response:
         raise ApiError(400, f"File {file.id} has purpose '{file.purpose}', not 'batch'", param="input_file_id")
     batch = state.create_batch(account, file, asked["endpoint"], (asked["completion_window"], window), metadata)
     # A batch that takes no time at all is still validating when it is created.
-    return JsonResponse(batch.view(batch.at(batch.plan.created_at - 1), state.settings))
+    return JsonResponse(batch.view(batch.plan.created_at - 1, state.settings))
 
 
 def _window_seconds(text: str) -> float:

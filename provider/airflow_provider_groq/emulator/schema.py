@@ -1,15 +1,24 @@
 """A JSON value that satisfies a JSON schema and has to do with the text it answers."""
 
-import hashlib
+import functools
 import itertools
 import math
 import re
+import string
+import zlib
+from collections.abc import Iterator
 from typing import Any
+
+from airflow_provider_groq.emulator.pattern import matching_text
 
 MAX_DEPTH = 8
 """Below this depth only what is required is filled in, so that a schema that contains itself ends."""
+MAX_TRIES = 1000
+"""So many values are drawn at most for a list without repetitions."""
 LAST_DEPTH = 3 * MAX_DEPTH
 """Below this nothing is, for a schema that only an endless value satisfies."""
+COMPOSED = frozenset({"$ref", "allOf", "anyOf", "oneOf"})
+BLANKS = str.maketrans(dict.fromkeys(string.punctuation.replace("_", "") + string.whitespace, " "))
 MIN_WORD = 3
 MIN_STEM = 4
 ECHOED_CHARS = 80
@@ -22,6 +31,9 @@ STRING_FORMATS = {
     "uri": "https://example.com/",
     "uuid": "00000000-0000-4000-8000-000000000000",
     "ipv4": "192.0.2.1",
+    "ipv6": "2001:db8::1",
+    "hostname": "example.com",
+    "duration": "P1D",
 }
 
 Schema = dict[str, Any]
@@ -35,7 +47,7 @@ class SchemaAnswer:
     passed over.
 
     Args:
-        schema: The JSON schema. Not honoured: `pattern`, `not`, `if`, `dependent…`.
+        schema: The JSON schema. Not honoured: `not`, `if`, `dependent…`, and what `pattern.py` does not know.
         text: What the user said.
         digest: A hash of the request.
     """
@@ -43,8 +55,8 @@ class SchemaAnswer:
     def __init__(self, schema: object, text: str, digest: bytes) -> None:
         self._root = _mapping(schema)
         self._text = text
-        self._words = re.findall(r"\w+", text.lower())
-        self._digest = digest
+        self._said: str | None = None
+        self._seed = int.from_bytes(digest[:4])
 
     def value(self) -> object:
         """Return the value."""
@@ -69,11 +81,13 @@ class SchemaAnswer:
             case "null":
                 value = None
             case _:
-                value = self._string(schema)
+                value = self._string(schema, path)
         return value
 
     def _resolved(self, schema: Schema, depth: int) -> Schema:
         """Follow `$ref`, join `allOf`, and pick from `anyOf` and `oneOf`."""
+        if COMPOSED.isdisjoint(schema):
+            return schema
         if depth > LAST_DEPTH:
             return {}
         reference = schema.get("$ref")
@@ -121,11 +135,15 @@ class SchemaAnswer:
         fewest = int(_number(schema.get("minItems"), 0))
         count = fewest if depth >= MAX_DEPTH else max(fewest, 1)
         count = 0 if depth > LAST_DEPTH else int(min(count, _number(schema.get("maxItems"), count)))
+        first = [_mapping(item) for item in _sequence(schema.get("prefixItems"))]
+        count = max(count, len(first)) if depth <= LAST_DEPTH else 0
         items = self._resolved(_mapping(schema.get("items")), depth)
         options = _sequence(items.get("enum"))
         if options:
             return list(itertools.islice(itertools.cycle(self._ranked(options, path)), count))
-        return [self._fill(items, f"{path}[{index}]", depth + 1) for index in range(count)]
+        places = itertools.chain(first, itertools.repeat(items))
+        values = (self._fill(item, f"{path}[{index}]", depth + 1) for index, item in enumerate(places))
+        return list(itertools.islice(_distinct(values) if schema.get("uniqueItems") else values, count))
 
     def _number(self, schema: Schema, path: str, *, whole: bool) -> float:
         step = _number(schema.get("multipleOf"), 0) or (1 if whole else 0.01)
@@ -141,39 +159,61 @@ class SchemaAnswer:
         number = (first + self._draw(path, max(last - first + 1, 1))) * step
         return int(number) if whole else round(number, 9)
 
-    def _string(self, schema: Schema) -> str:
+    def _string(self, schema: Schema, path: str) -> str:
         known = STRING_FORMATS.get(str(schema.get("format")))
         if known is not None:
             return known
-        longest = int(_number(schema.get("maxLength"), ECHOED_CHARS))
-        return self._text[: min(ECHOED_CHARS, longest)].ljust(int(_number(schema.get("minLength"), 0)), ".")
+        shortest = int(_number(schema.get("minLength"), 0))
+        longest = int(_number(schema.get("maxLength"), max(shortest, ECHOED_CHARS)))
+        if "pattern" in schema:
+            matching = matching_text(schema["pattern"], lambda place, below: self._draw(f"{path}~{place}", below))
+            if matching is not None and shortest <= len(matching) <= longest:
+                return matching
+        return self._text[: min(ECHOED_CHARS, longest)].ljust(shortest, ".")
 
     def _ranked(self, options: list[object], path: str) -> list[object]:
-        """Return the options, those that the text speaks of most first."""
-        drawn = [self._draw(f"{path}#{index}", 1 << 30) for index in range(len(options))]
-        places = sorted(range(len(options)), key=lambda index: (-self._score(options[index]), drawn[index]))
-        return [options[index] for index in places]
+        """Return the options, those that the text speaks of most first; where that is even, from one that is drawn."""
+        start = self._draw(path, len(options))
+        return sorted([*options[start:], *options[:start]], key=self._score, reverse=True)
 
     def _score(self, option: object) -> float:
         """Return how often the text speaks of an option, per word of the option's."""
         if not isinstance(option, str):
             return 0.0
-        words = [word for word in re.findall(r"[^\W_]+", option.lower()) if word not in COMMON_WORDS]
-        words = [word for word in words if len(word) >= MIN_WORD] or words
-        if not words:
-            return 0.0
-        return sum(_akin(word, said) for word in words for said in self._words) / len(words)
+        if self._said is None:
+            self._said = f" {self._text.lower().translate(BLANKS)} "
+        said, forms = self._said, _forms(option)
+        # Most words are nowhere in the text, which their beginning says at once.
+        counts = [sum(map(said.count, kin)) if start in said else 0 for start, kin in forms]
+        return sum(counts) / len(counts) if counts else 0.0
 
     def _draw(self, path: str, below: int) -> int:
-        seed = self._digest + path.encode(errors="surrogatepass")
-        return int.from_bytes(hashlib.blake2b(seed, digest_size=8).digest()) % below
+        return zlib.crc32(path.encode(errors="surrogatepass"), self._seed) % below
 
 
-def _akin(word: str, said: str) -> bool:
-    """Whether two words are the same or one begins with the other (database, databases)."""
-    if word == said:
-        return True
-    return min(len(word), len(said)) >= MIN_STEM and (word.startswith(said) or said.startswith(word))
+@functools.lru_cache
+def _forms(option: str) -> list[tuple[str, list[str]]]:
+    """Return for each word of an option that says something how it begins, and what to count for it and its kin.
+
+    Kin are words of which one begins with the other (database, databases). In the text in which they are counted,
+    words stand between blanks.
+    """
+    words = [word for word in re.findall(r"[^\W_]+", option.lower()) if word not in COMMON_WORDS]
+    forms = []
+    for word in [word for word in words if len(word) >= MIN_WORD] or words:
+        kin = [f" {word[:length]} " for length in range(MIN_STEM, len(word))]
+        forms.append((f" {word[:MIN_STEM]}", [f" {word}", *kin] if len(word) >= MIN_STEM else [f" {word} "]))
+    return forms
+
+
+def _distinct(values: Iterator[object]) -> Iterator[object]:
+    """Yield values so that no two are equal, as far as that is possible: a text gets a number before it."""
+    seen: list[object] = []
+    for number, value in enumerate(itertools.islice(values, MAX_TRIES)):
+        told = f"{number} {value}"[: len(value)] if value in seen and isinstance(value, str) else value
+        if told not in seen:
+            seen.append(told)
+            yield told
 
 
 def _joined(*schemas: Schema) -> Schema:

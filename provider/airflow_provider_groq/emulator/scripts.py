@@ -2,18 +2,18 @@
 
 import fnmatch
 import itertools
-import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
 from airflow_provider_groq.emulator.failures import problem_of_failure
+from airflow_provider_groq.emulator.json_lines import as_text
 
 T = TypeVar("T")
 
 WILDCARDS = "*?["
-ERROR, STATUS, BODY = "$error", "$status", "$body"
+ERROR, STATUS, BODY, SEQUENCE = "$error", "$status", "$body", "$sequence"
 MAX_STATUS = 599
 
 
@@ -61,7 +61,7 @@ def problem_of_failing(value: object) -> str | None:
 
 
 class Sightings:
-    """How often each `custom_id` was seen by failures that end after some times; several threads may count."""
+    """How often each `custom_id` was seen by scripts that depend on it; several threads may count."""
 
     def __init__(self) -> None:
         self._counts: dict[str, itertools.count[int]] = {}
@@ -88,6 +88,16 @@ def problem_of_answer(value: Any) -> str | None:
     return None if right else f"{STATUS} 200 or from 400 to {MAX_STATUS}"
 
 
+def problem_of_script(value: Any) -> str | None:
+    """Say what a value of `answers` should have been, or None if it is right: an answer, or a sequence of them."""
+    if not isinstance(value, dict) or SEQUENCE not in value:
+        return problem_of_answer(value)
+    turns = value[SEQUENCE]
+    if len(value) > 1 or not isinstance(turns, list) or not turns:
+        return f'an object with nothing but "{SEQUENCE}", a list of at least one answer'
+    return next((problem for turn in turns if (problem := problem_of_answer(turn))), None)
+
+
 def special(value: object) -> dict[str, Any]:
     """Return what a scripted answer says with `$` names; empty for one that is the text or JSON of a message."""
     return value if isinstance(value, dict) and (ERROR in value or BODY in value) else {}
@@ -95,4 +105,4 @@ def special(value: object) -> dict[str, Any]:
 
 def content_of(value: object) -> str:
     """Return a scripted answer as the text of a message: JSON unless it is text."""
-    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return value if isinstance(value, str) else as_text(value)

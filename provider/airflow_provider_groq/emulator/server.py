@@ -33,6 +33,8 @@ KEEP_ALIVE = 75
 """How long an idle connection is kept (s): longer than by clients, or which side ends it is a race."""
 MAX_HEADER_BYTES = 1 << 20
 """Room for more ids in a request than are allowed, so that the answer can say so."""
+SWITCH_INTERVAL = 0.0005
+"""How long a thread that checks or answers requests may keep the others from running (s)."""
 GRACE = 2
 """How long requests under way may go on when the emulator is told to stop (s)."""
 
@@ -112,6 +114,7 @@ def serve(host: str, port: int, settings: Settings, api_key: str | None = None, 
         # uvicorn raises the signal that stopped it once more when it is done: this keeps the exit code at 0.
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, stop)
+        sys.setswitchinterval(SWITCH_INTERVAL)
         server.run(sockets=[listener])
     return 0
 

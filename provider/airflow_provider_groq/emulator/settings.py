@@ -2,11 +2,11 @@
 
 import math
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field, fields, replace
 from typing import Any
 
-from airflow_provider_groq.emulator.scripts import problem_of_answer, problem_of_failing
+from airflow_provider_groq.emulator.scripts import problem_of_failing, problem_of_script
 
 READY = "Groq emulator on "
 """What the line begins with that says the emulator is ready; its address follows."""
@@ -24,7 +24,12 @@ MAX_LINES = 50_000
 MOST = {"processed_share": 1, "speed": MAX_SPEED}
 """The largest values of numbers that have one."""
 FUNCTION_ADDRESS = re.compile(r"\d{1,5}/[\w-]+", re.ASCII)
-OUTCOMES = ("completed", "failed", "expired", "cancelled")
+OUTCOMES = ("completed", "failed", "token_limit_exceeded", "server_error", "expired", "cancelled")
+LISTS: dict[str, tuple[Callable[[object], bool], str]] = {
+    "models": (lambda entry: isinstance(entry, str), "model names"),
+    "outcomes": (lambda entry: entry in OUTCOMES, ", ".join(OUTCOMES)),
+}
+"""What the entries of settings that are lists must be."""
 DEFAULT_MODELS = {
     "openai/gpt-oss-120b": "OpenAI",
     "openai/gpt-oss-20b": "OpenAI",
@@ -45,7 +50,9 @@ class Settings:
     seconds: float = DEFAULT_SECONDS
     speed: float = DEFAULT_SPEED
     cancelling_seconds: float = DEFAULT_CANCELLING_SECONDS
+    results_delay: float = 0.0
     outcome: str = "completed"
+    outcomes: list[str] = field(default_factory=list)
     processed_share: float = 0.5
     failing_requests: dict[str, Any] = field(default_factory=dict)
     answers: dict[str, Any] = field(default_factory=dict)
@@ -99,16 +106,16 @@ def _problem(name: str, kind: object, value: object) -> str | None:
         return None if right and value != math.inf else f"a number from 0 to {most}"
     if name == "outcome":
         return None if value in OUTCOMES else f"one of {', '.join(OUTCOMES)}"
-    if name == "models":
-        right = isinstance(value, list) and all(isinstance(model, str) for model in value)
-        return None if right else "a list of model names"
+    if name in LISTS:
+        fits, what = LISTS[name]
+        return None if isinstance(value, list) and all(map(fits, value)) else f"a list of {what}"
     if name == "answer_function":
         right = value is None or (isinstance(value, str) and FUNCTION_ADDRESS.fullmatch(value) is not None)
         return None if right else "a port of loopback and a token, such as '8123/token', or null"
     return None if value is None or isinstance(value, str) else "text or null"
 
 
-PROBLEMS = {"failing_requests": problem_of_failing, "answers": problem_of_answer}
+PROBLEMS = {"failing_requests": problem_of_failing, "answers": problem_of_script}
 """What is wrong with a value of the settings that go by pattern of `custom_id`."""
 
 

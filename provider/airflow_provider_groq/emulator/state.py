@@ -3,18 +3,19 @@
 import asyncio
 import shutil
 import tempfile
+from collections import deque
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from airflow_provider_groq.emulator.answers import Answers
-from airflow_provider_groq.emulator.batches import Batch, Results
+from airflow_provider_groq.emulator.batches import SCRIPTED_ERRORS, Batch, Results
 from airflow_provider_groq.emulator.clock import Clock
 from airflow_provider_groq.emulator.faults import Faults
 from airflow_provider_groq.emulator.files import Files, StoredFile
 from airflow_provider_groq.emulator.ids import new_id
 from airflow_provider_groq.emulator.log import RequestLog
-from airflow_provider_groq.emulator.results import Job, write
+from airflow_provider_groq.emulator.results import Job, Writing
 from airflow_provider_groq.emulator.scripts import Sightings
 from airflow_provider_groq.emulator.settings import Settings
 from airflow_provider_groq.emulator.timeline import (
@@ -25,7 +26,10 @@ from airflow_provider_groq.emulator.timeline import (
     plan,
     unfinished_plan,
 )
-from airflow_provider_groq.emulator.validation import Scan, scan
+from airflow_provider_groq.emulator.validation import FAILED, Scan, scan
+
+COUNTING = {"failing_requests", "answers"}
+"""The settings of which something depends on how often a request was seen."""
 
 
 class State:
@@ -56,7 +60,8 @@ class State:
             shutil.rmtree(old, ignore_errors=True)
         self._folders = [*self._folders[-1:], Path(tempfile.mkdtemp(dir=self._folder))]
         self.settings = self._initial_settings
-        self.sightings = Sightings()
+        self.sightings = {name: Sightings() for name in COUNTING}
+        self._outcomes: deque[str] = deque()
         self.clock.reset(self.settings.speed)
         self.files = Files(self._folders[-1], self.clock)
         self.batches: dict[str, Batch] = {}
@@ -71,8 +76,10 @@ class State:
         """
         self.settings = self.settings.updated(changes)
         self.clock.speed = self.settings.speed
-        if "failing_requests" in changes:
-            self.sightings = Sightings()
+        for name in COUNTING & set(changes):
+            self.sightings[name] = Sightings()
+        if "outcomes" in changes:
+            self._outcomes = deque(self.settings.outcomes)
 
     def create_batch(
         self,
@@ -93,6 +100,7 @@ class State:
         """
         now = self.clock.now()
         settings = self.settings
+        outcome = self._outcomes.popleft() if self._outcomes else settings.outcome
         batch = Batch(
             id=new_id("batch", now),
             account=account,
@@ -103,11 +111,12 @@ class State:
             plan=plan(now, window[1], settings.seconds),
             answers=Answers(settings, self.sightings),
             max_lines=settings.max_lines,
-            scripted_failure=settings.outcome == "failed",
+            scripted_error=SCRIPTED_ERRORS.get(outcome),
+            results_delay=settings.results_delay,
         )
-        if settings.outcome == "expired":
+        if outcome == "expired":
             batch.plan = unfinished_plan(now, settings.seconds, settings.seconds, settings.processed_share)
-        elif settings.outcome == "cancelled":
+        elif outcome == "cancelled":
             takes = min(settings.cancelling_seconds, settings.seconds / 2)
             batch.plan = unfinished_plan(now, window[1], settings.seconds - takes, settings.processed_share)
             batch.cancel = Cancel(batch.plan.working_until, takes)
@@ -123,45 +132,40 @@ class State:
         """Return a batch as Groq shows it now."""
         now = self.clock.now()
         await self.settle(batch, now)
-        return batch.view(batch.at(now), self.settings)
+        return batch.view(now, self.settings)
 
     async def settle(self, batch: Batch, now: float) -> None:
-        """Check the input file and write the results of a batch, each once and as soon as it is due."""
+        """Check the input file of a batch and give it its results, each once and as soon as it is due."""
         if not batch.needs_scan(now) and not batch.needs_results(now):
             return
         async with batch.lock:
             if batch.needs_scan(now):
                 batch.scan = await asyncio.to_thread(_checked, batch)
             if batch.needs_results(now):
-                await self._write_results(batch, now)
+                self._add_results(batch, now)
 
-    async def _write_results(self, batch: Batch, now: float) -> None:
+    def _add_results(self, batch: Batch, now: float) -> None:
         then = batch.at(now)
         status, processed = batch.ending(then)
         if batch.scan is None:
             raise RuntimeError(f"{batch.id} was to have results before its input was checked")
-        files = self.files  # those of the batch, should there be a reset meanwhile
-        (output_id, output), (errors_id, errors) = files.new_path(), files.new_path()
-        job = Job(
-            batch.id,
-            batch.input_file.path,
-            batch.scan,
-            batch.answers,
-            status,
-            processed,
-            then.times["in_progress_at"],
-        )
-        await asyncio.to_thread(write, job, output, errors)
-        ended_at = then.times[f"{status}_at"]
+        started_at, ended_at = then.times["in_progress_at"], then.times[f"{status}_at"]
+        job = Job(batch.id, batch.input_file.path, batch.scan, batch.answers, status, processed, started_at)
+        (output_id, output), (errors_id, errors) = self.files.new_path(), self.files.new_path()
+        writing = Writing(job, output, errors)
+
+        def add(kind: str, file_id: str, path: Path) -> StoredFile:
+            name = f"{batch.id}_{kind}.jsonl"
+            return self.files.add(
+                StoredFile(file_id, batch.account, name, "batch_output", ended_at, path, writing.ensure)
+            )
+
         batch.results = Results(
             status,
             processed,
-            files.add_results(
-                StoredFile(output_id, batch.account, f"{batch.id}_output.jsonl", "batch_output", ended_at, output)
-            ),
-            files.add_results(
-                StoredFile(errors_id, batch.account, f"{batch.id}_error.jsonl", "batch_output", ended_at, errors)
-            ),
+            add("output", output_id, output) if job.has_output else None,
+            add("error", errors_id, errors) if job.has_errors else None,
+            ended_at + batch.results_delay,
         )
 
     async def cancel(self, batch: Batch) -> str:
@@ -189,6 +193,9 @@ class State:
 
 
 def _checked(batch: Batch) -> Scan:
-    """Check a batch's input file."""
-    with batch.answers.deciding() as fails:
-        return scan(batch.input_file.path, seed=batch.id, max_lines=batch.max_lines, fails=fails)
+    """Check a batch's input file; the requests of a batch that fails are not sent, so nothing is decided about them."""
+    path, seed, max_lines = batch.input_file.path, batch.id, batch.max_lines
+    if batch.scripted_error is not None:
+        return scan(path, seed=seed, max_lines=max_lines, decide=lambda _: FAILED)
+    with batch.answers.deciding() as decide:
+        return scan(path, seed=seed, max_lines=max_lines, decide=decide)

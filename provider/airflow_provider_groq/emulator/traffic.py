@@ -9,8 +9,9 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from airflow_provider_groq.emulator.errors import error_body
 from airflow_provider_groq.emulator.faults import Fault
+from airflow_provider_groq.emulator.json_lines import dump
 from airflow_provider_groq.emulator.state import State
-from airflow_provider_groq.emulator.wire import JsonResponse, dump
+from airflow_provider_groq.emulator.wire import JsonResponse
 
 KINDS = {401: "invalid_request_error", 403: "permissions_error", 429: "rate_limit_exceeded"}
 DRAIN_INTERVAL = 0.005

@@ -1,19 +1,27 @@
 """The check of a batch's input file, line by line, as Groq does it after the batch was created."""
 
-import json
 import random
 from array import array
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import Any
+
+from airflow_provider_groq.emulator.json_lines import parse
 
 ENDPOINTS = ("/v1/chat/completions", "/v1/audio/transcriptions", "/v1/audio/translations")
 MAX_ERRORS = 100
 """So many errors are listed at most: a file of 50,000 bad lines must not make a batch of megabytes."""
+BLOCK_BYTES = 1 << 20
+"""Lines are read in blocks, also for their answers."""
 
 Request = dict[str, Any]
 BatchError = dict[str, object]
+
+
+ANSWERED, FAILED, MISSING, LOST = range(4)
+"""How a request ends: with a line in the output file or in the error file; or with none, counted as completed (lost) or
+not (missing)."""
 
 
 @dataclass(frozen=True)
@@ -22,69 +30,54 @@ class Scan:
 
     Args:
         errors: What is wrong with it, at most MAX_ERRORS.
-        offsets: Where each line begins (bytes).
+        offsets: Where each line begins, and where the last one ends (bytes).
         order: The numbers of the lines in the order in which their requests are processed.
-        failures: How many of the first n requests processed fail, for each n.
+        ends: How the requests end, in that order.
     """
 
     errors: list[BatchError]
     offsets: "array[int]"
     order: "array[int]"
-    failures: "array[int]"
+    ends: bytes
 
     @property
     def total(self) -> int:
         """The number of requests."""
-        return len(self.offsets)
+        return len(self.order)
+
+    def count(self, end: int, processed: int) -> int:
+        """Return how many of the first requests processed end in one way."""
+        return self.ends.count(end, 0, processed)
 
 
-def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is not JSON")
-
-
-_DECODER = json.JSONDecoder(parse_constant=_refuse_constant)
-
-
-def parse(line: bytes) -> object:
-    """Return the JSON value of one line.
-
-    Raises:
-        ValueError: The line is not JSON in UTF-8.
-    """
-    try:
-        return _DECODER.decode(line.decode())
-    except RecursionError as error:
-        raise ValueError("nested too deeply") from error
-
-
-def scan(path: Path, *, seed: str, max_lines: int, fails: Callable[[Request], bool]) -> Scan:
+def scan(path: Path, *, seed: str, max_lines: int, decide: Callable[[Request], int]) -> Scan:
     """Check an input file, holding one line at a time.
 
     Args:
         path: The file.
         seed: What the order of processing is drawn from.
         max_lines: How many lines a file may have.
-        fails: Whether a valid request will be answered with an error.
+        decide: Says how a valid request is going to end.
     """
     errors: list[BatchError] = []
-    offsets = array("Q")
-    failing = bytearray()
+    offsets = array("Q", [0])
+    ends = bytearray()
     seen: set[str] = set()
     position = 0
-    with path.open("rb") as file:
+    with path.open("rb", buffering=BLOCK_BYTES) as file:
         for number, line in enumerate(file, start=1):
             if number > max_lines:
                 message = f"The input file has more than {max_lines} lines."
                 errors = [batch_error("too_many_lines", message, None, None)]
                 break
             request = _check(line, number, seen, errors)
-            offsets.append(position)
-            failing.append(request is not None and fails(request))
+            ends.append(FAILED if request is None else decide(request))
             position += len(line)
-    if not offsets:
+            offsets.append(position)
+    if not ends:
         errors.append(batch_error("empty_file", "The input file is empty.", None, None))
-    order = _order(len(offsets), seed)
-    return Scan(errors[:MAX_ERRORS], offsets, order, _running_total(failing, order))
+    order = _order(offsets, seed)
+    return Scan(errors[:MAX_ERRORS], offsets, order, bytes(map(ends.__getitem__, order)))
 
 
 def batch_error(code: str, message: str, line: int | None, param: str | None) -> BatchError:
@@ -153,18 +146,18 @@ def _missing(name: str) -> Problem:
     return "missing_required_parameter", f"Missing required parameter: '{name}'.", name
 
 
-def _order(total: int, seed: str) -> "array[int]":
-    order = list(range(total))
-    random.Random(seed).shuffle(order)
-    if total > 1 and order == sorted(order):
+def _order(offsets: "array[int]", seed: str) -> "array[int]":
+    """Return the lines in another order, where those of one block follow one another."""
+    drawn = random.Random(seed)
+    blocks: dict[int, list[int]] = {}
+    for index, start in enumerate(offsets[:-1]):
+        blocks.setdefault(start // BLOCK_BYTES, []).append(index)
+    shuffled = list(blocks.values())
+    drawn.shuffle(shuffled)
+    order = array("I")
+    for block in shuffled:
+        drawn.shuffle(block)
+        order.extend(block)
+    if len(order) > 1 and all(place == index for place, index in enumerate(order)):
         order.reverse()  # a caller that relies on the order is to be found out at any size
-    return array("I", order)
-
-
-def _running_total(failing: bytearray, order: "array[int]") -> "array[int]":
-    total = 0
-    totals = array("I", [0])
-    for index in order:
-        total += failing[index]
-        totals.append(total)
-    return totals
+    return order

@@ -1,13 +1,15 @@
 """JSON over HTTP: bodies in, answers and Groq's errors out."""
 
 import json
+from pathlib import Path
 from typing import Any
 
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import FileResponse, Response
 
 from airflow_provider_groq.emulator.errors import error_body
+from airflow_provider_groq.emulator.json_lines import dump
 
 MAX_JSON_BYTES = 1 << 20
 
@@ -36,14 +38,6 @@ class ApiError(Exception):
         self.body = error_body(message, code, param, kind)
 
 
-def dump(value: object) -> bytes:
-    """Return compact JSON in UTF-8, with escapes only where UTF-8 cannot say it (lone surrogates)."""
-    try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:
-        return json.dumps(value, separators=(",", ":")).encode()
-
-
 class JsonResponse(Response):
     """An answer in JSON."""
 
@@ -52,6 +46,15 @@ class JsonResponse(Response):
     def render(self, content: object) -> bytes:
         """Return the body."""
         return dump(content)
+
+
+class ContentResponse(FileResponse):
+    """The bytes of a file, in parts that are few and still small."""
+
+    chunk_size = 1 << 18
+
+    def __init__(self, path: Path) -> None:
+        super().__init__(path, media_type="application/octet-stream")
 
 
 async def read_object(request: Request, max_bytes: int = MAX_JSON_BYTES) -> dict[str, Any]:
