@@ -46,6 +46,7 @@ def pytest_addoption(parser):
         help="run the conformance tests against Groq itself, with the key in GROQ_API_KEY",
     )
     parser.addoption("--crash-rounds", type=int, default=30, help="how many rounds of the crash test to run")
+    parser.addoption("--job-rounds", type=int, default=15, help="how many of them with a whole job")
     parser.addoption("--crash-seed", default="1", help="the seed that decides what happens in them")
     parser.addoption("--fire-runs", type=int, default=6, help="how many Dag runs real Airflow makes under fire")
     parser.addoption(

@@ -14,6 +14,7 @@ from airflow.sdk import Connection
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseHook, conf
+    from airflow.sdk.bases.decorator import determine_kwargs
     from airflow.sdk.exceptions import (
         AirflowFailException,
         AirflowNotFoundException,
@@ -27,6 +28,10 @@ else:
         from airflow.sdk import BaseHook
     except ImportError:  # 3.0
         from airflow.hooks.base import BaseHook
+    try:
+        from airflow.sdk.bases.decorator import determine_kwargs
+    except ImportError:  # 3.0
+        from airflow.utils.operator_helpers import determine_kwargs
     try:
         from airflow.sdk.log import mask_secret
     except ImportError:  # 3.0
@@ -60,6 +65,7 @@ __all__ = [
     "amask_secret",
     "conf",
     "connection_and_extra",
+    "determine_kwargs",
     "mask_secret",
     "started_at",
 ]

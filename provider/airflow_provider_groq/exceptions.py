@@ -15,6 +15,7 @@
     │   ├── GroqPermissionError         403
     │   ├── GroqNotFoundError           404
     │   └── GroqRateLimitError          429
+    ├── GroqJobError                too many rows of a job failed, or its work folder is gone
     └── GroqBatchError              the batch did not end well
         ├── GroqBatchFailedError        the batch as a whole failed, such as for a wrong input file
         ├── GroqBatchExpiredError       the completion window closed first
@@ -163,6 +164,10 @@ class GroqNotFoundError(GroqAPIError):
 
 class GroqRateLimitError(GroqAPIError):
     """429: too many requests."""
+
+
+class GroqJobError(GroqError):
+    """A job did not end well: too many of its rows failed, or its work folder is gone."""
 
 
 class GroqBatchError(GroqError):

@@ -21,9 +21,12 @@ def get_provider_info() -> dict[str, Any]:
             }
         ],
         "hooks": _modules("hooks.groq"),
-        "operators": _modules("operators.batch"),
+        "operators": _modules("operators.batch", "operators.inference"),
         "sensors": _modules("sensors.batch"),
         "triggers": _modules("triggers.batch"),
+        "task-decorators": [
+            {"name": "groq_batch", "class-name": "airflow_provider_groq.decorators.batch.groq_batch_task"}
+        ],
         "extra-links": ["airflow_provider_groq.links.batch.GroqBatchLink"],
         "connection-types": [
             {

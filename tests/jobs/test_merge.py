@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from jobs.result_lines import harvested, line, records, refused, said, unfinished
 
 from airflow_provider_groq.exceptions import GroqStorageError
-from airflow_provider_groq.jobs.harvest import InvalidOutput
 from airflow_provider_groq.jobs.merge import goodness, merge
+from airflow_provider_groq.jobs.records import InvalidOutput
 
 
 def invalid(text):

@@ -17,7 +17,8 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from typing_extensions import TypedDict
 
 from airflow_provider_groq.exceptions import GroqInputError
-from airflow_provider_groq.jobs.output_type import InvalidOutput, OutputType
+from airflow_provider_groq.jobs.output_type import OutputType
+from airflow_provider_groq.jobs.records import InvalidOutput
 
 STRICT = ("openai/gpt-oss-20b", "openai/gpt-oss-120b")
 NULL = {"type": "null"}

@@ -164,11 +164,19 @@ def test_an_unknown_status_is_told_once():
     ]
 
 
-def test_the_end_of_a_wait_is_counted_for_a_batch_that_was_never_seen():
+def test_a_wait_that_ends_before_a_batch_was_seen_does_not_count_it_as_ended():
     job = Job(2)
     job.progress.end(WaitEnd(batch_id="batch_0", reason="timeout", message="Too late."))
-    assert job.said(0) == ["0 rows done, 1 of 2 batches ended, 0 failed"]
+    assert job.said(0) == ["0 rows done, 0 of 2 batches ended, 0 failed"]
 
 
 def test_nothing_is_told_before_anything_was_seen():
     assert Job(2).said(0) == []
+
+
+def test_a_batch_that_is_not_waited_for_any_longer_has_not_ended():
+    job = Job(2, total_rows=20)
+    job.poll(0, [batch(0, counts=(10, 5, 0)), batch(1, counts=(10, 0, 0))])
+    job.progress.end(WaitEnd(batch_id="batch_1", reason="timeout", message="Too late."))
+    (line,) = job.poll(100, [batch(0, "completed", (10, 10, 0), output_file_id="o"), batch(1, counts=(10, 6, 0))])
+    assert line.startswith("16 of 20 rows (80 %), 1 of 2 batches ended, 0 failed")

@@ -13,12 +13,15 @@ SPEECH = "whisper"
 """What the names of Groq's speech models have in common."""
 
 
-def unavailable(first_lines: Mapping[str, int], available: Collection[str]) -> tuple[str, int] | None:
+def unavailable(
+    first_lines: Mapping[str, int], available: Collection[str], *, word: str = "line"
+) -> tuple[str, int] | None:
     """The models of an input that are not available; None if all are.
 
     Args:
         first_lines: For each model of the input, the number of the first line that names it.
         available: The models that the key may use.
+        word: What these are the numbers of.
 
     Returns:
         Each of them with its line and the nearest available names, in words; and the first of those lines.
@@ -27,7 +30,7 @@ def unavailable(first_lines: Mapping[str, int], available: Collection[str]) -> t
     if not lacking:
         return None
     told = "; ".join(
-        f"line {line:,}: body.model is {shown(model)} (nearest: {', '.join(_nearest(model, available)) or 'none'})"
+        f"{word} {line:,}: body.model is {shown(model)} (nearest: {', '.join(_nearest(model, available)) or 'none'})"
         for line, model in lacking[:SHOWN_MODELS]
     )
     more = len(lacking) - SHOWN_MODELS

@@ -16,10 +16,10 @@ from pathlib import Path
 
 from airflow_provider_groq.demo.home import CONN_ID, Home, Standalone, airflow, own_folder, stop_session
 from airflow_provider_groq.demo.progress import shown
-from airflow_provider_groq.demo.table import categories, render
+from airflow_provider_groq.demo.table import accounts, categories, render
 from airflow_provider_groq.emulator import GroqEmulator
 
-DAG_ID = "groq_download_results"
+DAG_ID = "groq_rows_to_answers"
 SETTINGS = {
     "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
     "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
@@ -66,7 +66,7 @@ def connection() -> Iterator[str]:
     """The connection: to Groq itself if there is a key, else to an emulator that lives as long."""
     key = os.environ.get("GROQ_API_KEY")
     if key:
-        say("GROQ_API_KEY is set: the batch goes to Groq itself, which may take its time and costs little.")
+        say("GROQ_API_KEY is set: the rows go to Groq itself, which may take its time and costs little.")
         yield json.dumps({"conn_type": "groq", "password": key})
         return
     with GroqEmulator(seconds=BATCH_SECONDS) as emulator:
@@ -78,16 +78,17 @@ def run(home: Home, folder: Path) -> int:
     """Run the example Dag once, show its progress, and end with a table of answers."""
     output = Path(tempfile.mkdtemp(prefix="run-", dir=folder))
     log = output / "airflow.log"
-    say(f"Running the example Dag {DAG_ID}: one request for each installed Python package.")
+    say(f"Running the example Dag {DAG_ID}: one row for each installed Python package.")
     command = airflow("dags", "test", DAG_ID, "--conf", json.dumps({"output_path": str(output)}))
     with log.open("w", encoding="utf-8") as file:
         code = follow(command, home, file.write)
-    results = sorted(output.glob("*/output.jsonl"))
+    results = sorted(output.glob("*/manifest.json"))
     if code or not results:
         say(f"The Dag run failed. Airflow's log is {log}.")
         return 1
-    print(f"\n{render(categories(results[0]))}\n", flush=True)
-    say(f"The answers: {results[0]}")
+    manifest = json.loads(results[0].read_text(encoding="utf-8"))
+    print(f"\n{render(categories(manifest, results[0].parent))}\n\n{accounts(manifest)}\n", flush=True)
+    say(f"The manifest, which lists the answers' files: {results[0]}")
     return 0
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 LINE = re.compile(r"^\S+ \[(?P<level>\w+) *\] (?P<message>.*?)\s+\[(?P<logger>[\w.]+)\]")
-SHOWN_LOGGERS = ("airflow_provider_groq.operators", "airflow_provider_groq.hooks", "airflow_provider_groq.triggers")
+SHOWN_LOGGERS = tuple(f"airflow_provider_groq.{part}" for part in ("decorators", "operators", "hooks", "triggers"))
 STATES = {
     "Pausing task as DEFERRED.": "The task is deferred: from here on it holds no worker.",
     "Task failed with exception": "The task failed.",

@@ -4,23 +4,30 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 NAMES_SHOWN = 3
 
 
-def categories(path: Path) -> dict[str, list[str]]:
+def categories(manifest: Mapping[str, Any], folder: Path) -> dict[str, list[str]]:
     """The names of the packages in each category, the largest category first.
 
+    A task reads answers with ``read_answers``. This runs in the process that starts Airflow, and loads none of it.
+
     Args:
-        path: The ``output.jsonl`` of the example Dag ``groq_download_results``.
+        manifest: Of the example Dag ``groq_rows_to_answers``.
+        folder: Where it stands.
     """
     found: defaultdict[str, list[str]] = defaultdict(list)
-    with path.open(encoding="utf-8") as lines:
-        for line in lines:
-            row = json.loads(line)
-            content = row["response"]["body"]["choices"][0]["message"]["content"]
-            found[_category(content)].append(row["custom_id"])
+    for part in manifest["parts"]:
+        with (folder / part["name"]).open(encoding="utf-8") as lines:
+            for answer in map(json.loads, lines):
+                succeeded = answer["status"] == "succeeded"
+                found[answer["output"]["category"] if succeeded else f"({answer['status']})"].append(
+                    answer["custom_id"]
+                )
     return dict(sorted(found.items(), key=lambda item: (-len(item[1]), item[0])))
 
 
@@ -32,9 +39,12 @@ def render(found: dict[str, list[str]]) -> str:
     return "\n".join(f"{name:<{wide}}  {number:>8}  {members}" for name, number, members in rows)
 
 
-def _category(content: str) -> str:
-    """A model may answer in a form that it was not asked for."""
-    try:
-        return str(json.loads(content)["category"])
-    except (ValueError, TypeError, KeyError):
-        return "(unreadable)"
+def accounts(manifest: Mapping[str, Any]) -> str:
+    """The lines of the manifest that say what became of the rows, and what it took."""
+    rows = ", ".join(f"{count:,} {status}" for status, count in manifest["rows"].items() if count)
+    rounds = ", ".join(f"{r['succeeded']:,} of {r['rows']:,} rows succeeded" for r in manifest["rounds"])
+    tokens = "; ".join(
+        f"{sums['prompt_tokens']:,} in, {sums['completion_tokens']:,} out ({model})"
+        for model, sums in manifest["tokens"].items()
+    )
+    return f"rows    {rows}\nrounds  {rounds}\ntokens  {tokens}"

@@ -65,7 +65,9 @@ class Harvest:
         if not self.without_line:
             return True
         if not counts.done:
-            return self.lines > 0 and not self.unreadable if not counts.total else not self.unreadable
+            # One that was cancelled before it began has no counts, no files, and nothing to lack.
+            promises = batch.status == BatchStatus.COMPLETED and not counts.total
+            return not self.unreadable and (self.lines > 0 or not promises)
         if batch.status == BatchStatus.COMPLETED and self.lines < counts.done:
             return False
         return self.succeeded >= counts.completed

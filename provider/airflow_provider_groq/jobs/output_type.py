@@ -15,21 +15,13 @@ from typing import Any
 from airflow_provider_groq.batches.options import shown
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.jobs.problems import RowProblem
+from airflow_provider_groq.jobs.records import InvalidOutput
 from airflow_provider_groq.jobs.request_form import for_model
 from airflow_provider_groq.jobs.strict_schema import WRAPPED, drop_nulls, is_object, strict_form
 from airflow_provider_groq.jobs.values import plain
 
-MESSAGE_CHARS = 300
-
 FENCE = re.compile(r"\s*```(?:json|JSON)?[ \t]*\n(.*)\n[ \t]*```\s*", re.DOTALL)
 """Markdown around the whole answer, which models that cannot be held to a schema add at times."""
-
-
-class InvalidOutput(ValueError):  # noqa: N818 - an answer's status, as the output names it
-    """An answer is not what ``output_type`` says; the message says why, in short."""
-
-    def __init__(self, message: str) -> None:
-        super().__init__(message if len(message) <= MESSAGE_CHARS else f"{message[: MESSAGE_CHARS - 3]}...")
 
 
 @dataclass(frozen=True)

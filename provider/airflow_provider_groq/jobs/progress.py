@@ -68,6 +68,7 @@ class Progress:
         self._started = self._next_at = now
         self._seen: dict[str, _Seen] = {}
         self._ended: set[str] = set()
+        self._under_way: set[str] = set()
         self._pace_from: tuple[float, int] | None = None
         self._line = ""
         self._odd: list[tuple[int, str, str]] = []
@@ -102,6 +103,8 @@ class Progress:
     def end(self, end: WaitEnd) -> None:
         """The wait for a batch has ended."""
         self._ended.add(end.batch_id)
+        if end.reason == "timeout":  # the wait is over, not the batch
+            self._under_way.add(end.batch_id)
         self._errors.pop(end.batch_id, None)
         self._validating_since.pop(end.batch_id, None)
         if end.batch is not None:
@@ -152,7 +155,8 @@ class Progress:
         done, total = self._done(), self._total()
         failed = sum(seen.failed for seen in self._seen.values())
         rows = f"{done:,} of {total:,} rows ({min(done, total) * 100 // total} %)" if total else f"{done:,} rows done"
-        return f"{rows}, {len(self._ended):,} of {len(self._batch_ids):,} batches ended, {failed:,} failed"
+        ended = len(self._ended) - len(self._under_way)
+        return f"{rows}, {ended:,} of {len(self._batch_ids):,} batches ended, {failed:,} failed"
 
     def _pace(self, now: float) -> str:
         """How fast rows are done, and when that would end, since the first batch was seen to be worked on."""

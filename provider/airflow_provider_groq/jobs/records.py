@@ -6,6 +6,8 @@ from typing import Any, Literal, NamedTuple, TypeAlias
 
 import msgspec
 
+MESSAGE_CHARS = 300
+
 Status: TypeAlias = Literal["succeeded", "failed", "expired", "cancelled", "missing", "invalid_output"]
 
 
@@ -44,7 +46,10 @@ class RowRecord(msgspec.Struct, array_like=True, gc=False, frozen=True):
 
 
 class InvalidOutput(ValueError):  # noqa: N818 - named as the status that it leads to
-    """An answer's text does not fit the type asked for; the message says where and why."""
+    """An answer's text does not fit the type asked for; the message says where and why, in short."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(message if len(message) <= MESSAGE_CHARS else f"{message[: MESSAGE_CHARS - 3]}...")
 
 
 class Error(msgspec.Struct, gc=False):

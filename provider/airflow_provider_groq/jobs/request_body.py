@@ -28,7 +28,7 @@ class BodyMaker:
 
     def __init__(self, form: RequestForm) -> None:
         self._form = form
-        self._params = plain(form.params or {}, "params")
+        self._params = plain(form.params or {}, "request_params")
 
     def around_prompt(self) -> tuple[bytes, bytes]:
         """The line of a row that asks by nothing but a prompt, behind its id: before the prompt, and after."""

@@ -88,7 +88,7 @@ class RequestForm:
                 argument = "output_type" if name == "response_format" else name
                 raise GroqInputError(f"{argument} is for {CHAT}, but endpoint is {self.endpoint}, which asks nothing.")
         if self.response_format is not None and "response_format" in (self.params or ()):
-            raise GroqInputError("params sets response_format, and so does output_type: leave one of them out.")
+            raise GroqInputError("request_params sets response_format, and so does output_type: leave one of them out.")
         if self.template is None and self.id_column in {*ASKS, *BESIDE}:
             raise GroqInputError(f"id_column is {self.id_column!r}, which means something else in rows.")
         if self.columns is None:
@@ -144,12 +144,12 @@ def _check_columns(columns: Any) -> None:
 
 def _check_params(params: Any) -> None:
     if not isinstance(params, Mapping):
-        raise GroqInputError(f"params must be a dict of parameters of the body, but is {shown(params)}.")
-    if wrong := check_names("params", params):
+        raise GroqInputError(f"request_params must be a dict of parameters of the body, but is {shown(params)}.")
+    if wrong := check_names("request_params", params):
         raise GroqInputError(f"{wrong}.")
     if "model" in params:
-        raise GroqInputError("params sets model, which is an argument of its own: give model.")
+        raise GroqInputError("request_params sets model, which is an argument of its own: give model.")
     try:
         json.dumps(dict(params), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:
-        raise GroqInputError(f"params cannot be written as JSON: {error}.") from None
+        raise GroqInputError(f"request_params cannot be written as JSON: {error}.") from None

@@ -6,6 +6,7 @@ whatever its rows would be now. What has a seal may be paid; what has none is ne
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, TypeAlias
 
 import msgspec
@@ -42,6 +43,11 @@ class Task(msgspec.Struct, frozen=True):
         return (self.dag_id, self.task_id, self.map_index) == (other.dag_id, other.task_id, other.map_index)
 
 
+def task_of(manifest: Mapping[str, Any]) -> Task:
+    """The task instance whose answers a manifest is of."""
+    return msgspec.convert(manifest["job"], Task)
+
+
 class JobSeal(msgspec.Struct, frozen=True, kw_only=True):
     """The seal of a job.
 
@@ -55,7 +61,6 @@ class JobSeal(msgspec.Struct, frozen=True, kw_only=True):
         sealed_at: When, as Unix time.
         deadline: When to give up, as Unix time; None if each round has a deadline of its own.
         previous: The spools of generations before, which had other rows: what was answered there is used.
-        first_round: The round with which this generation begins.
     """
 
     version: int = VERSION
@@ -67,7 +72,6 @@ class JobSeal(msgspec.Struct, frozen=True, kw_only=True):
     sealed_at: float
     deadline: float | None = None
     previous: list[str] = []
-    first_round: int = 1
 
 
 class RoundSeal(msgspec.Struct, frozen=True, kw_only=True):
@@ -94,29 +98,17 @@ class RoundSeal(msgspec.Struct, frozen=True, kw_only=True):
     deadline: float
 
 
-class Made(msgspec.Struct, frozen=True):
-    """A batch that was made of a shard.
-
-    Attributes:
-        batch_id: The batch.
-        input_file_id: Its input file at Groq.
-        attempt: Which attempt at the shard, from 1: a batch that failed for a transient cause is made again.
-    """
-
-    batch_id: str
-    input_file_id: str
-    attempt: int
-
-
 class RoundRecord(msgspec.Struct, kw_only=True):
     """What is known of a round's batches.
 
     Attributes:
-        made: For each shard, its batches, the latest last.
-        stopped_at: When the job gave the round up and cancelled it, as Unix time.
+        entries: What was written down about each attempt at a shard: by the attempt, then by the shard's digest.
+        attempts: Which attempt at a shard is the present one; 1 for those that are not named.
+        stopped_at: When the round was given up and cancelled, as Unix time.
     """
 
-    made: dict[int, list[Made]] = {}
+    entries: dict[str, dict[str, dict[str, str]]] = {}
+    attempts: dict[int, int] = {}
     stopped_at: float | None = None
 
 

@@ -129,6 +129,28 @@ class Spool:
         with _section(self.folder / REQUESTS, shard.start, shard.bytes) as file:
             yield file
 
+    def pick(self, positions: Iterable[int]) -> Iterator[tuple[RowRecord, bytes]]:
+        """Some of the requests with their records, reading no more chunks than need be.
+
+        Args:
+            positions: Which, counted from 0, in ascending order.
+        """
+        wanted = iter(positions)
+        position = next(wanted, None)
+        begin = 0
+        for chunk in _shards(self.index.chunks, most_rows=1, max_bytes=1):
+            end = begin + chunk.rows
+            if position is not None and position < end:
+                for at, both in enumerate(zip(self.records(chunk), self.lines(chunk), strict=True), begin):
+                    if at == position:
+                        yield both
+                        position = next(wanted, None)
+            begin = end
+
+    def all(self) -> Iterator[tuple[RowRecord, bytes]]:
+        """All requests with their records."""
+        return self.pick(range(self.index.rows))
+
     def shards(self, *, shard_size: int | None, max_bytes: int) -> list[Shard]:
         """Divide the requests into the batches that are to be made of them.
 

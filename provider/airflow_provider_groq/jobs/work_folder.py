@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Iterator
 from typing import Any, TypeAlias
 
@@ -16,7 +17,10 @@ PREFIX = "_groq_"
 KEY_CHARS = 12
 """How much of a task's identity names its work folder."""
 
-SEAL, ENDED = "job.json", "ended.json"
+NAME_CHARS = 8
+"""Of a random name."""
+
+SEAL = "job.json"
 
 
 class WorkFolder:
@@ -42,6 +46,10 @@ class WorkFolder:
     def write_seal(self, seal: JobSeal) -> None:
         """Seal the job."""
         seals.write(self.path / SEAL, seal)
+
+    def new_spool(self) -> Path:
+        """A folder for the requests of a job, which no other try has."""
+        return self.path / uuid.uuid4().hex[:NAME_CHARS]
 
     def spool(self, name: str) -> SpoolFolder:
         """The folder of some requests and of all that follows from them."""
@@ -73,6 +81,10 @@ class SpoolFolder:
     def write_round(self, seal: RoundSeal) -> None:
         """Seal a round."""
         seals.write(self.path / f"round-{seal.number}.json", seal)
+
+    def new_round(self, number: int) -> Path:
+        """A folder for the requests of a round, which no other try has."""
+        return self.path / f"round-{number}-{uuid.uuid4().hex[:NAME_CHARS]}"
 
     def record(self, number: int) -> RoundRecord:
         """What is known of a round's batches."""

@@ -5,20 +5,19 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, cast
 
-from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.models import Batch
-from airflow_provider_groq.batches.availability import unavailable
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.identity import Claim, check_metadata
 from airflow_provider_groq.batches.options import check_options, window_hours
 from airflow_provider_groq.batches.outcome import describe, duration, problem, warning
 from airflow_provider_groq.batches.rendered import SKIPPED, check_id
-from airflow_provider_groq.exceptions import GroqAuthenticationError, GroqBatchTimeoutError, GroqError, GroqInputError
+from airflow_provider_groq.exceptions import GroqBatchTimeoutError
 from airflow_provider_groq.hooks.errors import fail_for_good
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.operators import waiting
 from airflow_provider_groq.operators.deleting import delete_files
-from airflow_provider_groq.storage.inputs import Input, open_input
+from airflow_provider_groq.operators.models import check_models
+from airflow_provider_groq.storage.inputs import open_input
 from airflow_provider_groq.submission.kill import Guard
 from airflow_provider_groq.submission.state_store import StateStore
 from airflow_provider_groq.submission.submit import Submission
@@ -99,7 +98,7 @@ def _batch(
             operator.log.info("An earlier try has made this task's batch%s. %s", age, describe(batch))
             waiting.make_known(operator, context, batch, guard, what="Resuming")
             return batch
-        _check_models(operator, hook, source)
+        check_models(operator, hook, {"line": source.first_lines})
         made = submission.create(
             {claim: source},
             endpoint=operator.endpoint,
@@ -109,36 +108,6 @@ def _batch(
         batch = made[claim]
     waiting.make_known(operator, context, batch, guard, what="Created")
     return batch
-
-
-def _check_models(operator: GroqCreateBatchOperator, hook: GroqHook, source: Input) -> None:
-    """Compare the models of an input with those that the key may use, before anything is uploaded.
-
-    Raises:
-        GroqInputError: Groq does not have one of them. On another server this is a warning: not all of them list
-            what they have.
-    """
-    client = hook.get_conn()
-    if not client.settings.check_models or not source.first_lines:
-        return
-    try:
-        models = client.send(calls.list_models(), max_retries=1).data
-    except GroqAuthenticationError:
-        raise
-    except GroqError as error:
-        operator.log.warning("The models of the input could not be checked, going on without: %s", error)
-        return
-    wrong = unavailable(source.first_lines, {model.id for model in models})
-    if wrong is None:
-        return
-    told, line = wrong
-    if client.settings.is_groq:
-        raise GroqInputError(
-            f"The input names models that the key may not use: {told}. Nothing was uploaded. "
-            '"check_models": false in the connection\'s extra turns this check off.',
-            line=line,
-        )
-    operator.log.warning("The server does not list models that the input names: %s. Going on: it may have them.", told)
 
 
 def _timeout(operator: GroqCreateBatchOperator) -> float:

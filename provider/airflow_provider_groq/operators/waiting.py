@@ -49,13 +49,20 @@ def make_known(operator: BatchOperator, context: Context, batch: Batch, guard: G
     operator.log.info("%s batch %s: %s", what, batch.id, console_url(batch.id))
     guard.watch(batch.id)
     guard.check()
-    operator.linked_batch_id = batch.id
+    link(operator, context, batch.id)
+
+
+def link(operator: BatchOperator, context: Context, batch_id: str) -> None:
+    """Make a batch known to other tasks and to the task's link, once."""
+    if operator.linked_batch_id == batch_id:
+        return
+    operator.linked_batch_id = batch_id
     if operator.do_xcom_push:
         try:
-            announce(context, batch.id)
+            announce(context, batch_id)
         except Exception:
             # To fail for that would leave the batch alone, and the next try would make another.
-            operator.log.exception("The id of batch %s could not be put into XCom; going on without.", batch.id)
+            operator.log.exception("The id of batch %s could not be put into XCom; going on without.", batch_id)
 
 
 def wait(

@@ -29,24 +29,26 @@ class InlineRequests(ResolveMixin):
     is fetched only when used.
 
     Args:
-        value: The requests, or an ``XComArg`` of them.
+        value: The requests, or an ``XComArg`` of them, or a callable that gives them when the task runs.
+        argument: What the operator calls them.
 
     Raises:
         GroqInputError: It is text, or can be read only once.
     """
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: Any, *, argument: str = "requests") -> None:
         if isinstance(value, Iterator):
             raise GroqInputError(
-                f"requests is a {type(value).__name__}, which can be read only once, but a task may be run again: "
+                f"{argument} is a {type(value).__name__}, which can be read only once, but a task may be run again: "
                 "give a list, or let another task return one."
             )
         if isinstance(value, (str, bytes)):
             raise GroqInputError(
-                "requests is text, which is never rendered by Jinja, so that prompts stay as they are. Hand over a "
-                "task's output itself, such as make_requests.output, or give a list."
+                f"{argument} is text, which is never rendered by Jinja, so that prompts stay as they are. Hand over a "
+                f"task's output itself, such as make_{argument}.output, or give a list."
             )
         self._value = value
+        self._argument = argument
         self._context: Context | None = None
 
     def iter_references(self) -> Iterable[tuple[Any, str]]:
@@ -65,9 +67,9 @@ class InlineRequests(ResolveMixin):
             GroqInputError: One of those tasks has returned nothing.
         """
         if not self._outputs:
-            return self._value
+            return self._value() if callable(self._value) else self._value
         if self._context is None:
-            raise RuntimeError("the requests come from another task, but this one is not being run")
+            raise RuntimeError(f"the {self._argument} come from another task, but this one is not being run")
         results = _Results(self._context)
         if isinstance(self._value, ResolveMixin):
             return results.of(self._value)
@@ -86,11 +88,11 @@ class InlineRequests(ResolveMixin):
 
     def __repr__(self) -> str:
         if isinstance(self._value, ResolveMixin):
-            return f"<requests from {_named(self._value)}>"
+            return f"<{self._argument} from {_named(self._value)}>"
         try:
-            return f"<{len(self._value):,} requests>"
+            return f"<{len(self._value):,} {self._argument}>"
         except TypeError:
-            return "<requests>"
+            return f"<{self._argument}>"
 
 
 class _Results:

@@ -148,6 +148,12 @@ def make_folder(folder: ObjectStoragePath) -> None:
         folder.mkdir(parents=True, exist_ok=True)
 
 
+def remove_folder(folder: ObjectStoragePath) -> None:
+    """Remove a folder with all that is in it, if it is there."""
+    if folder.exists():
+        folder.rmdir(recursive=True)
+
+
 def _nearest(folder: ObjectStoragePath) -> ObjectStoragePath:
     """The folder, or what there is of those that it is to lie in."""
     there = folder

@@ -60,6 +60,14 @@ class Lookup:
         """
         return self._ours(self._list(self._since), look_at_bare=True)
 
+    def of_task(self) -> list[Batch]:
+        """Find all that say that they are of the task, whichever claim's.
+
+        Raises:
+            GroqLookupError: As for `batches`.
+        """
+        return [batch for batch in self._list(self._since) if self._task.marks_task(batch)]
+
     def batches_beside(self, made: Mapping[Claim, Batch]) -> dict[Claim, list[Batch]]:
         """Find all, given some that were just made and are among them as soon as they are listed.
 

@@ -1,0 +1,1 @@
+"""The decorator ``@task.groq_batch``."""

@@ -1,0 +1,38 @@
+"""A request as a later round sends it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import msgspec
+
+from airflow_provider_groq.batches import json_lines
+from airflow_provider_groq.jobs.records import Request, RowRecord
+from airflow_provider_groq.jobs.request_form import for_model
+
+
+def overridden(record: RowRecord, line: bytes, override: Mapping[str, Any]) -> Request:
+    """A request with other body parameters.
+
+    Args:
+        record: Of its row.
+        line: Its line as it was sent first.
+        override: The parameters by name; None leaves one out.
+
+    Returns:
+        The request. Its digest stays that of the row's own request: it answers the same question.
+    """
+    request = msgspec.json.decode(line)
+    if override:
+        both = {**request["body"], **override}
+        body = {name: value for name, value in both.items() if value is not None or name not in override}
+        if "response_format" in body and "response_format" not in override:
+            # Not every model can be held to a schema.
+            body["response_format"] = for_model(body["response_format"], body["model"])
+        request["body"] = body
+        line = json_lines.write(request)
+    carried = bytes(record.input)
+    return Request(
+        record.custom_id, line, record.digest, request["body"]["model"], None if carried == b"null" else carried
+    )

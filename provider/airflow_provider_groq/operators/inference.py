@@ -1,0 +1,232 @@
+"""`GroqBatchInferenceOperator`: rows in, answers out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from airflow_provider_groq.batches.options import seconds, shown, window_hours
+from airflow_provider_groq.exceptions import GroqInputError
+from airflow_provider_groq.hooks import DEFAULT_CONN_ID
+from airflow_provider_groq.jobs.request_form import RequestForm
+from airflow_provider_groq.operators.base import DEFERRABLE, BatchOperator
+from airflow_provider_groq.storage.inline import InlineRequests
+
+if TYPE_CHECKING:
+    from airflow.sdk import Context, ObjectStoragePath
+
+MAX_SHARD_SIZE = 50_000
+"""The most requests that Groq takes in a batch."""
+
+SPARE_SECONDS = 3600.0
+"""Added to the completion window for a round's deadline: Groq ends a batch at its window's end, about."""
+
+NEVER_OVERRIDDEN = frozenset({"messages", "stream", "url", "file"})
+"""What a later round must not change: it would be another question."""
+
+
+class GroqBatchInferenceOperator(BatchOperator):
+    """Answers rows: makes requests of them, sends them in batches, waits, and lands an answer for each row.
+
+    Rows that failed for a transient cause are sent again, in up to ``max_rounds`` rounds. A retry goes on with what
+    was sent. A clear sends what has no good answer yet. See "From rows to answers" in the documentation.
+
+    Args:
+        rows: A list, another task's output, or a callable that gives an iterable, which is read once, as a stream.
+        input_path: In place of rows: a file of them (JSON Lines or CSV, packed with gzip or not), a list of files,
+            or a pattern such as ``s3://bucket/in/*.jsonl``.
+        output_path: The folder for the answers: a local path, or the URI of an object storage.
+        work_path: Where the job lies until it is landed; by default in ``output_path``. All workers need to reach it.
+        model: The model of rows that name none of their own.
+        endpoint: The endpoint of rows that name none.
+        system_prompt: The system prompt of rows that have none. Never rendered by Jinja.
+        prompt_template: Makes a prompt of a row's columns, such as ``"Sentiment of: {text}"``. Never rendered by Jinja.
+        columns: The names of the columns of rows that are tuples.
+        id_column: The column that is each row's ``custom_id``.
+        request_params: Body parameters of each request, such as ``{"temperature": 0}``. (``params`` is Airflow's.)
+        output_type: What each answer must be: anything that a pydantic ``TypeAdapter`` takes, or a JSON schema.
+        completion_window: How long Groq may take for a round: from ``24h`` to ``7d``.
+        metadata: Text that Groq keeps with each batch.
+        shard_size: The most rows of a batch; by default about 1,000, and more where there are many rows.
+        max_rounds: How often a row may be sent at the most.
+        escalate: Body parameters for the second, third, … round, such as ``[{"model": "openai/gpt-oss-120b"}]``.
+        max_failed_ratio: The share of rows that may fail before the task does: 0.0 means that every row must succeed.
+        groq_conn_id: The connection.
+        deferrable: Whether the task waits in the triggerer, holding no worker.
+        poll_interval: The longest pause between two polls, in seconds or as a ``timedelta``.
+        timeout: How long the whole job may take, in seconds or as a ``timedelta``; by default each round has its
+            completion window and an hour.
+        reattach: Whether a clear uses what was answered before it. A retry always does.
+        cancel_on_kill: Whether the batches are cancelled when a user marks the task.
+        cancel_on_timeout: Whether they are cancelled when the job's time is over.
+        delete_files: Whether the job's files are deleted from Groq when the answers have been landed.
+        kwargs: What every operator takes.
+
+    Raises:
+        GroqInputError: An argument is wrong.
+    """
+
+    template_fields: Sequence[str] = (
+        "rows",
+        "input_path",
+        "output_path",
+        "work_path",
+        "model",
+        "endpoint",
+        "completion_window",
+        "metadata",
+        "groq_conn_id",
+    )
+    template_fields_renderers: ClassVar[dict[str, str]] = {"metadata": "json"}
+
+    def __init__(
+        self,
+        *,
+        rows: Any = None,
+        input_path: str | ObjectStoragePath | Sequence[str | ObjectStoragePath] | None = None,
+        output_path: str | ObjectStoragePath,
+        work_path: str | ObjectStoragePath | None = None,
+        model: str,
+        endpoint: str = "/v1/chat/completions",
+        system_prompt: str | None = None,
+        prompt_template: str | None = None,
+        columns: Sequence[str] | None = None,
+        id_column: str | None = None,
+        request_params: Mapping[str, Any] | None = None,
+        output_type: Any = None,
+        completion_window: str = "24h",
+        metadata: Mapping[str, str] | None = None,
+        shard_size: int | None = None,
+        max_rounds: int = 2,
+        escalate: Sequence[Mapping[str, Any]] | None = None,
+        max_failed_ratio: float = 0.1,
+        groq_conn_id: str = DEFAULT_CONN_ID,
+        deferrable: bool = DEFERRABLE,
+        poll_interval: float | timedelta = 60.0,
+        timeout: float | timedelta | None = None,
+        reattach: bool = True,
+        cancel_on_kill: bool = True,
+        cancel_on_timeout: bool = True,
+        delete_files: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(
+            groq_conn_id=groq_conn_id,
+            wait_for_completion=True,
+            deferrable=deferrable,
+            poll_interval=poll_interval,
+            **kwargs,
+        )
+        self.rows = None if rows is None else InlineRequests(rows, argument="rows")
+        self.input_path = input_path
+        self.output_path = output_path
+        self.work_path = work_path
+        self.model = model
+        self.endpoint = endpoint
+        self.system_prompt = system_prompt
+        self.prompt_template = prompt_template
+        self.columns = columns
+        self.id_column = id_column
+        self.request_params = request_params
+        self.output_type = output_type
+        self.completion_window = completion_window
+        self.metadata = metadata
+        self.shard_size = shard_size
+        self.max_rounds = max_rounds
+        self.escalate = escalate
+        self.max_failed_ratio = max_failed_ratio
+        self.timeout = None if timeout is None else seconds("timeout", timeout)
+        self.reattach = reattach
+        self.cancel_on_kill = cancel_on_kill
+        self.cancel_on_timeout = cancel_on_timeout
+        self.delete_files = delete_files
+        self.check_arguments()
+
+    def execute(self, context: Context) -> dict[str, Any]:
+        """Answer the rows.
+
+        Returns:
+            The manifest, without its long lists: rows by status, errors, tokens, and where the answers are.
+
+        Raises:
+            AirflowFailException: For what no retry can fix: a wrong row, a refused key, too many failed rows.
+            AirflowTaskTimeout: ``execution_timeout`` passed.
+            GroqError: For what a retry may fix.
+        """
+        from airflow_provider_groq.operators.job import run  # noqa: PLC0415 - when the task runs
+
+        return run.execute(self, context)
+
+    def execute_complete(
+        self, context: Context, event: dict[str, Any], *, execution_timeout_ends: bool = False
+    ) -> dict[str, Any]:
+        """Go on when the trigger has fired; called by Airflow."""
+        from airflow_provider_groq.operators.job import run  # noqa: PLC0415 - when the task runs
+
+        return run.resume(self, context, event, execution_timeout_ends=execution_timeout_ends)
+
+    def check_arguments(self) -> None:
+        """Check what can be checked before the rows are there.
+
+        Raises:
+            GroqInputError: An argument is wrong.
+        """
+        given = [name for name in ("rows", "input_path") if getattr(self, name) is not None]
+        if len(given) != 1:
+            raise GroqInputError(
+                f"Exactly one of rows and input_path must be given, but {'both' if given else 'none'}."
+            )
+        _check_number("shard_size", self.shard_size, 1, MAX_SHARD_SIZE)
+        _check_number("max_rounds", self.max_rounds, 1, 10)
+        ratio = self.max_failed_ratio
+        if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0 <= ratio <= 1:
+            raise GroqInputError(f"max_failed_ratio is {shown(ratio)}, but must be a number from 0.0 to 1.0.")
+        for number, override in enumerate(self.escalate or ()):
+            if not isinstance(override, Mapping) or NEVER_OVERRIDDEN & set(override):
+                raise GroqInputError(
+                    f"escalate[{number}] is {shown(override)}, but must be a dict of body parameters, without "
+                    f"{', '.join(sorted(NEVER_OVERRIDDEN))}."
+                )
+        self.request_form()
+
+    def request_form(self) -> RequestForm:
+        """How rows become requests.
+
+        Raises:
+            GroqInputError: An argument is wrong.
+        """
+        response_format = None
+        if self.output_type is not None:
+            from airflow_provider_groq.jobs.output_type import OutputType  # noqa: PLC0415 - only where there is one
+
+            response_format = OutputType.of(self.output_type).response_format(self.model)
+        return RequestForm(
+            model=self.model,
+            endpoint=self.endpoint,
+            system_prompt=self.system_prompt,
+            prompt_template=self.prompt_template,
+            columns=self.columns,
+            id_column=self.id_column,
+            params=self.request_params,
+            response_format=response_format,
+        )
+
+    def override(self, number: int) -> dict[str, Any]:
+        """The body parameters that a round sends its rows with.
+
+        Args:
+            number: Which round since the rows were first sent, from 1. Beyond the end of ``escalate``, its last holds.
+        """
+        if number == 1 or not self.escalate:
+            return {}
+        return dict(self.escalate[min(number - 2, len(self.escalate) - 1)])
+
+    def round_seconds(self) -> float:
+        """How long a round may take where the job has no ``timeout``."""
+        return window_hours(self.completion_window) * 3600 + SPARE_SECONDS
+
+
+def _check_number(argument: str, value: Any, least: int, most: int) -> None:
+    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most):
+        raise GroqInputError(f"{argument} is {shown(value)}, but must be a whole number from {least:,} to {most:,}.")

@@ -1,0 +1,12 @@
+"""What `GroqBatchInferenceOperator` does when its task runs.
+
+::
+
+    run         a try, from its rows to its manifest          job_run   what it works with
+    start       rows read, checked and sealed                 spooling
+    rounds      one round after another                       round     one of them
+    batches     the batches of a round: made, awaited         journal   what is written down of them
+    answers     results of batches, as answers to rows        kept      those that are kept
+    known       answers that were there before
+    ending      landed, cleaned up, judged
+"""

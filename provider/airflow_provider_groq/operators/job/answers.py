@@ -1,0 +1,98 @@
+"""The results of a round's batches, kept as answers to its rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from tempfile import TemporaryFile
+from typing import BinaryIO, cast
+
+from airflow_provider_groq.api.models import Batch, BatchStatus
+from airflow_provider_groq.batches.outcome import batch_problem, results_pending
+from airflow_provider_groq.hooks.errors import retry_not_found
+from airflow_provider_groq.jobs import unanswered
+from airflow_provider_groq.jobs.files import replacing
+from airflow_provider_groq.jobs.harvest import harvest
+from airflow_provider_groq.jobs.records import Error, Status
+from airflow_provider_groq.jobs.spool import Shard
+from airflow_provider_groq.operators.job.job_run import JobRun
+from airflow_provider_groq.operators.job.round import Round
+
+WITHOUT_LINE: Mapping[str, Status] = {BatchStatus.EXPIRED: "expired", BatchStatus.CANCELLED: "cancelled"}
+"""What became of requests without a line, by the status of their batch; of others they are missing."""
+
+NOT_SENT = Error("not_sent", None, "The job's deadline passed before this row was sent.")
+
+
+def keep(round_: Round, ended: Mapping[int, Batch | None]) -> None:
+    """Keep an answer to each row of a round.
+
+    Args:
+        round_: The round.
+        ended: For each shard its batch, which has ended; None if none was made.
+
+    Raises:
+        GroqNotFoundError: A result file is gone.
+        GroqBatchResultsPendingError: A batch promises a result file that is not there yet.
+        GroqResponseError: A batch promises more answers than there are.
+    """
+    for shard in round_.seal.shards:
+        path = round_.folder.answers(round_.number, shard.number)
+        with round_.job.in_work():
+            if path.exists():
+                continue
+        with round_.job.in_work(), replacing(path) as sink:
+            _write(round_, shard, ended[shard.number], sink)
+
+
+def _write(round_: Round, shard: Shard, batch: Batch | None, sink: BinaryIO) -> None:
+    job = round_.job
+    records = round_.requests.records(shard)
+    if batch is None:
+        unanswered.write(records, sink, status="cancelled", error=NOT_SENT, batch_id=None, round=round_.number)
+    elif batch.status == BatchStatus.FAILED and not (batch.output_file_id or batch.error_file_id):
+        first = batch.errors[0] if batch.errors else None
+        error = Error(
+            (first and first.code) or "batch_failed", None, (first and first.message) or str(batch_problem(batch))
+        )
+        job.operator.log.warning("%s", batch_problem(batch))
+        unanswered.write(records, sink, status="failed", error=error, batch_id=batch.id, round=round_.number)
+    else:
+        problem = batch_problem(batch)
+        if problem is not None and results_pending(batch):
+            raise problem
+        validate = None if job.output_type is None else job.output_type.validate
+        with _results(job, batch) as files:
+            found = harvest(
+                records,
+                files,
+                sink,
+                batch_id=batch.id,
+                status_without_line=WITHOUT_LINE.get(batch.status, "missing"),
+                round=round_.number,
+                validate=validate,
+            )
+        found.check(batch)
+        if found.repeated or found.unknown or found.unreadable:
+            job.operator.log.warning(
+                "Batch %s: %d lines of its result files repeat a custom_id, %d have one that is none of the batch's, "
+                "and %d cannot be read. They are left out.",
+                batch.id,
+                found.repeated,
+                found.unknown,
+                found.unreadable,
+            )
+
+
+@contextmanager
+def _results(job: JobRun, batch: Batch) -> Iterator[list[BinaryIO]]:
+    """The result files of a batch, downloaded."""
+    with TemporaryFile() as output, TemporaryFile() as errors:
+        files = [
+            (cast("BinaryIO", file), file_id)
+            for file, file_id in ((output, batch.output_file_id), (errors, batch.error_file_id))
+            if file_id
+        ]
+        for file, file_id in files:
+            retry_not_found(job.hook.download_file, file_id, file)
+        yield [file for file, _ in files]

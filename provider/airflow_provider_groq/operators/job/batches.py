@@ -1,0 +1,236 @@
+"""The batches of a round: made once, awaited together, made again where they failed for a transient cause."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+
+from airflow_provider_groq.api.models import Batch, BatchStatus
+from airflow_provider_groq.batches.events import WaitEnd
+from airflow_provider_groq.batches.outcome import batch_problem, failed_for_transient_cause
+from airflow_provider_groq.exceptions import GroqBatchUnknownError, GroqError, GroqJobError
+from airflow_provider_groq.jobs.spool import Shard
+from airflow_provider_groq.operators import waiting
+from airflow_provider_groq.operators.batch import CANCEL_SECONDS
+from airflow_provider_groq.operators.job.job_run import JobRun
+from airflow_provider_groq.operators.job.journal import RoundJournal
+from airflow_provider_groq.operators.job.round import Round
+from airflow_provider_groq.storage.inputs import Input
+from airflow_provider_groq.submission.kill import TaskStoppedError
+from airflow_provider_groq.submission.submit import Submission
+from airflow_provider_groq.triggers.deferral import defer
+
+MOST_ATTEMPTS = 3
+"""How often a shard is sent whose batch fails for a transient cause. An attempt is no round: nothing ran, mostly."""
+
+CANCELS_AT_ONCE = 8
+
+PAUSES = (10.0, 60.0)
+"""Seconds before the second and the third attempt."""
+
+
+def completed(round_: Round) -> dict[int, Batch | None]:
+    """Have a batch for each shard of a round, and wait until all have ended.
+
+    Returns:
+        The batch of each shard; None where none was made because the deadline passed first.
+
+    Raises:
+        TaskDeferred: The task goes on when the trigger has fired.
+        GroqLookupError: It is not known whether there is a batch already; nothing was sent.
+        GroqBatchTimeoutError: The deadline passed, and the batches are not to be cancelled, or do not end.
+    """
+    journal = RoundJournal(round_)
+    while True:
+        submission = _found(round_, journal)
+        if not _is_over(round_, journal):
+            _make(round_, journal, submission)
+        ended = _awaited(round_, journal)
+        again = [] if _is_over(round_, journal) else _failed_attempts(round_, journal, ended)
+        if not again:
+            return {shard.number: ended.get(journal.batch_id(shard)) for shard in round_.seal.shards}
+        pause = PAUSES[max(journal.attempt(shard) for shard in again) - 1]
+        for shard in again:
+            round_.job.operator.log.warning("%s", batch_problem(ended[journal.batch_id(shard)]))
+        round_.job.operator.log.info("%d batches are created anew, in %g s.", len(again), pause)
+        round_.job.guard.sleep(pause)
+        journal.try_again(again)
+
+
+def given_up(round_: Round) -> dict[int, Batch | None]:
+    """Cancel what runs of a round that is not wanted any more, and wait until all of it has ended."""
+    journal = RoundJournal(round_)
+    _found(round_, journal)
+    if journal.stopped_at is None:
+        _stop(round_.job, journal, journal.batch_ids())
+    ended = _awaited(round_, journal)
+    return {shard.number: ended.get(journal.batch_id(shard)) for shard in round_.seal.shards}
+
+
+def _is_over(round_: Round, journal: RoundJournal) -> bool:
+    return journal.stopped_at is not None or time.time() >= round_.seal.deadline
+
+
+def _found(round_: Round, journal: RoundJournal) -> Submission | None:
+    """Find the batches that an earlier try made without writing them down.
+
+    Returns:
+        The submission of the shards that were not known to have one; None if there were none.
+    """
+    unknown = [journal.claim(shard) for shard in round_.seal.shards if not journal.batch_id(shard)]
+    submission = None
+    if unknown:
+        submission = Submission(
+            round_.job.hook,
+            unknown,
+            journal=journal,
+            guard=round_.job.guard,
+            first_try=round_.job.this.first,
+            since=round_.seal.sealed_at,
+            resumable=_is_resumable,
+        )
+        submission.find()
+    _watch(round_, journal)
+    return submission
+
+
+def _is_resumable(batch: Batch, _: float) -> bool:
+    """Whether a shard goes on with a batch: with each but those that failed, whose answers, if any, are kept."""
+    return batch.status != BatchStatus.FAILED
+
+
+def _make(round_: Round, journal: RoundJournal, submission: Submission | None) -> None:
+    """Make the batches that are not there yet."""
+    lacking = {journal.claim(shard): shard for shard in round_.seal.shards if not journal.batch_id(shard)}
+    if submission is None or not lacking:
+        return
+    began = time.monotonic()
+    operator = round_.job.operator
+    submission.create(
+        {claim: _input(round_, shard) for claim, shard in lacking.items()},
+        endpoint=operator.endpoint,
+        completion_window=operator.completion_window,
+        metadata=operator.metadata,
+    )
+    _watch(round_, journal)
+    rows = sum(shard.rows for shard in lacking.values())
+    operator.log.info(
+        "Round %d: sent %s rows in %d batches, in %.1f s.",
+        round_.number,
+        f"{rows:,}",
+        len(lacking),
+        time.monotonic() - began,
+    )
+
+
+def _watch(round_: Round, journal: RoundJournal) -> None:
+    batch_ids = journal.batch_ids()
+    for batch_id in batch_ids:
+        round_.job.guard.watch(batch_id)
+    round_.job.guard.check()
+    if batch_ids:
+        waiting.link(round_.job.operator, round_.job.context, batch_ids[0])
+
+
+def _input(round_: Round, shard: Shard) -> Input:
+    """A shard as the input of a batch, read from the work folder when it is uploaded."""
+
+    def upload(name: str) -> str:
+        with round_.job.in_work(), round_.requests.section(shard) as file:
+            return round_.job.hook.upload_file(file, filename=name).id
+
+    return Input(shard.digest, round_.job.operator.task_id, shard.bytes, upload)
+
+
+def _failed_attempts(round_: Round, journal: RoundJournal, ended: Mapping[str | None, Batch]) -> list[Shard]:
+    """The shards whose batch failed for a transient cause, and may be created anew."""
+    return [
+        shard
+        for shard in round_.seal.shards
+        if journal.attempt(shard) < MOST_ATTEMPTS
+        and (batch := ended.get(journal.batch_id(shard))) is not None
+        and batch.status == BatchStatus.FAILED
+        and failed_for_transient_cause(batch)
+    ]
+
+
+def _awaited(round_: Round, journal: RoundJournal) -> dict[str | None, Batch]:
+    """The batches of a round, by id, when all have ended: in the worker for a while, then deferred."""
+    batch_ids = journal.batch_ids()
+    while batch_ids:
+        end_time = round_.seal.deadline if journal.stopped_at is None else journal.stopped_at + CANCEL_SECONDS
+        now = time.time()
+        here_until = min(end_time, now + waiting.WATCH_SECONDS) if round_.job.operator.deferrable else end_time
+        ends = round_.job.hook.wait_for_batches(
+            batch_ids,
+            end_time=max(here_until, now + 1),
+            poll_interval=round_.job.operator.poll_interval,
+            sleep=round_.job.guard.sleep,
+            total_rows=round_.rows,
+            say=round_.job.operator.log.log,
+            on_end=lambda end: round_.job.guard.forget(end.batch_id),
+        )
+        round_.job.guard.check()
+        late = [end.batch_id for end in ends if end.reason == "timeout"]
+        if not late:
+            return {end.batch_id: _ended(end) for end in ends}
+        if here_until < end_time:
+            _defer(round_, late, end_time)
+        if journal.stopped_at is not None:
+            raise GroqJobError(
+                f"{len(late):,} batches were cancelled and do not end, such as {late[0]}: Groq takes 10 minutes for it "
+                "at most. Clear the task later: it lands what there is."
+            )
+        if not round_.job.operator.cancel_on_timeout:
+            raise GroqJobError(
+                f"The job's deadline passed while {len(late):,} of its batches were under way, such as {late[0]}. They "
+                "go on at Groq (cancel_on_timeout=False), and nothing was landed. Clear the task to go on with them."
+            )
+        round_.job.operator.log.warning("The job's deadline has passed: cancelling %d batches.", len(late))
+        _stop(round_.job, journal, late)
+    return {}
+
+
+def _ended(end: WaitEnd) -> Batch:
+    if end.batch is None:
+        raise GroqBatchUnknownError(end.message, batch_id=end.batch_id)
+    return end.batch
+
+
+def _defer(round_: Round, batch_ids: list[str], end_time: float) -> None:
+    operator = round_.job.operator
+    defer(
+        operator,
+        round_.job.context,
+        batch_ids,
+        poll_interval=operator.poll_interval,
+        end_time=end_time,
+        cancel_on_kill=operator.cancel_on_kill,
+        reattach=operator.reattach,
+        brief=True,
+        total_rows=round_.rows,
+    )
+
+
+def _stop(job: JobRun, journal: RoundJournal, batch_ids: list[str]) -> None:
+    """Give a round up, and cancel its batches."""
+    if job.store.superseded():
+        raise TaskStoppedError("Airflow has given this try up, and begun another one or none: stopping here.")
+    journal.stop(time.time())
+    cancel(job, batch_ids)
+
+
+def cancel(job: JobRun, batch_ids: Sequence[str]) -> None:
+    """Cancel batches, many at once. One that cannot be cancelled may have ended; the wait shows it."""
+
+    def cancelled(batch_id: str) -> None:
+        try:
+            job.hook.cancel_batch(batch_id)
+        except GroqError as error:
+            job.operator.log.warning("Batch %s could not be cancelled: %s", batch_id, error)
+
+    if batch_ids:
+        job.hook.get_conn()  # made once, before the threads use it
+        with ThreadPoolExecutor(CANCELS_AT_ONCE) as pool:
+            list(pool.map(cancelled, batch_ids))

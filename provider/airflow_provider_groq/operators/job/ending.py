@@ -1,0 +1,122 @@
+"""How a job ends: landed first, always; then cleaned up; then judged."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from airflow_provider_groq.exceptions import GroqJobError
+from airflow_provider_groq.jobs.manifest import Accounts, for_xcom, message
+from airflow_provider_groq.jobs.merge import merge
+from airflow_provider_groq.jobs.parts import commit, remove_unlisted, write_parts
+from airflow_provider_groq.jobs.seals import JobSeal
+from airflow_provider_groq.operators.deleting import delete_files
+from airflow_provider_groq.operators.job.job_run import JobRun
+from airflow_provider_groq.operators.job.journal import RoundJournal
+from airflow_provider_groq.operators.job.kept import kept_answers
+from airflow_provider_groq.operators.job.round import Round
+from airflow_provider_groq.storage.paths import make_folder, remove_folder
+
+NAME_CHARS = 12
+
+
+def landed(job: JobRun) -> dict[str, Any] | None:
+    """What the task returns if this job has been landed already, by a try that was stopped after that.
+
+    Raises:
+        GroqJobError: Too many rows failed.
+    """
+    manifest = job.landed()
+    if manifest is None or not job.has_landed():
+        return None
+    job.operator.log.info("An earlier try has landed the answers under %s already.", job.output)
+    with job.in_output():
+        remove_unlisted(manifest, job.output)
+    return _ended(job, manifest)
+
+
+def end(job: JobRun, seal: JobSeal) -> dict[str, Any]:
+    """Land the answers, clean up, and judge.
+
+    Raises:
+        GroqJobError: Too many rows failed.
+    """
+    manifest = _landed(job, seal)
+    rows = ", ".join(f"{count:,} {name}" for name, count in manifest["rows"].items() if count)
+    job.operator.log.info("Landed the answers under %s: %s.", job.output, rows)
+    return _ended(job, manifest)
+
+
+def _landed(job: JobRun, seal: JobSeal) -> dict[str, Any]:
+    folder = job.work.spool(seal.spool)
+    with job.in_work():
+        rounds = [Round(job, folder, sealed) for sealed in folder.rounds()]
+    accounts = Accounts()
+    job.fence()
+    with job.in_output():
+        make_folder(job.output)
+        lines = accounts.count(merge(kept_answers(rounds), rows=seal.rows))
+        parts = write_parts(lines, job.output, _name(job, seal))
+        manifest = accounts.manifest(
+            path=str(job.output),
+            job=job.owner(),
+            batches=list(_batches(rounds)),
+            times={"sealed_at": seal.sealed_at, "ended_at": time.time()},
+            parts=parts,
+        )
+        commit(manifest, job.output)
+    return manifest
+
+
+def _name(job: JobRun, seal: JobSeal) -> str:
+    """What the parts are named after: for the same answers the same, for others of this task another."""
+    told = f"{job.task.identity} {seal.generation} {seal.spool}"
+    return hashlib.sha256(told.encode()).hexdigest()[:NAME_CHARS]
+
+
+def _batches(rounds: list[Round]) -> Iterator[dict[str, Any]]:
+    for round_ in rounds:
+        journal = RoundJournal(round_)
+        for shard in round_.seal.shards:
+            yield {
+                "id": journal.batch_id(shard),
+                "round": round_.number,
+                "shard": shard.number,
+                "rows": shard.rows,
+            }
+
+
+def _ended(job: JobRun, manifest: Mapping[str, Any]) -> dict[str, Any]:
+    """Clean up after a job that has been landed, and judge it."""
+    if job.operator.delete_files:
+        _delete_files(job)
+    with job.in_work():
+        remove_folder(job.work.path)
+    rows = manifest["rows"]
+    failed = rows["total"] - rows["succeeded"]
+    if failed > job.operator.max_failed_ratio * rows["total"] or not rows["succeeded"]:
+        raise GroqJobError(
+            f"{message(manifest)}. At most a share of {job.operator.max_failed_ratio:g} may fail (max_failed_ratio). "
+            f"The answers that there are lie under {job.output}. Clear the task to send the other rows again."
+        )
+    if failed:
+        job.operator.log.warning("%s.", message(manifest))
+    return for_xcom(manifest)
+
+
+def _delete_files(job: JobRun) -> None:
+    """Delete the files of all batches that the job has made from Groq."""
+    with job.in_work():
+        seal = job.work.seal()
+        names = [] if seal is None else [seal.spool, *seal.previous]
+        rounds = [Round(job, folder, sealed) for folder in map(job.work.spool, names) for sealed in folder.rounds()]
+    ids = [batch_id for round_ in rounds for batch_id in RoundJournal(round_).all_ids()]
+    batches = job.hook.get_batches(ids) if ids else {}
+    files = (
+        file_id
+        for batch in batches.values()
+        for file_id in (batch.input_file_id, batch.output_file_id, batch.error_file_id)
+    )
+    delete_files(job.hook, *files)

@@ -1,0 +1,85 @@
+"""What is written down about the batches of a round, in the work folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+
+from airflow_provider_groq.batches.identity import Claim
+from airflow_provider_groq.jobs.spool import Shard
+from airflow_provider_groq.operators.job.round import Round
+from airflow_provider_groq.submission.journal import Entry
+
+
+class RoundJournal:
+    """A `Journal` of the batches of one round: a file in the work folder, which every try of the job reads.
+
+    Args:
+        round_: The round.
+
+    Attributes:
+        legible: It always is: what cannot be read ends the try.
+    """
+
+    legible = True
+
+    def __init__(self, round_: Round) -> None:
+        self._job = round_.job
+        self._folder = round_.folder
+        self._round = round_
+        with self._job.in_work():
+            self._record = self._folder.record(round_.number)
+
+    @property
+    def stopped_at(self) -> float | None:
+        """When the round was given up and cancelled, as Unix time."""
+        return self._record.stopped_at
+
+    def attempt(self, shard: Shard) -> int:
+        """Which attempt at a shard is the present one, from 1."""
+        return self._record.attempts.get(shard.number, 1)
+
+    def claim(self, shard: Shard) -> Claim:
+        """What the present attempt at a shard has a right to one batch of."""
+        attempt = f"{self._folder.path.name}.{self._round.number}.{self.attempt(shard)}"
+        return Claim(self._job.this.identity, shard.digest, attempt)
+
+    def batch_id(self, shard: Shard) -> str | None:
+        """The one batch of a shard, if it is known."""
+        return self._record.entries.get(self.claim(shard).attempt, {}).get(shard.digest, {}).get("batch_id")
+
+    def batch_ids(self) -> list[str]:
+        """The batches of all shards that have one."""
+        return [batch_id for shard in self._round.seal.shards if (batch_id := self.batch_id(shard))]
+
+    def all_ids(self) -> list[str]:
+        """The batches of all attempts."""
+        made = (entry for entries in self._record.entries.values() for entry in entries.values())
+        return [batch_id for entry in made if (batch_id := entry.get("batch_id") or entry.get("made_id"))]
+
+    def read(self, claims: Sequence[Claim]) -> Mapping[Claim, Entry]:
+        """The last entry of each of these claims."""
+        entries = self._record.entries
+        return {claim: entry for claim in claims if (entry := entries.get(claim.attempt, {}).get(claim.input_digest))}
+
+    def record(self, entries: Mapping[Claim, Entry]) -> bool:
+        """Replace the entries of some claims; see `Journal`."""
+        for claim, entry in entries.items():
+            self._record.entries.setdefault(claim.attempt, {})[claim.input_digest] = dict(entry)
+        if entries:
+            self._write()
+        return self._job.fence()
+
+    def try_again(self, shards: Iterable[Shard]) -> None:
+        """The next batch of these shards is another attempt."""
+        for shard in shards:
+            self._record.attempts[shard.number] = self.attempt(shard) + 1
+        self._write()
+
+    def stop(self, at: float) -> None:
+        """The round is given up from this time on (Unix time)."""
+        self._record.stopped_at = at
+        self._write()
+
+    def _write(self) -> None:
+        with self._job.in_work():
+            self._folder.write_record(self._round.number, self._record)

@@ -1,0 +1,52 @@
+"""One round of a job, with all that belongs to it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+from airflow_provider_groq.jobs.seals import RoundSeal
+from airflow_provider_groq.jobs.spool import Spool
+from airflow_provider_groq.jobs.work_folder import SpoolFolder
+from airflow_provider_groq.operators.job.job_run import JobRun
+
+
+@dataclass(frozen=True)
+class Round:
+    """A round that is sealed.
+
+    Attributes:
+        job: The job.
+        folder: Of the job's requests, and of all that follows from them.
+        seal: What is sent in the round.
+    """
+
+    job: JobRun
+    folder: SpoolFolder
+    seal: RoundSeal
+
+    @property
+    def number(self) -> int:
+        """Which round, from 1."""
+        return self.seal.number
+
+    @cached_property
+    def requests(self) -> Spool:
+        """What is sent."""
+        with self.job.in_work():
+            return Spool.read(self.folder.path / self.seal.requests if self.seal.requests else self.folder.path)
+
+    @property
+    def rows(self) -> int:
+        """How many rows are sent."""
+        return sum(shard.rows for shard in self.seal.shards)
+
+    def answer_paths(self) -> list[Any]:
+        """Where the answers of its shards are kept."""
+        return [self.folder.answers(self.number, shard.number) for shard in self.seal.shards]
+
+    def is_answered(self) -> bool:
+        """Whether an answer to each of its rows is kept."""
+        with self.job.in_work():
+            return all(path.exists() for path in self.answer_paths())

@@ -1,0 +1,119 @@
+"""One round of a job after another, until no row is left to send."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator
+from itertools import chain
+
+from airflow_provider_groq.jobs.answer_lines import read_head
+from airflow_provider_groq.jobs.merge import merge
+from airflow_provider_groq.jobs.outcomes import is_sent_again
+from airflow_provider_groq.jobs.override import overridden
+from airflow_provider_groq.jobs.seals import JobSeal, RoundSeal
+from airflow_provider_groq.jobs.spool import Spool
+from airflow_provider_groq.jobs.work_folder import SpoolFolder
+from airflow_provider_groq.operators.job import answers, batches, known
+from airflow_provider_groq.operators.job.job_run import JobRun
+from airflow_provider_groq.operators.job.journal import RoundJournal
+from airflow_provider_groq.operators.job.kept import kept_answers, lines_of
+from airflow_provider_groq.operators.job.round import Round
+from airflow_provider_groq.operators.job.spooling import spooled
+
+
+def complete(job: JobRun, seal: JobSeal) -> None:
+    """Send what is to be sent, wait for it and keep the answers, round by round.
+
+    Raises:
+        TaskDeferred: The task goes on when the trigger has fired.
+    """
+    folder = job.work.spool(seal.spool)
+    rounds = _sealed_rounds(job, folder)
+    if not rounds:
+        for name in seal.previous:
+            for round_ in _sealed_rounds(job, job.work.spool(name)):
+                _give_up(round_)
+        rounds = [_first(job, seal, folder)]
+    following: Round | None = rounds[-1]
+    while following is not None:
+        if not following.is_answered():
+            answers.keep(following, batches.completed(following))
+        following = _next(job, seal, rounds)
+        if following is not None:
+            rounds.append(following)
+
+
+def _sealed_rounds(job: JobRun, folder: SpoolFolder) -> list[Round]:
+    with job.in_work():
+        return [Round(job, folder, sealed) for sealed in folder.rounds()]
+
+
+def _give_up(round_: Round) -> None:
+    """End a round of rows that are not wanted any more, and keep what was answered in it."""
+    if not round_.is_answered():
+        answers.keep(round_, batches.given_up(round_))
+
+
+def _first(job: JobRun, seal: JobSeal, folder: SpoolFolder) -> Round:
+    """Seal the first round: all rows but those that are answered already."""
+    with job.in_work():
+        requests = known.unanswered(job, seal, folder, Spool.read(folder.path))
+    return _seal(job, seal, [], folder, requests)
+
+
+def _next(job: JobRun, seal: JobSeal, rounds: list[Round]) -> Round | None:
+    """Seal the round after these, if there is to be one."""
+    mine = [round_ for round_ in rounds if round_.seal.generation == seal.generation]
+    if len(mine) >= job.operator.max_rounds or (seal.deadline or float("inf")) <= time.time():
+        return None
+    folder, number = rounds[-1].folder, rounds[-1].number + 1
+    override = job.operator.override(len(mine) + 1)
+    with job.in_work():
+        if mine:
+            chosen = _failed(rounds[-1], changed=override != job.operator.override(len(mine)))
+        else:  # the task was cleared since the last round: all that is not good is sent again
+            heads = (row.best.head for row in merge(kept_answers(rounds), rows=seal.rows))
+            chosen = (head.index for head in heads if head.status != "succeeded")
+        first = next(chosen, None)
+        if first is None:
+            return None
+        again = Spool.read(folder.path).pick(chain([first], chosen))
+        requests = spooled(
+            job,
+            folder.new_round(number),
+            ((record.index, overridden(record, line, override)) for record, line in again),
+        )
+        job.operator.log.info(
+            "Round %d: %s of %s rows are sent again%s.",
+            number,
+            f"{requests.index.rows:,}",
+            f"{seal.rows:,}",
+            f", with {override}" if override else "",
+        )
+    return _seal(job, seal, rounds, folder, requests)
+
+
+def _failed(round_: Round, *, changed: bool) -> Iterator[int]:
+    """The rows of a round that are sent again."""
+    for head in map(read_head, lines_of(round_.answer_paths())):
+        if is_sent_again(head, changed=changed):
+            yield head.index
+
+
+def _seal(job: JobRun, seal: JobSeal, before: list[Round], folder: SpoolFolder, requests: Spool | None) -> Round:
+    """Seal a round, and return what is sealed."""
+    operator = job.operator
+    max_bytes = job.hook.get_conn().settings.max_file_bytes
+    sealed = RoundSeal(
+        number=len(before) + 1,
+        generation=seal.generation,
+        requests="" if requests is None or requests.folder == folder.path else requests.folder.name,
+        shards=[] if requests is None else requests.shards(shard_size=operator.shard_size, max_bytes=max_bytes),
+        follows=RoundJournal(before[-1]).batch_ids() if before else [],
+        sealed_at=time.time(),
+        deadline=seal.deadline or time.time() + operator.round_seconds(),
+    )
+    job.fence()
+    with job.in_work():
+        folder.write_round(sealed)
+        return Round(job, folder, folder.round(sealed.number) or sealed)

@@ -1,0 +1,34 @@
+"""Requests, spooled into the work folder."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from airflow_provider_groq.jobs import spool
+from airflow_provider_groq.jobs.records import Request
+from airflow_provider_groq.jobs.spool import Spool
+from airflow_provider_groq.operators.job.job_run import JobRun
+from airflow_provider_groq.storage.paths import make_folder
+
+
+def spooled(job: JobRun, path: Any, requests: Iterable[tuple[int, Request]]) -> Spool:
+    """Spool requests into a new folder.
+
+    Args:
+        job: The job.
+        path: The folder.
+        requests: With the number of its row each, in order.
+
+    Raises:
+        GroqInputError: There are none.
+        GroqStorageError: The storage is away.
+    """
+    with job.in_work():
+        make_folder(path)
+        return spool.write(
+            path,
+            requests,
+            max_bytes=job.hook.get_conn().settings.max_file_bytes,
+            chunk_rows=job.operator.shard_size or spool.CHUNK_ROWS,
+        )

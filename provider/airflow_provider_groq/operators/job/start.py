@@ -1,0 +1,168 @@
+"""How a job begins: its rows are read, checked and spooled, and then sealed. Nothing is paid before that."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+from typing import Any
+
+from msgspec.structs import replace
+
+from airflow_provider_groq.batches.identity import Claim
+from airflow_provider_groq.exceptions import GroqError, GroqInputError, GroqLookupError
+from airflow_provider_groq.jobs.records import Request
+from airflow_provider_groq.jobs.rows import requests
+from airflow_provider_groq.jobs.seals import JobSeal, task_of
+from airflow_provider_groq.jobs.spool import Spool
+from airflow_provider_groq.jobs.work_folder import others
+from airflow_provider_groq.operators.job.job_run import JobRun, Passed
+from airflow_provider_groq.operators.job.spooling import spooled
+from airflow_provider_groq.operators.models import check_models
+from airflow_provider_groq.storage.paths import check_writable
+from airflow_provider_groq.storage.row_files import rows_of
+from airflow_provider_groq.submission.kill import TaskStoppedError
+from airflow_provider_groq.submission.lookup import Lookup
+
+
+def sealed(job: JobRun) -> JobSeal:
+    """The job as it is sealed: by an earlier try since the last clear, or now.
+
+    Raises:
+        GroqInputError: A row is wrong, or the output folder is in use; nothing was sent.
+        GroqLookupError: Batches of this job are at Groq whose requests are nowhere.
+    """
+    _check_folders(job)
+    with job.in_work():
+        old = job.work.seal()
+    if old is not None and old.generation == job.generation and not job.this.first:
+        job.operator.log.info(
+            "Resuming the job of an earlier try: %s rows, read at its first try, lie in %s.",
+            f"{old.rows:,}",
+            job.work.path,
+        )
+        return old
+    if old is None and not job.is_first_of_generation:
+        _check_nothing_was_sent(job)
+    before = job.landed()
+    found = _spooled(job)
+    escalate = enumerate(job.operator.escalate or ())
+    models = {str(override["model"]): number for number, override in escalate if "model" in override}
+    check_models(job.operator, job.hook, {"row": found.index.first_rows, "escalate": models})
+    return _seal(job, found, old, before)
+
+
+def _check_folders(job: JobRun) -> None:
+    """Find out before anything is paid whether the answers can be landed."""
+    check_writable("output_path", job.operator.output_path)
+    if job.operator.work_path is not None:
+        check_writable("work_path", job.operator.work_path)
+    manifest = job.landed()
+    owner = None if manifest is None else task_of(manifest)
+    if owner is not None and not job.task.replaces(owner):
+        raise GroqInputError(
+            f"output_path {job.output} holds the output of task {owner.task_id!r} of Dag {owner.dag_id!r} (map index "
+            f"{owner.map_index}), which this task must not replace. Give each task, and each mapped instance, a folder "
+            "of its own, such as …/{{ ti.task_id }}/{{ ti.map_index }}."
+        )
+    with job.in_work():
+        for other in others(job.work.path.parent, job.work):
+            seal = other.seal()
+            if seal is not None and (seal.deadline or seal.sealed_at + spool_life(job)) > time.time():
+                raise GroqInputError(
+                    f"{other.path} is the work folder of another job that has not ended: run {seal.task.run_id!r} of "
+                    f"task {seal.task.task_id!r} of Dag {seal.task.dag_id!r}. Two jobs cannot share output_path "
+                    f"{job.output}: give each run a folder of its own, such as …/{{{{ ds }}}}, or wait for the other. "
+                    "If that job is not wanted any more, delete its work folder."
+                )
+
+
+def spool_life(job: JobRun) -> float:
+    """For how long a job that has no deadline of its own counts as under way (s)."""
+    return job.operator.round_seconds() * job.operator.max_rounds
+
+
+def _check_nothing_was_sent(job: JobRun) -> None:
+    """A try that finds no seal, though another came before it: was that on another worker?
+
+    Raises:
+        GroqLookupError: Yes.
+    """
+    manifest = job.landed() or {"batches": []}
+    known = {batch["id"] for batch in manifest["batches"]}
+    lookup = Lookup(job.hook, [Claim(job.this.identity, "")], since=job.this.since)
+    found = [batch for batch in lookup.of_task() if batch.id not in known]
+    if found:
+        raise GroqLookupError(
+            f"An earlier try of this task made batch {found[0].id}, but its work folder {job.work.path} is not here. "
+            "Was it written by another worker? Set work_path (or output_path) to a folder that all workers share. "
+            "Nothing was sent. To begin anew and pay again, clear the task with reattach=False."
+        )
+
+
+def _spooled(job: JobRun) -> Spool:
+    """Read and check all rows."""
+    began = time.monotonic()
+    max_bytes = job.hook.get_conn().settings.max_file_bytes
+    try:
+        found = spooled(job, job.work.new_spool(), _numbered(requests(_rows(job), job.form(), max_bytes=max_bytes)))
+    except Passed as passed:
+        raise passed.error from None
+    job.operator.log.info("Read and checked %s rows in %.1f s.", f"{found.index.rows:,}", time.monotonic() - began)
+    return found
+
+
+def _rows(job: JobRun) -> Any:
+    operator = job.operator
+    if operator.rows is None:
+        return rows_of(operator.input_path, max_bytes=job.hook.get_conn().settings.max_file_bytes)
+    return operator.rows.rows()
+
+
+def _numbered(made: Iterable[Request]) -> Iterator[tuple[int, Request]]:
+    try:
+        yield from enumerate(made)
+    except GroqError:
+        raise
+    except Exception as error:
+        raise Passed(error) from error
+
+
+def _seal(job: JobRun, found: Spool, old: JobSeal | None, before: dict[str, Any] | None) -> JobSeal:
+    """Seal the job, and return what is sealed."""
+    timeout = job.operator.timeout
+    seal = JobSeal(
+        task=job.task,
+        spool=found.folder.name,
+        digest=found.index.digest,
+        rows=found.index.rows,
+        generation=job.generation,
+        sealed_at=time.time(),
+        deadline=None if timeout is None else time.time() + timeout,
+    )
+    if old is not None and job.operator.reattach:
+        seal = _following(job, seal, old)
+    job.fence()
+    with job.in_work():
+        other = job.work.seal()
+    # Reading the rows can take long enough for another try to begin, where Airflow cannot be asked whether one has.
+    if other is not None and other.generation == job.generation and other != old:
+        return other
+    if job.has_landed() and job.landed() != before:
+        raise TaskStoppedError("Another try of this task has landed the job while this one read its rows.")
+    with job.in_work():
+        job.work.write_seal(seal)
+        sealed = job.work.seal()
+    if sealed is None or sealed.generation != job.generation:
+        raise GroqLookupError(f"Another try sealed the job in {job.work.path} at the same time. Retry the task.")
+    return sealed
+
+
+def _following(job: JobRun, seal: JobSeal, old: JobSeal) -> JobSeal:
+    """The seal of a job whose task was cleared."""
+    if old.digest != seal.digest:
+        job.operator.log.info(
+            "The task was cleared, and its rows are others now. Rows that are answered already are not sent again."
+        )
+        return replace(seal, previous=[*old.previous, old.spool])
+    job.operator.log.info("The task was cleared, and its rows are the same: the job goes on.")
+    return replace(seal, spool=old.spool, previous=old.previous)

@@ -1,0 +1,63 @@
+"""A whole job on a real server of S3's API: its work folder and its answers lie there."""
+
+import errno
+import os
+
+import pytest
+from airflow.sdk import ObjectStoragePath
+from operators.conftest import JobTries
+from storage.s3_server import ObjectStorage
+
+from airflow_provider_groq.answers import read_answers
+from airflow_provider_groq.compat import AirflowFailException
+from airflow_provider_groq.exceptions import GroqStorageError
+
+
+@pytest.fixture(scope="session")
+def s3():
+    storage = ObjectStorage("aws_s3_jobs")
+    yield storage
+    storage.stop()
+
+
+@pytest.fixture
+def job(s3, groq_emulator, quick):
+    groq_emulator.set(seconds=0)
+    return JobTries(groq_emulator, ObjectStoragePath(s3.uri(s3.bucket(), "answers")))
+
+
+def test_a_job_leaves_nothing_but_its_output(job):
+    job.emulator.answer_with(lambda request: request["custom_id"])
+    manifest = job.run()
+    assert [answer.output for answer in read_answers(manifest)] == [f"row-{number}" for number in range(8)]
+    assert [path.name.partition("-")[0] for path in sorted(job.output.iterdir())] == ["manifest.json", "part"]
+
+
+def test_a_retry_goes_on_and_a_clear_pays_only_for_what_is_new(job, monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    with monkeypatch.context() as patch:
+        patch.setattr("airflow_provider_groq.operators.job.ending.write_parts", full)
+        with pytest.raises(GroqStorageError):
+            job.run(delete_files=False)
+    assert job.run(delete_files=False)["rows"]["succeeded"] == 8
+    assert len(job.sent()) == 3
+    job.clear()
+    job.run(delete_files=False, rows=[{"custom_id": "row-0", "text": "thing 0"}, {"custom_id": "b", "text": "new"}])
+    assert len(job.sent()) == 4
+    assert ["b"] in job.sent()
+    assert [answer.custom_id for answer in read_answers(job.output)] == ["row-0", "b"]
+
+
+def test_rounds_on_s3(job):
+    once = {"error": 498, "times": 1}
+    job.emulator.set(failing_requests={"row-1": once, "row-6": once})
+    assert [row["succeeded"] for row in job.run()["rounds"]] == [6, 2]
+
+
+def test_a_bucket_that_is_missing_is_named_before_anything_is_sent(job):
+    job.output = ObjectStoragePath(str(job.output).replace("@", "@no-such-"))
+    with pytest.raises(AirflowFailException, match="output_path"):
+        job.run()
+    assert job.emulator.requests("POST") == []
