@@ -26,8 +26,8 @@ test: $(INSTALLED) ## run all tests
 releases: $(INSTALLED) ## try the package beside what each supported Airflow came with
 	@$(PY) tests/releases $(ARGS)
 
-crash: $(INSTALLED) ## kill a task at 500 random moments, and count its batches; takes 20 minutes
-	@$(PY) -m pytest tests/crash --crash-rounds 500 $(ARGS)
+crash: $(INSTALLED) ## kill a task at 700 random moments, and count its batches; takes 30 minutes
+	@$(PY) -m pytest tests/crash --crash-rounds 500 --job-rounds 200 $(ARGS)
 
 fire: $(INSTALLED) ## run 50 Dags on Airflow while its parts are killed, three times; takes 20 minutes
 	@$(PY) -m pytest tests/system/test_fire.py --fire-runs 50 --fire-seed 1 --fire-seed 2 --fire-seed 3 $(ARGS)
@@ -47,7 +47,7 @@ faults: $(INSTALLED) ## write docs/faults.md anew, after a change of tests/hooks
 	@cd tests && ../$(PY) -m hooks.fault_page
 
 bench: .venv/peers ## install the peers, and run the benchmarks; takes an hour
-	@for benchmark in imports.py memory.py triggerer.py waits; do echo "== $$benchmark"; $(PY) tests/benchmarks/$$benchmark || exit 1; done
+	@for benchmark in imports.py memory.py jobs.py triggerer.py waits; do echo "== $$benchmark"; $(PY) tests/benchmarks/$$benchmark || exit 1; done
 
 .venv/peers: $(INSTALLED)
 	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt --group bench

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import random
 import signal
 import sys
 import time
@@ -12,6 +13,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 import httpx
+from airflow.sdk import ObjectStoragePath
 from airflow.sdk.exceptions import AirflowRuntimeError, ErrorType, TaskDeferred
 from airflow.sdk.execution_time.comms import ErrorResponse
 
@@ -19,8 +21,15 @@ from airflow_provider_groq.api import retry
 from airflow_provider_groq.batches import poll_loop, polling
 from airflow_provider_groq.operators import waiting
 from airflow_provider_groq.operators.batch import GroqCreateBatchOperator
+from airflow_provider_groq.operators.inference import GroqBatchInferenceOperator
+from airflow_provider_groq.operators.job import answers, batches, ending, known, rounds, start  # noqa: F401 - loaded once, before forks
 from airflow_provider_groq.submission import submit
 from airflow_provider_groq.triggers import batch as triggers
+
+_ = ObjectStoragePath("file:///").fs  # Airflow loads all of its providers for that: once, before forks
+
+FILE_EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree"}
+"""What Python tells an audit hook of files."""
 
 
 def run(job):
@@ -31,21 +40,54 @@ def run(job):
     os.environ["AIRFLOW_CONN_GROQ_DEFAULT"] = job["connection"]
     make_quick()
     if job["at"] is not None:
-        act_at_exchange(job["at"], job["when"], job["signal"])
-    operator = GroqCreateBatchOperator(task_id="create", poll_interval=0.1, **job["options"])
+        act = act_at_file if job["when"] == "file" else act_at_exchange
+        act(job)
     context = context_of(job)
-    batch_id = execute(operator, context)
-    write(Path(job["result"]), batch_id)
+    result = execute(lambda: OPERATORS[job["kind"]](job), context)
+    write(Path(job["result"]), result)
 
 
-def execute(operator, context):
+def create_operator(job):
+    return GroqCreateBatchOperator(task_id="create", poll_interval=0.1, **job["options"])
+
+
+def inference_operator(job):
+    """Its rows come in another order at each call."""
+
+    def rows():
+        numbers = list(range(job["rows"]))
+        random.Random(f"{job['began']} {job['try']}").shuffle(numbers)
+        for number in numbers:
+            yield {"custom_id": f"row-{number}", "text": f"Row {number}"}
+
+    return GroqBatchInferenceOperator(
+        task_id="create",
+        rows=rows,
+        prompt_template="What is {text}?",
+        model="openai/gpt-oss-20b",
+        escalate=[{"model": "openai/gpt-oss-120b"}],
+        shard_size=3,
+        poll_interval=0.1,
+        retries=job["retries"],
+        **job["options"],
+    )
+
+
+OPERATORS = {"create": create_operator, "job": inference_operator}
+
+
+def execute(make, context):
     """As Airflow does it, deferral and all."""
     try:
-        return operator.execute(context)
-    except TaskDeferred as deferred:
+        return make().execute(context)
+    except TaskDeferred as error:
+        deferred = error
+    while True:
         payload = asyncio.run(payload_of(deferred.trigger))
-        again = GroqCreateBatchOperator(task_id="create", requests=[], poll_interval=0.1)
-        return getattr(again, deferred.method_name)(context, payload, **(deferred.kwargs or {}))
+        try:
+            return getattr(make(), deferred.method_name)(context, payload, **(deferred.kwargs or {}))
+        except TaskDeferred as error:
+            deferred = error
 
 
 async def payload_of(trigger):
@@ -66,9 +108,23 @@ def make_quick():
     submit.LOOKS = (0.0, 0.1, 0.2, 0.4, 0.8)
 
 
-def act_at_exchange(number, when, signal_name):
+def act_at_file(job):
+    """Signal this very process when it opens, moves or removes its file of that number, just before."""
+    left = job["at"]
+
+    def heard(event, arguments):
+        nonlocal left
+        if event in FILE_EVENTS and any(job["files"] in str(argument) for argument in arguments[:2]):
+            left -= 1
+            if left == 0:
+                os.kill(os.getpid(), getattr(signal, job["signal"]))
+
+    sys.addaudithook(heard)
+
+
+def act_at_exchange(job):
     """Signal this very process at its exchange of that number, before it is sent or before its answer is seen."""
-    left = number
+    left, when, signal_name = job["at"], job["when"], job["signal"]
     plain, plain_async = httpx.HTTPTransport.handle_request, httpx.AsyncHTTPTransport.handle_async_request
 
     def act(now):
@@ -102,6 +158,7 @@ def context_of(job):
         run_id="run",
         map_index=-1,
         try_number=job["try"],
+        max_tries=job["max_tries"],
         start_date=began,
         xcom_push=lambda **_: None,
     )

@@ -10,9 +10,10 @@ import pytest
 
 def pytest_generate_tests(metafunc):
     """A test for each round, with its seed in the name."""
-    if "crash_seed" in metafunc.fixturenames:
-        rounds, seed = metafunc.config.getoption("crash_rounds"), metafunc.config.getoption("crash_seed")
-        metafunc.parametrize("crash_seed", [f"{seed}-{number}" for number in range(1, rounds + 1)])
+    for fixture, option in (("crash_seed", "crash_rounds"), ("job_seed", "job_rounds")):
+        if fixture in metafunc.fixturenames:
+            rounds, seed = metafunc.config.getoption(option), metafunc.config.getoption("crash_seed")
+            metafunc.parametrize(fixture, [f"{seed}-{number}" for number in range(1, rounds + 1)])
 
 
 @pytest.fixture(scope="session")

@@ -18,6 +18,7 @@ LONGEST = 1.2
 PATIENCE = 60
 QUICK_BATCH = 2.0
 """How long the quickest batches that Groq is known for take (s)."""
+SLOW_BATCH = 60.0
 MOST_TRIES = 12
 
 FAULTS = (
@@ -140,6 +141,8 @@ class Round:
         for blow in self.plan.blows:
             self._strike(self._start(options, blow), blow)
         batch_id = self._run_until_success(options)
+        # What a paused try makes now is cancelled before it costs anything, however slow this machine is.
+        self.emulator.set(seconds=SLOW_BATCH)
         for process in self._paused:
             os.kill(process.pid, signal.SIGCONT)
             process.join(PATIENCE)
@@ -170,8 +173,16 @@ class Round:
     def _start(self, options, blow):
         self.tries += 1
         write(self._store / "try", self.tries)
-        job = {
+        process = self._processes.Process(target=child.run, args=(self._job(options, blow),), daemon=True)
+        process.start()
+        return process
+
+    def _job(self, options, blow):
+        """What the process of a try is told."""
+        return {
+            "kind": "create",
             "try": self.tries,
+            "max_tries": MOST_TRIES,
             "began": self._began,
             "stored": self.plan.stored,
             "store": str(self._store),
@@ -183,9 +194,6 @@ class Round:
             "when": blow.when,
             "signal": blow.signal,
         }
-        process = self._processes.Process(target=child.run, args=(job,), daemon=True)
-        process.start()
-        return process
 
     def _result(self):
         return self.folder / f"result-{self.tries}"

@@ -2,7 +2,10 @@
 
 import json
 
+from crash.jobs import ROWS, JobRound, draw_job
 from crash.rounds import REQUESTS, Round, draw
+
+from airflow_provider_groq.answers import read_answers
 
 LIVE = {"validating", "in_progress", "finalizing", "completed"}
 
@@ -38,3 +41,31 @@ def test_rounds_differ_and_a_seed_repeats_one():
         == {plan.quiet for plan in plans}
         == {True, False}
     )
+
+
+def test_one_answer_for_each_row_whatever_is_killed(job_seed, groq_emulator, tmp_path, nursery):
+    """Killed at any exchange and at any file; its rows come in another order at each call, and it may be cleared."""
+    plan = draw_job(job_seed)
+    this = JobRound(plan, groq_emulator, tmp_path)
+    try:
+        manifest = this.run()
+    finally:
+        this.close()
+        blows = [str(blow) for blow in plan.blows]
+        print(f"{plan}\n{blows}, {this.hits} hit, {this.tries} tries, {this.cleared} clears\n{this.log()}")  # noqa: T201 - shown when the round fails
+
+    answers = list(read_answers(manifest))
+    assert manifest["rows"]["succeeded"] == len(answers) == ROWS
+    assert sorted(answer.custom_id for answer in answers) == sorted(f"row-{number}" for number in range(ROWS))
+    assert [answer.index for answer in answers] == list(range(ROWS))
+    for answer in answers:
+        assert answer.output == f"the answer to {answer.custom_id.replace('-', ' ')}"
+        assert answer.input == {"text": answer.custom_id.replace("row-", "Row ")}
+    batches = groq_emulator.batches()
+    assert {batch["status"] for batch in batches} <= {"completed", "cancelled", "failed", "expired"}
+    # Each row is answered, and paid, once: no request succeeded twice.
+    assert sum(batch["request_counts"]["completed"] for batch in batches) == ROWS
+    # Nothing but the output is left.
+    assert all(path.name.startswith(("manifest.json", "part-")) for path in this.output.iterdir())
+    assert not plan.delete_files or not groq_emulator.files() or plan.pauses or plan.faults
+    assert groq_emulator.api_key not in this.log()
