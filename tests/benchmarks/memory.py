@@ -167,11 +167,11 @@ def run_step(package, kind, ports, rows, folder):
 
 
 @contextlib.contextmanager
-def serving(results):
-    """The port of a server of these results."""
+def serving(results, rows=0):
+    """The port of a server of these results; a batch that is created there has so many rows."""
     server = Path(__file__).with_name("rows_server.py")
     with subprocess.Popen(
-        [sys.executable, str(server), str(results)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+        [sys.executable, str(server), str(results), str(rows)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
     ) as process:
         yield int(process.stdout.readline())
         process.stdin.close()

@@ -1,6 +1,8 @@
 """A server that costs next to nothing: it throws uploads away, and sends one prepared file as any batch's results.
 
-python rows_server.py FILE
+python rows_server.py FILE [ROWS]
+
+With ROWS, a batch that is created has that many rows.
 """
 
 import json
@@ -36,6 +38,7 @@ def batch(rows):
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     results = Path()
+    rows = 0
 
     def do_GET(self):
         path = self.path.partition("?")[0]
@@ -53,7 +56,7 @@ class Handler(BaseHTTPRequestHandler):
         piece = memoryview(bytearray(min(PIECE, size)))
         while left and (read := self.rfile.readinto(piece[:left])):
             left -= read
-        self.answer(FILE | {"bytes": size} if self.path.endswith("/files") else batch(0))
+        self.answer(FILE | {"bytes": size} if self.path.endswith("/files") else batch(self.rows))
 
     def answer(self, value):
         body = json.dumps(value).encode()
@@ -73,6 +76,7 @@ class Handler(BaseHTTPRequestHandler):
 
 def main():
     Handler.results = Path(sys.argv[1])
+    Handler.rows = int(sys.argv[2]) if len(sys.argv) > 2 else 0
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         print(server.server_address[1], flush=True)
         threading.Thread(target=server.serve_forever, daemon=True).start()
