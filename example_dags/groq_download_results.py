@@ -1,4 +1,4 @@
-"""How do I get the answers? Sorts the Python packages installed here into categories."""
+"""How do I land the answers of one batch? Sorts the Python packages installed here into categories."""
 
 from __future__ import annotations
 

@@ -56,9 +56,12 @@ def test_ends_with_a_table_of_answers_and_their_path(tmp_path):
         output = demo.communicate(timeout=250)[0]
     assert demo.returncode == 0, output
     assert "The task is deferred" in output
-    assert re.search(r"in_progress, \d+ of \d+ requests done", output)
+    assert re.search(r"\d+ of \d+ rows \(\d+ %\)", output)
     assert re.search(r"category +packages +for example\n(.+ +\d+ +.+\n){3,}", output)
-    assert Path(re.search(r"The answers: (.+)", output)[1]).is_file()
+    assert re.search(
+        r"rows    (\d+) total, \1 succeeded\nrounds  \1 of \1 rows succeeded\ntokens  [1-9].* in, .+ out", output
+    )
+    assert Path(re.search(r"The manifest.*: (/.+)", output)[1]).is_file()
     assert left_over(folder) == []
 
 
@@ -66,7 +69,7 @@ def test_ends_with_a_table_of_answers_and_their_path(tmp_path):
 def test_leaves_nothing_running_when_stopped(tmp_path, number):
     folder = tmp_path / "demo"
     with start(folder) as demo:
-        assert next(line for line in demo.stdout if "Created batch" in line)
+        assert next(line for line in demo.stdout if "sent" in line and "batches" in line)
         assert holders(folder)
         demo.send_signal(number)
         output = demo.communicate(timeout=60)[0]

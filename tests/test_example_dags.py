@@ -1,9 +1,13 @@
 """Every example Dag runs through real Airflow."""
 
 import json
+import sqlite3
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+
+from airflow_provider_groq.answers import read_answers
 
 
 @pytest.fixture
@@ -57,13 +61,70 @@ def test_land_what_is_there(run_example, tmp_path):
     assert (manifest["requests"]["succeeded"], manifest["requests"]["failed"]) == (1, 1)
 
 
+def test_rows_to_answers(run_example, tmp_path):
+    ran = run_example("groq_rows_to_answers", output_path=str(tmp_path))
+    assert ran.state == "success"
+    (manifest,) = ran.xcom("sort_packages")
+    answers = {answer.custom_id: answer for answer in read_answers(manifest)}
+    assert len(answers) == manifest["rows"]["total"] == manifest["rows"]["succeeded"]
+    airflow = answers["apache-airflow"]
+    assert set(airflow.output) == {"category"}
+    assert airflow.input["package"] == "apache-airflow"
+
+
+def test_sentiments(run_example, groq_emulator, tmp_path):
+    mood = {"1": "positive", "2": "negative", "3": "neutral"}
+    groq_emulator.answer_with(lambda request: {"mood": mood[request["custom_id"]], "reason": "They say so."})
+    ran = run_example("groq_sentiments", output_path=str(tmp_path))
+    assert ran.state == "success"
+    assert ran.xcom("unhappy") == [["lamp"]]
+
+
+def test_mapped_partitions(run_example, tmp_path):
+    ran = run_example("groq_mapped_partitions", output_path=str(tmp_path))
+    assert ran.state == "success"
+    manifests = [ran.xcom("translate", map_index=index)[0] for index in range(3)]
+    assert len({manifest["path"] for manifest in manifests}) == len(manifests)
+    answers = [[answer.input["partition"] for answer in read_answers(manifest)] for manifest in manifests]
+    assert answers == [["fr", "fr"], ["de", "de"], ["it", "it"]]
+
+
+def test_audio(run_example, groq_emulator, tmp_path):
+    groq_emulator.set(answers={"2026-01-07-0915": "Good morning."})
+    ran = run_example("groq_audio", output_path=str(tmp_path))
+    assert ran.state == "success"
+    answers = list(read_answers(next(tmp_path.iterdir())))
+    assert [answer.status for answer in answers] == ["succeeded"] * 3
+    assert answers[1].output == "Good morning."
+
+
+def test_sql(run_example, tmp_path, monkeypatch):
+    database = tmp_path / "tickets.db"
+    monkeypatch.setenv("AIRFLOW_CONN_TICKETS_DB", json.dumps({"conn_type": "sqlite", "host": str(database)}))
+    with closing(sqlite3.connect(database)) as connection, connection:
+        connection.execute("CREATE TABLE tickets (id INTEGER PRIMARY KEY, text TEXT)")
+        connection.execute("CREATE TABLE summaries (id INTEGER PRIMARY KEY, summary TEXT)")
+        connection.executemany("INSERT INTO tickets VALUES (?, ?)", [(7, "The printer burns."), (8, "It rains in.")])
+    ran = run_example("groq_sql", output_path=str(tmp_path / "answers"))
+    assert ran.state == "success"
+    with closing(sqlite3.connect(database)) as connection:
+        summaries = connection.execute("SELECT id, summary FROM summaries ORDER BY id").fetchall()
+    assert [id_ for id_, _ in summaries] == [7, 8]
+    assert all(summary for _, summary in summaries)
+
+
 def test_every_example_is_tested_here():
     examples = {path.stem for path in (Path(__file__).parents[1] / "example_dags").glob("*.py")}
     assert examples == {
+        "groq_audio",
         "groq_branch_on_failures",
         "groq_cancel",
         "groq_create_and_wait",
         "groq_download_results",
         "groq_land_what_is_there",
+        "groq_mapped_partitions",
+        "groq_rows_to_answers",
+        "groq_sentiments",
+        "groq_sql",
         "groq_wait_in_another_dag",
     }
