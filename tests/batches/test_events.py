@@ -173,11 +173,12 @@ def test_a_brief_event_has_the_ids_of_those_that_ended_alike(make):
 @pytest.mark.parametrize("reason", ["terminal", "timeout", "unknown"])
 def test_a_brief_event_of_a_thousand_batches_stays_below_what_airflow_takes_easily(make, reason):
     errors = [{"code": "x", "message": "m" * 2000, "line": n} for n in range(100)]
+    batches = [make(status, (1, 1, 1), errors=errors) for status in ("completed", "failed", "expired")]
     ends = [
         WaitEnd(
             batch_id=f"batch_01jh6xa7reempvjyh6n3{number:06}",
             reason=reason,
-            batch=make(["completed", "failed", "expired"][number % 3], (1, 1, 1), errors=errors),
+            batch=batches[number % 3],
             message="m" * 2000,
         )
         for number in range(1000)
