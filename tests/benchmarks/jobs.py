@@ -12,15 +12,15 @@ import argparse
 import contextlib
 import json
 import os
-import subprocess
 import sys
 import tempfile
 import time
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import memory
-from memory import FEW, KEY, MODEL, PACKAGES, ROUNDS, ROWS, Store, TaskInstance, is_installed, most_mb, prompts, serving
+from memory import FEW, KEY, MODEL, ROUNDS, ROWS, Store, TaskInstance, most_mb, prompts, serving
 
 FASTER = {"submit": 2.0, "land": 3.0}
 """How many times as fast as common-ai the steps are to be."""
@@ -88,28 +88,15 @@ def step(package, kind, ports, rows, folder):
     print(json.dumps([time.perf_counter() - began, time.process_time() - cpu, most_mb() - before]))
 
 
-def run_step(package, kind, ports, rows, folder):
-    command = [sys.executable, __file__, "--step", package, kind, json.dumps(ports), str(folder), "--rows", str(rows)]
-    environment = os.environ | {"AIRFLOW_HOME": str(folder)}
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
-    return json.loads(done.stdout.splitlines()[-1])
-
-
 def measure(rows, rounds, folder):
     """For each step and package, the least seconds, those of CPU, and MB added."""
-    measured = {}
     with contextlib.ExitStack() as servers:
         ports = {}
         for number in (FEW, rows):
             memory.write_results(folder / f"results-{number}", number)
             ports[number] = servers.enter_context(serving(folder / f"results-{number}", number))
-        for _ in range(rounds):
-            for kind in FASTER:
-                for package, module in PACKAGES.items():
-                    if is_installed(module):
-                        done = run_step(package, kind, ports, rows, folder)
-                        measured.setdefault((kind, package), []).append(done)
-    return {key: [min(column) for column in zip(*done, strict=True)] for key, done in measured.items()}
+        run = partial(memory.run_step, script=__file__)
+        return memory.least(rounds, FASTER, lambda package, kind: run(package, kind, ports, rows, folder))
 
 
 def report(measured, rows):
@@ -117,17 +104,7 @@ def report(measured, rows):
     print(f"{'step':<10}{'package':<12}{'rows':>8}{'seconds':>9}{'CPU s':>8}{'MB added':>10}")
     for (kind, package), (seconds, cpu, added) in measured.items():
         print(f"{kind:<10}{package:<12}{rows:>8,}{seconds:>9.2f}{cpu:>8.2f}{added:>10.1f}")
-    if not is_installed(PACKAGES["common_ai"]):
-        print("common_ai is not installed: install the dependency group bench.")
-        return []
-    missed = []
-    for kind, wanted in FASTER.items():
-        faster = measured[kind, "common_ai"][0] / measured[kind, "groq"][0]
-        print(f"{kind}: {faster:.1f} times as fast as common_ai (wanted: {wanted}).")
-        missed += [f"{kind}: time"] if faster < wanted else []
-    ours, theirs = (sum(measured[kind, package][2] for kind in FASTER) for package in PACKAGES)
-    print(f"Memory of both steps: {ours / theirs:.2f} of that of common_ai (wanted: {OF_MEMORY}).")
-    return missed + (["memory"] if ours > theirs * OF_MEMORY else [])
+    return memory.compared(measured, FASTER, OF_MEMORY)
 
 
 def main():

@@ -159,8 +159,8 @@ def step(package, kind, ports, rows, folder):
     print(json.dumps([time.perf_counter() - start, time.process_time() - cpu, most_mb() - before]))
 
 
-def run_step(package, kind, ports, rows, folder):
-    command = [sys.executable, __file__, "--step", package, kind, json.dumps(ports), str(folder), "--rows", str(rows)]
+def run_step(package, kind, ports, rows, folder, *, script=__file__):
+    command = [sys.executable, script, "--step", package, kind, json.dumps(ports), str(folder), "--rows", str(rows)]
     environment = os.environ | {"AIRFLOW_HOME": str(folder)}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
     return json.loads(done.stdout.splitlines()[-1])
@@ -179,19 +179,23 @@ def serving(results, rows=0):
 
 def measure(rows, rounds, folder):
     """For each step and package, the least seconds, those of CPU, and MB added."""
-    measured = {}
     with contextlib.ExitStack() as servers:
         ports = {}
         for number in (FEW, rows):
             write_requests(folder / f"{number}.jsonl", number)
             write_results(folder / f"results-{number}", number)
             ports[number] = servers.enter_context(serving(folder / f"results-{number}"))
-        for _ in range(rounds):
-            for kind in FASTER:
-                for package, module in PACKAGES.items():
-                    if is_installed(module):
-                        done = run_step(package, kind, ports, rows, folder)
-                        measured.setdefault((kind, package), []).append(done)
+        return least(rounds, FASTER, lambda package, kind: run_step(package, kind, ports, rows, folder))
+
+
+def least(rounds, kinds, run):
+    """The least figures of each step and package that is installed, over some rounds."""
+    measured = {}
+    for _ in range(rounds):
+        for kind in kinds:
+            for package, module in PACKAGES.items():
+                if is_installed(module):
+                    measured.setdefault((kind, package), []).append(run(package, kind))
     return {key: [min(column) for column in zip(*done, strict=True)] for key, done in measured.items()}
 
 
@@ -203,16 +207,22 @@ def report(measured, rows, folder):
         moved = sizes[kind].stat().st_size / 1e6
         print(f"{kind:<10}{package:<12}{rows:>8,}{moved:>10.1f}{seconds:>9.2f}{cpu:>8.2f}{added:>10.1f}")
     missed = [f"{kind}: over {LIMIT_MB} MB" for kind in FASTER if measured[kind, "groq"][2] > LIMIT_MB]
+    return missed + compared(measured, FASTER, OF_MEMORY)
+
+
+def compared(measured, faster, of_memory):
+    """Print how the steps compare with common-ai's, where it is installed, and return what was missed."""
     if not is_installed(PACKAGES["common_ai"]):
         print("common_ai is not installed: install the dependency group bench.")
-        return missed
-    for kind, wanted in FASTER.items():
-        faster = measured[kind, "common_ai"][0] / measured[kind, "groq"][0]
-        print(f"{kind}: {faster:.1f} times as fast as common_ai (wanted: {wanted}).")
-        missed += [f"{kind}: time"] if faster < wanted else []
-    ours, theirs = (sum(measured[kind, package][2] for kind in FASTER) for package in PACKAGES)
-    print(f"Memory of both steps: {ours / theirs:.2f} of that of common_ai (wanted: {OF_MEMORY}).")
-    return missed + (["memory"] if ours > theirs * OF_MEMORY else [])
+        return []
+    missed = []
+    for kind, wanted in faster.items():
+        times = measured[kind, "common_ai"][0] / measured[kind, "groq"][0]
+        print(f"{kind}: {times:.1f} times as fast as common_ai (wanted: {wanted}).")
+        missed += [f"{kind}: time"] if times < wanted else []
+    ours, theirs = (sum(measured[kind, package][2] for kind in faster) for package in PACKAGES)
+    print(f"Memory of both steps: {ours / theirs:.2f} of that of common_ai (wanted: {of_memory}).")
+    return missed + (["memory"] if ours > theirs * of_memory else [])
 
 
 def main():

@@ -7,7 +7,7 @@ from airflow.sdk import ObjectStoragePath
 from hypothesis import given
 from hypothesis import strategies as st
 
-from airflow_provider_groq.batches.requests import MAX_LINES
+from airflow_provider_groq.batches.options import MAX_LINES
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.jobs import spool
 from airflow_provider_groq.jobs.records import Request

@@ -170,7 +170,7 @@ def made_since(batch: Batch, since: float) -> bool:
 
 
 def oldest(batches: Iterable[Batch]) -> Batch | None:
-    """The oldest batch, before those of unknown age; the same one for whoever asks."""
+    """The oldest batch, before those of unknown age; the same one in every process."""
     return min(batches, key=lambda batch: (batch.created_at is None, batch.created_at, batch.id), default=None)
 
 

@@ -17,6 +17,12 @@ ENDPOINTS = ("/v1/chat/completions", "/v1/audio/transcriptions", "/v1/audio/tran
 SHOWN_CHARS = 60
 SHORTEST_WINDOW, LONGEST_WINDOW = 24, 7 * 24
 
+MAX_LINES = 50_000
+"""The most requests of a batch."""
+
+SPARE_SECONDS = 3600.0
+"""Added to the completion window for a deadline: Groq ends a batch at its window's end, about."""
+
 MAX_METADATA, MAX_KEY_CHARS, MAX_VALUE_CHARS = 16, 64, 512
 """Limits of a batch's metadata. Groq, which says of none, keeps to OpenAI's API, whose reference has these."""
 
@@ -35,6 +41,15 @@ def window_hours(completion_window: str) -> int:
             "a whole number and h or d, without a space."
         )
     return hours
+
+
+def default_timeout(completion_window: str) -> float:
+    """How long a batch is waited for where nothing else is said, in seconds.
+
+    Raises:
+        GroqInputError: As for `window_hours`.
+    """
+    return window_hours(completion_window) * 3600 + SPARE_SECONDS
 
 
 def seconds(name: str, value: float | timedelta) -> float:

@@ -13,11 +13,10 @@ from dataclasses import dataclass, field
 from typing import Any, BinaryIO
 
 from airflow_provider_groq.batches import json_lines
-from airflow_provider_groq.batches.options import shown
+from airflow_provider_groq.batches.options import MAX_LINES, shown
 from airflow_provider_groq.batches.request_line import line_error, model_of
 from airflow_provider_groq.exceptions import GroqInputError
 
-MAX_LINES = 50_000
 BLOCK_BYTES = 1 << 18
 BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 

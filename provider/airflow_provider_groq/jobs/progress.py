@@ -50,7 +50,7 @@ def _seen(batch: Batch | Glance) -> _Seen:
 class Progress:
     """What has become of many batches so far.
 
-    It is told of each look by the pollers that it makes, and of each end by whoever waits.
+    It is told of each look by the pollers that it makes, and of each end by the wait.
 
     Args:
         batch_ids: The batches.

@@ -15,7 +15,8 @@ from typing import Any, BinaryIO, Self, TypeAlias, cast
 
 import msgspec
 
-from airflow_provider_groq.batches.requests import MAX_LINES, read_lines
+from airflow_provider_groq.batches.options import MAX_LINES
+from airflow_provider_groq.batches.requests import read_lines
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.jobs.files import BLOCK_BYTES, read_whole, write_whole
 from airflow_provider_groq.jobs.records import Request, RowRecord

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.identity import Claim, check_metadata
-from airflow_provider_groq.batches.options import check_options, window_hours
+from airflow_provider_groq.batches.options import check_options, default_timeout
 from airflow_provider_groq.batches.outcome import describe, duration, problem, warning
 from airflow_provider_groq.batches.rendered import SKIPPED, check_id
 from airflow_provider_groq.exceptions import GroqBatchTimeoutError
@@ -27,10 +27,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_groq.operators.batch import GroqCreateBatchOperator
-
-
-SPARE_SECONDS = 3600.0
-"""Added to the completion window for the default deadline: Groq ends a batch at its window's end, about."""
 
 
 def execute(operator: GroqCreateBatchOperator, context: Context) -> str:
@@ -113,4 +109,4 @@ def _batch(
 def _timeout(operator: GroqCreateBatchOperator) -> float:
     if operator.timeout is not None:
         return operator.timeout
-    return window_hours(operator.completion_window) * 3600 + SPARE_SECONDS
+    return default_timeout(operator.completion_window)

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_groq.batches.options import seconds, shown, window_hours
+from airflow_provider_groq.batches.options import MAX_LINES, default_timeout, seconds, shown
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.jobs.request_form import RequestForm
@@ -15,12 +15,6 @@ from airflow_provider_groq.storage.inline import InlineRequests
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
-
-MAX_SHARD_SIZE = 50_000
-"""The most requests that Groq takes in a batch."""
-
-SPARE_SECONDS = 3600.0
-"""Added to the completion window for a round's deadline: Groq ends a batch at its window's end, about."""
 
 NEVER_OVERRIDDEN = frozenset({"messages", "stream", "url", "file"})
 """What a later round must not change: it would be another question."""
@@ -177,7 +171,7 @@ class GroqBatchInferenceOperator(BatchOperator):
             raise GroqInputError(
                 f"Exactly one of rows and input_path must be given, but {'both' if given else 'none'}."
             )
-        _check_number("shard_size", self.shard_size, 1, MAX_SHARD_SIZE)
+        _check_number("shard_size", self.shard_size, 1, MAX_LINES)
         _check_number("max_rounds", self.max_rounds, 1, 10)
         ratio = self.max_failed_ratio
         if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0 <= ratio <= 1:
@@ -224,7 +218,7 @@ class GroqBatchInferenceOperator(BatchOperator):
 
     def round_seconds(self) -> float:
         """How long a round may take where the job has no ``timeout``."""
-        return window_hours(self.completion_window) * 3600 + SPARE_SECONDS
+        return default_timeout(self.completion_window)
 
 
 def _check_number(argument: str, value: Any, least: int, most: int) -> None:

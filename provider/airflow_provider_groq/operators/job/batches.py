@@ -39,7 +39,7 @@ def completed(round_: Round) -> dict[int, Batch | None]:
     Raises:
         TaskDeferred: The task goes on when the trigger has fired.
         GroqLookupError: It is not known whether there is a batch already; nothing was sent.
-        GroqBatchTimeoutError: The deadline passed, and the batches are not to be cancelled, or do not end.
+        GroqJobError: The deadline passed, and the batches are not to be cancelled, or do not end.
     """
     journal = RoundJournal(round_)
     while True:

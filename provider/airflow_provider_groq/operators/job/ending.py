@@ -29,7 +29,7 @@ def landed(job: JobRun) -> dict[str, Any] | None:
         GroqJobError: Too many rows failed.
     """
     manifest = job.landed()
-    if manifest is None or not job.has_landed():
+    if manifest is None or not job.owns(manifest):
         return None
     job.operator.log.info("An earlier try has landed the answers under %s already.", job.output)
     with job.in_output():

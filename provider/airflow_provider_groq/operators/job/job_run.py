@@ -101,9 +101,8 @@ class JobRun:
             path = self.output / MANIFEST
             return read_manifest(path) if path.exists() else None
 
-    def has_landed(self) -> bool:
-        """Whether the output is of this very job."""
-        manifest = self.landed()
+    def owns(self, manifest: dict[str, Any] | None) -> bool:
+        """Whether a manifest is of this very job."""
         return manifest is not None and manifest["job"] == self.owner()
 
     def form(self) -> RequestForm:

@@ -15,6 +15,7 @@ from airflow_provider_groq.jobs.seals import JobSeal, task_of
 from airflow_provider_groq.jobs.spool import Spool
 from airflow_provider_groq.jobs.work_folder import SpoolFolder
 from airflow_provider_groq.operators.job.job_run import JobRun
+from airflow_provider_groq.operators.job.round import Round
 from airflow_provider_groq.operators.job.spooling import spooled
 
 
@@ -55,7 +56,8 @@ def _earlier(job: JobRun, seal: JobSeal) -> Iterator[Any]:
     """The files of answers to rows of this task instance, of generations before."""
     for name in seal.previous:
         before = job.work.spool(name)
-        for path in (before.known, *(before.answers(r.number, s.number) for r in before.rounds() for s in r.shards)):
+        rounds = [Round(job, before, sealed) for sealed in before.rounds()]
+        for path in (before.known, *(path for round_ in rounds for path in round_.answer_paths())):
             if path.exists():
                 yield path
     manifest = job.landed()

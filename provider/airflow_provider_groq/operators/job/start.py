@@ -67,7 +67,7 @@ def _check_folders(job: JobRun) -> None:
     with job.in_work():
         for other in others(job.work.path.parent, job.work):
             seal = other.seal()
-            if seal is not None and (seal.deadline or seal.sealed_at + spool_life(job)) > time.time():
+            if seal is not None and (seal.deadline or seal.sealed_at + _life(job)) > time.time():
                 raise GroqInputError(
                     f"{other.path} is the work folder of another job that has not ended: run {seal.task.run_id!r} of "
                     f"task {seal.task.task_id!r} of Dag {seal.task.dag_id!r}. Two jobs cannot share output_path "
@@ -76,7 +76,7 @@ def _check_folders(job: JobRun) -> None:
                 )
 
 
-def spool_life(job: JobRun) -> float:
+def _life(job: JobRun) -> float:
     """For how long a job that has no deadline of its own counts as under way (s)."""
     return job.operator.round_seconds() * job.operator.max_rounds
 
@@ -95,7 +95,7 @@ def _check_nothing_was_sent(job: JobRun) -> None:
         raise GroqLookupError(
             f"An earlier try of this task made batch {found[0].id}, but its work folder {job.work.path} is not here. "
             "Was it written by another worker? Set work_path (or output_path) to a folder that all workers share. "
-            "Nothing was sent. To begin anew and pay again, clear the task with reattach=False."
+            "Nothing was sent. To begin anew and pay again, clear the task."
         )
 
 
@@ -147,7 +147,8 @@ def _seal(job: JobRun, found: Spool, old: JobSeal | None, before: dict[str, Any]
     # Reading the rows can take long enough for another try to begin, where Airflow cannot be asked whether one has.
     if other is not None and other.generation == job.generation and other != old:
         return other
-    if job.has_landed() and job.landed() != before:
+    landed = job.landed()
+    if job.owns(landed) and landed != before:
         raise TaskStoppedError("Another try of this task has landed the job while this one read its rows.")
     with job.in_work():
         job.work.write_seal(seal)
