@@ -171,3 +171,10 @@ def test_a_dag_file_loads_the_classes_and_not_what_works_for_them():
 def test_no_module_is_called_utils():
     names = {name for module in MODULES for name in module.split("/")}
     assert not names & {"utils", "util", "helpers", "common", "misc"}
+
+
+def test_no_file_of_the_tests_hides_a_folder_of_them():
+    """Airflow adds a Dag folder to `sys.path`, where a module `jobs` hides the folder `jobs`, which is no package."""
+    tests = Path(__file__).parent
+    folders = {path.name for path in tests.iterdir() if path.is_dir()}
+    assert not [path for path in tests.rglob("*.py") if path.stem in folders]

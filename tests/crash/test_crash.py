@@ -2,7 +2,7 @@
 
 import json
 
-from crash.jobs import ROWS, JobRound, draw_job
+from crash.job_rounds import ROWS, JobRound, draw_job
 from crash.rounds import REQUESTS, Round, draw
 
 from airflow_provider_groq.answers import read_answers

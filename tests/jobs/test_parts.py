@@ -230,7 +230,7 @@ for moment in map(int, moments):
 
 def outputs_after_kills(uri, moments):
     """What a reader finds after a landing was killed at each of these moments, one after another."""
-    environment = os.environ | {"PYTHONPATH": os.pathsep.join([str(TESTS), *sys.path])}
+    environment = os.environ | {"PYTHONPATH": str(TESTS)}
     command = [sys.executable, "-c", CHILD, uri, *map(str, moments)]
     said = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, env=environment).stdout
     return [line.split()[1] for line in said.splitlines() if line.startswith("found ")]

@@ -1,6 +1,6 @@
 """What a whole job of 50,000 rows costs, in one batch: time and memory, beside common-ai's checks, upload and landing.
 
-    python tests/benchmarks/jobs.py [--rows N] [--rounds N]
+    python tests/benchmarks/whole_job.py [--rows N] [--rounds N]
 
 The operator, and common-ai's adapter where it is installed, ask the same server on loopback, which costs next to
 nothing. ``submit``: rows read, checked, spooled, uploaded. ``land``: the results joined with the rows and landed.
