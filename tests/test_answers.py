@@ -15,6 +15,7 @@ from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.jobs import parts
 from airflow_provider_groq.jobs.manifest import Accounts, for_xcom
 from airflow_provider_groq.jobs.merge import merge
+from airflow_provider_groq.jobs.prices import Prices
 from airflow_provider_groq.operators.batch import GroqDownloadBatchResultsOperator
 
 
@@ -35,7 +36,9 @@ def land(folder, *results, job="abc", **arguments):
     written = harvested(rows, lines, **arguments)[2].splitlines(keepends=True)
     accounts = Accounts()
     listed = parts.write_parts(accounts.count(merge({1: written}, rows=len(rows))), folder, job)
-    manifest = accounts.manifest(path=str(folder), job={"run_id": job}, batches=[], times={}, parts=listed)
+    manifest = accounts.manifest(
+        path=str(folder), job={"run_id": job}, batches=[], times={}, parts=listed, prices=Prices({})
+    )
     parts.commit(manifest, folder)
     return json.loads(json.dumps(for_xcom(manifest)))
 

@@ -27,6 +27,23 @@ def get_provider_info() -> dict[str, Any]:
         "task-decorators": [
             {"name": "groq_batch", "class-name": "airflow_provider_groq.decorators.batch.groq_batch_task"}
         ],
+        "config": {
+            "groq": {
+                "description": "Options of the Groq provider.",
+                "options": {
+                    "prices": {
+                        "description": (
+                            "What a million tokens cost in batches, by model, as JSON, in any one currency. Jobs tell "
+                            "their cost by it, and keep their max_cost."
+                        ),
+                        "version_added": None,
+                        "type": "string",
+                        "example": '{"openai/gpt-oss-20b": {"input": 0.0375, "output": 0.15}}',
+                        "default": None,
+                    }
+                },
+            }
+        },
         "extra-links": ["airflow_provider_groq.links.batch.GroqBatchLink"],
         "connection-types": [
             {

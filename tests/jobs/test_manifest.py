@@ -11,6 +11,7 @@ from jobs.result_lines import MODEL, USAGE, harvested, records, refused, said, u
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.jobs.manifest import STATUSES, Accounts, for_xcom, message, read_manifest, write
 from airflow_provider_groq.jobs.merge import merge
+from airflow_provider_groq.jobs.prices import Prices
 from airflow_provider_groq.jobs.records import InvalidOutput
 
 JOB = {"dag_id": "dag", "task_id": "classify", "run_id": "run", "map_index": -1, "identity": "k" * 40, "generation": 0}
@@ -23,13 +24,18 @@ def answers(rows, **arguments):
     return harvested([part[0] for part in parts], [line for line in rows.values() if line], **arguments)[2]
 
 
-def manifest_of(*rounds, first=1, batches=(), parts=()):
+PRICES = Prices.of({MODEL: {"input": 0.1, "output": 0.5}})
+COST = (50 * 0.1 + 40 * 0.5) / 1_000_000
+"""Of one answer."""
+
+
+def manifest_of(*rounds, first=1, batches=(), parts=(), prices=PRICES):
     lines = {number: part.splitlines(keepends=True) for number, part in enumerate(rounds, first)}
     rows = 1 + max(json.loads(line)["index"] for some in lines.values() for line in some)
     accounts = Accounts()
     for _ in accounts.count(merge(lines, rows=rows)):
         pass
-    return accounts.manifest(path="file:///out", job=JOB, batches=batches, times=TIMES, parts=parts)
+    return accounts.manifest(path="file:///out", job=JOB, batches=batches, times=TIMES, parts=parts, prices=prices)
 
 
 def test_it_says_what_became_of_the_rows():
@@ -61,6 +67,7 @@ def test_it_says_what_became_of_the_rows():
             "cancelled": 0,
             "missing": 1,
             "invalid_output": 0,
+            "not_sent": 0,
         },
         "truncated": 1,
         "reused": 0,
@@ -71,7 +78,9 @@ def test_it_says_what_became_of_the_rows():
                 "code": "model_not_found",
                 "message": "No such model.",
                 "custom_id": "row-2",
+                "advice": "Name a model that your key may use.",
                 "count": 2,
+                "share": 0.285714,
             },
             {
                 "row_status": "missing",
@@ -79,7 +88,9 @@ def test_it_says_what_became_of_the_rows():
                 "code": "missing",
                 "message": "The batch's result files have no line for this request.",
                 "custom_id": "row-5",
+                "advice": "Clear the task to send these rows.",
                 "count": 1,
+                "share": 0.142857,
             },
             {
                 "row_status": "expired",
@@ -87,12 +98,24 @@ def test_it_says_what_became_of_the_rows():
                 "code": "batch_expired",
                 "message": "The window closed.",
                 "custom_id": "row-6",
+                "advice": "Clear the task to send these rows, with a longer completion_window.",
                 "count": 1,
+                "share": 0.142857,
             },
         ],
-        "rounds": [{"round": 1, "rows": 7, "succeeded": 2}, {"round": 2, "rows": 3, "succeeded": 1}],
+        "rounds": [
+            {
+                "round": 1,
+                "rows": 7,
+                "succeeded": 2,
+                "tokens": {MODEL: {kind: 2 * number for kind, number in tokens.items()}},
+                "cost": 2 * COST,
+            },
+            {"round": 2, "rows": 3, "succeeded": 1, "tokens": {"larger": tokens}, "cost": None},
+        ],
         "tokens": {MODEL: {kind: 2 * number for kind, number in tokens.items()}, "larger": tokens},
         "cost": None,
+        "stopped": None,
         "times": TIMES,
         "batches": batches,
         "parts": parts,
@@ -109,7 +132,8 @@ def test_tokens_of_answers_that_a_later_round_replaced_are_counted_and_those_kno
     manifest = manifest_of(known, first, second, first=0)
     assert manifest["tokens"][MODEL]["total_tokens"] == 18
     assert (manifest["reused"], manifest["rows"]["succeeded"], manifest["errors"]) == (1, 2, [])
-    assert manifest["rounds"] == [{"round": 1, "rows": 1, "succeeded": 0}, {"round": 2, "rows": 1, "succeeded": 1}]
+    assert [(sent["rows"], sent["succeeded"]) for sent in manifest["rounds"]] == [(1, 0), (1, 1)]
+    assert [sent["tokens"][MODEL]["total_tokens"] for sent in manifest["rounds"]] == [7, 11]
 
 
 @pytest.mark.parametrize("usage", [{"total_tokens": "many"}, {"total_tokens": -1}, {"completion_tokens_details": 5}])

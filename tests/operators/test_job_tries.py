@@ -171,7 +171,7 @@ def test_a_batch_that_fails_for_a_transient_cause_is_made_again_and_is_no_round(
     job.emulator.set(outcome="failed")
     Timer(0.5, lambda: job.emulator.set(outcome="completed")).start()
     manifest = job.run(delete_files=False)
-    assert manifest["rounds"] == [{"round": 1, "rows": 8, "succeeded": 8}]
+    assert [(sent["round"], sent["rows"], sent["succeeded"]) for sent in manifest["rounds"]] == [(1, 8, 8)]
 
 
 def test_a_result_file_that_is_gone_is_an_error_and_nothing_is_sent_again(job):

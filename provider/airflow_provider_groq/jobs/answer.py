@@ -14,7 +14,7 @@ class Answer(msgspec.Struct, gc=False):
 
     Attributes:
         custom_id: The row's own, or ``row-<index>``.
-        status: ``succeeded``, ``failed``, ``expired``, ``cancelled``, ``missing`` or ``invalid_output``.
+        status: ``succeeded``, ``failed``, ``expired``, ``cancelled``, ``missing``, ``invalid_output`` or ``not_sent``.
         output: The text of the answer, or the validated object; raw text for ``invalid_output``; None without any.
         error: Why there is no output, or why it is invalid: with ``code``, ``status`` and ``message``.
         model: The model that answered.

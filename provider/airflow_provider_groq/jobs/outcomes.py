@@ -179,6 +179,11 @@ def is_cut_off(answer: Ended) -> bool:
     return answer.finish_reason == CUT_OFF and answer.status in {"succeeded", "invalid_output"}
 
 
+def is_good(answer: Ended) -> bool:
+    """Whether a row has what was asked for: an answer that succeeded and is whole."""
+    return answer.status == "succeeded" and not is_cut_off(answer)
+
+
 def is_sent_again(answer: Ended, *, changed: bool) -> bool:
     """Whether the next round sends the row of an answer again.
 
@@ -195,10 +200,20 @@ def is_sent_again(answer: Ended, *, changed: bool) -> bool:
         return True
     if answer.status != "failed" or answer.error is None:
         return False
-    code = answer.error.code or ""
-    if code in MODELS_FAULT or code in TRANSIENT_CODES:
+    code = answer.error.code
+    return code in MODELS_FAULT or is_transient(answer.error.status, code)
+
+
+def is_transient(status: int | None, code: str | None) -> bool:
+    """Whether a request failed for a cause that may be gone by the next round.
+
+    Args:
+        status: The HTTP status.
+        code: The code of its error, which may be a status in digits.
+    """
+    if code in TRANSIENT_CODES:
         return True
-    return _is_transient(answer.error.status) or (code.isdecimal() and _is_transient(int(code[:4])))
+    return _is_transient(status) or (code is not None and code.isdecimal() and _is_transient(int(code[:4])))
 
 
 def _is_transient(status: int | None) -> bool:

@@ -8,7 +8,7 @@ import msgspec
 
 MESSAGE_CHARS = 300
 
-Status: TypeAlias = Literal["succeeded", "failed", "expired", "cancelled", "missing", "invalid_output"]
+Status: TypeAlias = Literal["succeeded", "failed", "expired", "cancelled", "missing", "invalid_output", "not_sent"]
 
 
 class Request(NamedTuple):

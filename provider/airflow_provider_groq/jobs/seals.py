@@ -7,7 +7,7 @@ whatever its rows would be now. What has a seal may be paid; what has none is ne
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, TypeAlias
+from typing import Any, Literal, TypeAlias
 
 import msgspec
 
@@ -74,6 +74,20 @@ class JobSeal(msgspec.Struct, frozen=True, kw_only=True):
     previous: list[str] = []
 
 
+class Stop(msgspec.Struct, frozen=True):
+    """Why a job sends no more.
+
+    Attributes:
+        reason: ``canary``, ``cost`` or ``deadline``.
+        message: In words.
+        generation: That of the job; after a clear it goes on.
+    """
+
+    reason: Literal["canary", "cost", "deadline"]
+    message: str
+    generation: int
+
+
 class RoundSeal(msgspec.Struct, frozen=True, kw_only=True):
     """The seal of a round: what is sent in it.
 
@@ -83,9 +97,11 @@ class RoundSeal(msgspec.Struct, frozen=True, kw_only=True):
         generation: That of the job when the round was made.
         requests: The folder of its requests, within that of the job's; "" if they are the job's own.
         shards: The batches to make of them.
+        canary: How many of these are sent first, alone; whether the others follow depends on them.
         follows: The batches whose results it follows from.
         sealed_at: When, as Unix time.
         deadline: When to give up, as Unix time.
+        seconds: How long its shards have once its canary has ended; None if the deadline is that of the whole job.
     """
 
     version: int = VERSION
@@ -93,9 +109,11 @@ class RoundSeal(msgspec.Struct, frozen=True, kw_only=True):
     generation: int
     requests: str = ""
     shards: list[Shard]
+    canary: int = 0
     follows: list[str] = []
     sealed_at: float
     deadline: float
+    seconds: float | None = None
 
 
 class RoundRecord(msgspec.Struct, kw_only=True):
@@ -104,12 +122,16 @@ class RoundRecord(msgspec.Struct, kw_only=True):
     Attributes:
         entries: What was written down about each attempt at a shard: by the attempt, then by the shard's digest.
         attempts: Which attempt at a shard is the present one; 1 for those that are not named.
+        canary_passed_at: When the canary had ended well enough for the other shards to be sent, as Unix time.
         stopped_at: When the round was given up and cancelled, as Unix time.
+        stop: Why the job sends no more after this round.
     """
 
     entries: dict[str, dict[str, dict[str, str]]] = {}
     attempts: dict[int, int] = {}
+    canary_passed_at: float | None = None
     stopped_at: float | None = None
+    stop: Stop | None = None
 
 
 def read(path: Path, form: type[Any], what: str) -> Any:

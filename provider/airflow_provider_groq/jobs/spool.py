@@ -80,15 +80,17 @@ class Index(msgspec.Struct, frozen=True):
 
     Attributes:
         rows: How many requests.
-        digest: Of all requests and records.
+        digest: Of all records, which hold the digests of the requests; the same however they are divided.
         first_rows: For each model, the number of the first row that names it.
         chunks: In order.
+        canary: How many of the requests, from the first, are in chunks of their own: those of the job's first rows.
     """
 
     rows: int
     digest: str
     first_rows: dict[str, int]
     chunks: list[Chunk]
+    canary: int = 0
 
 
 class Spool:
@@ -152,20 +154,27 @@ class Spool:
         """All requests with their records."""
         return self.pick(range(self.index.rows))
 
-    def shards(self, *, shard_size: int | None, max_bytes: int) -> list[Shard]:
+    def shards(self, *, shard_size: int | None, max_bytes: int, canary: bool = False) -> list[Shard]:
         """Divide the requests into the batches that are to be made of them.
 
         Args:
             shard_size: The most requests of a batch; by default a chunk each, and more where that would be more than
                 `MOST_SMALL_SHARDS` batches.
             max_bytes: The largest input file of a batch.
+            canary: Whether the requests of the job's first rows are batches of their own.
         """
         most = shard_size or CHUNK_ROWS * -(-len(self.index.chunks) // MOST_SMALL_SHARDS)
-        return list(_shards(self.index.chunks, most_rows=min(most, MAX_LINES), max_bytes=max_bytes))
+        apart = self.index.canary if canary else 0
+        return list(_shards(self.index.chunks, most_rows=min(most, MAX_LINES), max_bytes=max_bytes, apart=apart))
 
 
 def write(
-    folder: Path, requests: Iterable[tuple[int, Request]], *, max_bytes: int, chunk_rows: int = CHUNK_ROWS
+    folder: Path,
+    requests: Iterable[tuple[int, Request]],
+    *,
+    max_bytes: int,
+    chunk_rows: int = CHUNK_ROWS,
+    canary: int = 0,
 ) -> Spool:
     """Write requests into a folder as they come.
 
@@ -174,11 +183,12 @@ def write(
         requests: With the number of its row each, in order.
         max_bytes: The largest input file of a batch. None of the requests alone is larger.
         chunk_rows: The most requests of a chunk.
+        canary: Rows with a number below this are in chunks of their own; the chunks after them are the same without.
 
     Raises:
         GroqInputError: There are no requests.
     """
-    writer = _Writer(max_bytes=max_bytes, chunk_rows=chunk_rows)
+    writer = _Writer(max_bytes=max_bytes, chunk_rows=chunk_rows, canary=canary)
     with (
         _open(folder / REQUESTS, "wb") as lines,
         _open(folder / RECORDS, "wb") as records,
@@ -197,9 +207,12 @@ def write(
 class _Writer:
     """Collects requests and records, and knows where chunks end."""
 
-    def __init__(self, *, max_bytes: int, chunk_rows: int) -> None:
+    def __init__(self, *, max_bytes: int, chunk_rows: int, canary: int) -> None:
         self._max_bytes = max_bytes
         self._chunk_rows = chunk_rows
+        self._left = chunk_rows
+        self._canary = canary
+        self._canary_rows = 0
         self._chunks: list[Chunk] = []
         self._first_rows: dict[str, int] = {}
         self._encode = msgspec.json.Encoder().encode
@@ -210,8 +223,14 @@ class _Writer:
     def add(self, index: int, request: Request) -> None:
         """Take one more request."""
         size = len(request.line)
-        if self._rows == self._chunk_rows or self._bytes + size > self._max_bytes:
+        if not self._left or self._bytes + size > self._max_bytes:
             self.close_chunk()
+            self._left = self._chunk_rows
+        if self._canary and index >= self._canary:
+            self._canary = 0
+            self.close_chunk()
+            self._canary_rows = sum(chunk.rows for chunk in self._chunks)
+        self._left -= 1
         self.lines += request.line
         record = self._encode(
             RowRecord(index, request.custom_id, request.digest, msgspec.Raw(request.input or b"null"))
@@ -238,7 +257,6 @@ class _Writer:
             return
         self._digest_lines()
         digest = self._digest.hexdigest()[:DIGEST_CHARS]
-        self._all.update(digest.encode())
         self._chunks.append(Chunk(self._rows, self._bytes, self._record_bytes, digest))
         self._begin_chunk()
 
@@ -255,6 +273,7 @@ class _Writer:
             digest=self._all.hexdigest()[:DIGEST_CHARS],
             first_rows=self._first_rows,
             chunks=self._chunks,
+            canary=self._canary_rows,
         )
 
     def _begin_chunk(self) -> None:
@@ -268,8 +287,8 @@ class _Writer:
         self._digested = len(self.lines)
 
 
-def _shards(chunks: list[Chunk], *, most_rows: int, max_bytes: int) -> Iterator[Shard]:
-    number = start = records_start = 0
+def _shards(chunks: list[Chunk], *, most_rows: int, max_bytes: int, apart: int = 0) -> Iterator[Shard]:
+    number = start = records_start = before = 0
     together: list[Chunk] = []
 
     def shard() -> Shard:
@@ -287,12 +306,13 @@ def _shards(chunks: list[Chunk], *, most_rows: int, max_bytes: int) -> Iterator[
     for chunk in chunks:
         rows = sum(other.rows for other in together) + chunk.rows
         size = sum(other.bytes for other in together) + chunk.bytes
-        if together and (rows > most_rows or size > max_bytes):
+        if together and (rows > most_rows or size > max_bytes or before == apart):
             done = shard()
             yield done
             number, start, records_start = number + 1, start + done.bytes, records_start + done.record_bytes
             together = []
         together.append(chunk)
+        before += chunk.rows
     yield shard()
 
 

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_groq.batches.options import MAX_LINES, default_timeout, seconds, shown
+from airflow_provider_groq.compat import conf
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
-from airflow_provider_groq.jobs.request_form import RequestForm
+from airflow_provider_groq.jobs.prices import Prices
+from airflow_provider_groq.jobs.request_form import AUDIO, RequestForm
 from airflow_provider_groq.operators.base import DEFERRABLE, BatchOperator
 from airflow_provider_groq.storage.inline import InlineRequests
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
+
+CANARY_ROWS = 100
+"""How many rows go first where there is a ``max_cost`` and no ``canary``."""
 
 NEVER_OVERRIDDEN = frozenset({"messages", "stream", "url", "file"})
 """What a later round must not change: it would be another question."""
@@ -46,6 +52,11 @@ class GroqBatchInferenceOperator(BatchOperator):
         max_rounds: How often a row may be sent at the most.
         escalate: Body parameters for the second, third, … round, such as ``[{"model": "openai/gpt-oss-120b"}]``.
         max_failed_ratio: The share of rows that may fail before the task does: 0.0 means that every row must succeed.
+        prices: What a million tokens cost, by model: ``{"openai/gpt-oss-20b": {"input": 0.0375, "output": 0.15}}``;
+            by default what ``[groq] prices`` says in Airflow's configuration.
+        canary: How many rows are sent first, alone. The others follow if no more than ``max_failed_ratio`` of these
+            failed, answers that are cut off counted as failed.
+        max_cost: What the job may be projected to cost. Needs prices; without ``canary`` it brings one of 100 rows.
         groq_conn_id: The connection.
         deferrable: Whether the task waits in the triggerer, holding no worker.
         poll_interval: The longest pause between two polls, in seconds or as a ``timedelta``.
@@ -95,6 +106,9 @@ class GroqBatchInferenceOperator(BatchOperator):
         max_rounds: int = 2,
         escalate: Sequence[Mapping[str, Any]] | None = None,
         max_failed_ratio: float = 0.1,
+        prices: Mapping[str, Mapping[str, float]] | None = None,
+        canary: int | None = None,
+        max_cost: float | None = None,
         groq_conn_id: str = DEFAULT_CONN_ID,
         deferrable: bool = DEFERRABLE,
         poll_interval: float | timedelta = 60.0,
@@ -130,6 +144,9 @@ class GroqBatchInferenceOperator(BatchOperator):
         self.max_rounds = max_rounds
         self.escalate = escalate
         self.max_failed_ratio = max_failed_ratio
+        self.prices = prices
+        self.canary = canary
+        self.max_cost = max_cost
         self.timeout = None if timeout is None else seconds("timeout", timeout)
         self.reattach = reattach
         self.cancel_on_kill = cancel_on_kill
@@ -173,6 +190,7 @@ class GroqBatchInferenceOperator(BatchOperator):
             )
         _check_number("shard_size", self.shard_size, 1, MAX_LINES)
         _check_number("max_rounds", self.max_rounds, 1, 10)
+        _check_number("canary", self.canary, 1, MAX_LINES)
         ratio = self.max_failed_ratio
         if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0 <= ratio <= 1:
             raise GroqInputError(f"max_failed_ratio is {shown(ratio)}, but must be a number from 0.0 to 1.0.")
@@ -183,6 +201,40 @@ class GroqBatchInferenceOperator(BatchOperator):
                     f"{', '.join(sorted(NEVER_OVERRIDDEN))}."
                 )
         self.request_form()
+        self._check_cost()
+
+    def _check_cost(self) -> None:
+        most = self.max_cost
+        if self.prices is None and most is None:
+            return
+        prices = self.known_prices()
+        if most is None:
+            return
+        if isinstance(most, bool) or not isinstance(most, (int, float)) or not 0 < most < math.inf:
+            raise GroqInputError(f"max_cost is {shown(most)}, but must be a number above 0.")
+        if self.endpoint in AUDIO:
+            raise GroqInputError(f"max_cost cannot be kept for {self.endpoint}: its answers tell no tokens.")
+        models = [self.model, *(override["model"] for override in self.escalate or () if "model" in override)]
+        for model in prices.lacking(model for model in models if "{{" not in model):
+            raise GroqInputError(
+                f"max_cost needs the price of model {model!r}. Add it to prices, or to [groq] prices in Airflow's "
+                "configuration."
+            )
+
+    @property
+    def canary_rows(self) -> int:
+        """How many rows are sent first, alone; 0 for none."""
+        return self.canary or (0 if self.max_cost is None else CANARY_ROWS)
+
+    def known_prices(self) -> Prices:
+        """What tokens cost, as far as it is known.
+
+        Raises:
+            GroqInputError: The prices have a wrong form.
+        """
+        if self.prices is not None:
+            return Prices.of(self.prices)
+        return Prices.of(conf.get("groq", "prices", fallback=None), where="[groq] prices in Airflow's configuration")
 
     def request_form(self) -> RequestForm:
         """How rows become requests.

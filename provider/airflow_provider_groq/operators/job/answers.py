@@ -16,12 +16,18 @@ from airflow_provider_groq.jobs.harvest import harvest
 from airflow_provider_groq.jobs.records import Error, Status
 from airflow_provider_groq.jobs.spool import Shard
 from airflow_provider_groq.operators.job.job_run import JobRun
+from airflow_provider_groq.operators.job.journal import RoundJournal
 from airflow_provider_groq.operators.job.round import Round
 
 WITHOUT_LINE: Mapping[str, Status] = {BatchStatus.EXPIRED: "expired", BatchStatus.CANCELLED: "cancelled"}
 """What became of requests without a line, by the status of their batch; of others they are missing."""
 
-NOT_SENT = Error("not_sent", None, "The job's deadline passed before this row was sent.")
+NOT_SENT: Mapping[str, str] = {
+    "canary": "The canary failed, so this row was not sent.",
+    "cost": "The job was projected to cost more than max_cost, so this row was not sent.",
+    "deadline": "The job's deadline passed before this row was sent.",
+}
+"""What is said of rows that no batch was made for, by why."""
 
 
 def keep(round_: Round, ended: Mapping[int, Batch | None]) -> None:
@@ -36,21 +42,26 @@ def keep(round_: Round, ended: Mapping[int, Batch | None]) -> None:
         GroqBatchResultsPendingError: A batch promises a result file that is not there yet.
         GroqResponseError: A batch promises more answers than there are.
     """
+    why = RoundJournal(round_).why_stopped if None in ended.values() else None
+    not_sent = Error("not_sent", None, NOT_SENT["deadline" if why is None else why.reason])
     for shard in round_.seal.shards:
         path = round_.folder.answers(round_.number, shard.number)
         with round_.job.in_work():
             if path.exists():
                 continue
         with round_.job.in_work(), replacing(path) as sink:
-            _write(round_, shard, ended[shard.number], sink)
+            batch = ended[shard.number]
+            if batch is None:
+                records = round_.requests.records(shard)
+                unanswered.write(records, sink, status="not_sent", error=not_sent, batch_id=None, round=round_.number)
+            else:
+                _write(round_, shard, batch, sink)
 
 
-def _write(round_: Round, shard: Shard, batch: Batch | None, sink: BinaryIO) -> None:
+def _write(round_: Round, shard: Shard, batch: Batch, sink: BinaryIO) -> None:
     job = round_.job
     records = round_.requests.records(shard)
-    if batch is None:
-        unanswered.write(records, sink, status="cancelled", error=NOT_SENT, batch_id=None, round=round_.number)
-    elif batch.status == BatchStatus.FAILED and not (batch.output_file_id or batch.error_file_id):
+    if batch.status == BatchStatus.FAILED and not (batch.output_file_id or batch.error_file_id):
         first = batch.errors[0] if batch.errors else None
         error = Error(
             (first and first.code) or "batch_failed", None, (first and first.message) or str(batch_problem(batch))

@@ -44,10 +44,10 @@ def completed(round_: Round) -> dict[int, Batch | None]:
     journal = RoundJournal(round_)
     while True:
         submission = _found(round_, journal)
-        if not _is_over(round_, journal):
+        if not _is_over(journal):
             _make(round_, journal, submission)
         ended = _awaited(round_, journal)
-        again = [] if _is_over(round_, journal) else _failed_attempts(round_, journal, ended)
+        again = [] if _is_over(journal) else _failed_attempts(round_, journal, ended)
         if not again:
             return {shard.number: ended.get(journal.batch_id(shard)) for shard in round_.seal.shards}
         pause = PAUSES[max(journal.attempt(shard) for shard in again) - 1]
@@ -68,8 +68,8 @@ def given_up(round_: Round) -> dict[int, Batch | None]:
     return {shard.number: ended.get(journal.batch_id(shard)) for shard in round_.seal.shards}
 
 
-def _is_over(round_: Round, journal: RoundJournal) -> bool:
-    return journal.stopped_at is not None or time.time() >= round_.seal.deadline
+def _is_over(journal: RoundJournal) -> bool:
+    return journal.stopped_at is not None or time.time() >= journal.deadline
 
 
 def _found(round_: Round, journal: RoundJournal) -> Submission | None:
@@ -159,7 +159,7 @@ def _awaited(round_: Round, journal: RoundJournal) -> dict[str | None, Batch]:
     """The batches of a round, by id, when all have ended: in the worker for a while, then deferred."""
     batch_ids = journal.batch_ids()
     while batch_ids:
-        end_time = round_.seal.deadline if journal.stopped_at is None else journal.stopped_at + CANCEL_SECONDS
+        end_time = journal.deadline if journal.stopped_at is None else journal.stopped_at + CANCEL_SECONDS
         now = time.time()
         here_until = min(end_time, now + waiting.WATCH_SECONDS) if round_.job.operator.deferrable else end_time
         ends = round_.job.hook.wait_for_batches(

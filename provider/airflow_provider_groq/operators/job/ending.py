@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_groq.exceptions import GroqJobError
+from airflow_provider_groq.jobs import report
 from airflow_provider_groq.jobs.manifest import Accounts, for_xcom, message
 from airflow_provider_groq.jobs.merge import merge
 from airflow_provider_groq.jobs.parts import commit, remove_unlisted, write_parts
@@ -65,9 +66,17 @@ def _landed(job: JobRun, seal: JobSeal) -> dict[str, Any]:
             batches=list(_batches(rounds)),
             times={"sealed_at": seal.sealed_at, "ended_at": time.time()},
             parts=parts,
+            prices=job.prices,
+            stopped=_stopped(rounds),
         )
         commit(manifest, job.output)
     return manifest
+
+
+def _stopped(rounds: Sequence[Round]) -> dict[str, str] | None:
+    """Why the job sent no more."""
+    why = RoundJournal(rounds[-1]).why_stopped
+    return None if why is None else {"reason": why.reason, "message": why.message}
 
 
 def _name(job: JobRun, seal: JobSeal) -> str:
@@ -94,7 +103,14 @@ def _ended(job: JobRun, manifest: Mapping[str, Any]) -> dict[str, Any]:
         _delete_files(job)
     with job.in_work():
         remove_folder(job.work.path)
-    rows = manifest["rows"]
+    for line in (*report.causes(manifest), *report.tokens(manifest, job.prices)):
+        job.operator.log.info("%s", line)
+    rows, stopped = manifest["rows"], manifest["stopped"]
+    if stopped is not None and stopped["reason"] != "deadline":
+        raise GroqJobError(
+            f"{stopped['message']} The answers that there are lie under {job.output}. Clear the task to go on; rows "
+            "that have an answer are not paid again."
+        )
     failed = rows["total"] - rows["succeeded"]
     if failed > job.operator.max_failed_ratio * rows["total"] or not rows["succeeded"]:
         raise GroqJobError(

@@ -12,6 +12,7 @@ from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.jobs.manifest import NAME as MANIFEST
 from airflow_provider_groq.jobs.manifest import read_manifest
 from airflow_provider_groq.jobs.output_type import OutputType
+from airflow_provider_groq.jobs.prices import Prices
 from airflow_provider_groq.jobs.request_form import RequestForm
 from airflow_provider_groq.jobs.seals import Task
 from airflow_provider_groq.jobs.work_folder import WorkFolder
@@ -42,6 +43,7 @@ class JobRun:
         output: The folder of the answers.
         work: The folder of the job until then.
         output_type: What each answer must be; None for text.
+        prices: What tokens cost.
     """
 
     operator: GroqBatchInferenceOperator
@@ -55,6 +57,7 @@ class JobRun:
     output: ObjectStoragePath
     work: WorkFolder
     output_type: OutputType | None
+    prices: Prices
 
     @classmethod
     def of(cls, operator: GroqBatchInferenceOperator, context: Context, hook: GroqHook) -> JobRun:
@@ -83,6 +86,7 @@ class JobRun:
             output=output,
             work=WorkFolder(parent, this.identity.key),
             output_type=None if operator.output_type is None else OutputType.of(operator.output_type),
+            prices=operator.known_prices(),
         )
 
     @property

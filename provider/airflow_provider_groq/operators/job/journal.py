@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from airflow_provider_groq.batches.identity import Claim
+from airflow_provider_groq.jobs.seals import Stop
 from airflow_provider_groq.jobs.spool import Shard
 from airflow_provider_groq.operators.job.round import Round
 from airflow_provider_groq.submission.journal import Entry
@@ -33,6 +34,23 @@ class RoundJournal:
     def stopped_at(self) -> float | None:
         """When the round was given up and cancelled, as Unix time."""
         return self._record.stopped_at
+
+    @property
+    def canary_passed(self) -> bool:
+        """Whether the shards that follow the canary may be sent."""
+        return self._record.canary_passed_at is not None
+
+    @property
+    def deadline(self) -> float:
+        """When the round is given up, as Unix time; a canary and the shards that follow it have the same time each."""
+        passed_at, seal = self._record.canary_passed_at, self._round.seal
+        return seal.deadline if passed_at is None or seal.seconds is None else passed_at + seal.seconds
+
+    @property
+    def why_stopped(self) -> Stop | None:
+        """Why the job sends no more after this round; None if it goes on, or was cleared since."""
+        stop = self._record.stop
+        return stop if stop is not None and stop.generation == self._job.generation else None
 
     def attempt(self, shard: Shard) -> int:
         """Which attempt at a shard is the present one, from 1."""
@@ -75,9 +93,20 @@ class RoundJournal:
             self._record.attempts[shard.number] = self.attempt(shard) + 1
         self._write()
 
-    def stop(self, at: float) -> None:
+    def let_canary_pass(self, at: float) -> None:
+        """The shards that follow the canary may be sent from this time on (Unix time)."""
+        self._record.canary_passed_at = at
+        self._write()
+
+    def stop(self, at: float, why: Stop | None = None) -> None:
         """The round is given up from this time on (Unix time)."""
         self._record.stopped_at = at
+        self._record.stop = why
+        self._write()
+
+    def stop_after(self, why: Stop) -> None:
+        """The job sends no more after this round, which has ended."""
+        self._record.stop = why
         self._write()
 
     def _write(self) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any
+
+import msgspec
 
 from airflow_provider_groq.jobs.seals import RoundSeal
 from airflow_provider_groq.jobs.spool import Spool
@@ -41,6 +43,10 @@ class Round:
     def rows(self) -> int:
         """How many rows are sent."""
         return sum(shard.rows for shard in self.seal.shards)
+
+    def canary(self) -> Round:
+        """The shards that are sent first, as a round of their own."""
+        return replace(self, seal=msgspec.structs.replace(self.seal, shards=self.seal.shards[: self.seal.canary]))
 
     def answer_paths(self) -> list[Any]:
         """Where the answers of its shards are kept."""

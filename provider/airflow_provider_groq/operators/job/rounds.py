@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
-from itertools import chain
+from itertools import accumulate, chain
 
 from airflow_provider_groq.jobs.answer_lines import read_head
 from airflow_provider_groq.jobs.merge import merge
 from airflow_provider_groq.jobs.outcomes import is_sent_again
 from airflow_provider_groq.jobs.override import overridden
-from airflow_provider_groq.jobs.seals import JobSeal, RoundSeal
-from airflow_provider_groq.jobs.spool import Spool
+from airflow_provider_groq.jobs.seals import JobSeal, RoundSeal, Stop
+from airflow_provider_groq.jobs.spool import Shard, Spool
 from airflow_provider_groq.jobs.work_folder import SpoolFolder
-from airflow_provider_groq.operators.job import answers, batches, known
+from airflow_provider_groq.operators.job import answers, batches, canary, known
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.journal import RoundJournal
 from airflow_provider_groq.operators.job.kept import kept_answers, lines_of
@@ -37,6 +37,7 @@ def complete(job: JobRun, seal: JobSeal) -> None:
     following: Round | None = rounds[-1]
     while following is not None:
         if not following.is_answered():
+            canary.let_pass(following, rounds)
             answers.keep(following, batches.completed(following))
         following = _next(job, seal, rounds)
         if following is not None:
@@ -58,13 +59,17 @@ def _first(job: JobRun, seal: JobSeal, folder: SpoolFolder) -> Round:
     """Seal the first round: all rows but those that are answered already."""
     with job.in_work():
         requests = known.unanswered(job, seal, folder, Spool.read(folder.path))
-    return _seal(job, seal, [], folder, requests)
+        first_alone = canary.is_needed(job, folder, [], rows=seal.rows)
+    return _seal(job, seal, [], folder, requests, first_alone=first_alone)
 
 
 def _next(job: JobRun, seal: JobSeal, rounds: list[Round]) -> Round | None:
     """Seal the round after these, if there is to be one."""
     mine = [round_ for round_ in rounds if round_.seal.generation == seal.generation]
-    if len(mine) >= job.operator.max_rounds or (seal.deadline or float("inf")) <= time.time():
+    if len(mine) >= job.operator.max_rounds or RoundJournal(rounds[-1]).why_stopped is not None:
+        return None
+    if (seal.deadline or float("inf")) <= time.time():
+        _tell_what_is_left(job, rounds[-1])
         return None
     folder, number = rounds[-1].folder, rounds[-1].number + 1
     override = job.operator.override(len(mine) + 1)
@@ -90,7 +95,24 @@ def _next(job: JobRun, seal: JobSeal, rounds: list[Round]) -> Round | None:
             f"{seal.rows:,}",
             f", with {override}" if override else "",
         )
-    return _seal(job, seal, rounds, folder, requests)
+        first_alone = not mine and canary.is_needed(job, folder, rounds, rows=seal.rows)
+    return _seal(job, seal, rounds, folder, requests, first_alone=first_alone)
+
+
+def _tell_what_is_left(job: JobRun, last: Round) -> None:
+    """Say what the deadline has kept from being sent."""
+    with job.in_work():
+        heads = [head for head in map(read_head, lines_of(last.answer_paths())) if head.status != "succeeded"]
+    not_sent = sum(head.status == "not_sent" for head in heads)
+    cancelled = sum(head.status == "cancelled" for head in heads)
+    again = sum(is_sent_again(head, changed=False) for head in heads)
+    message = (
+        f"The job's deadline has passed: {not_sent:,} rows were not sent, {cancelled:,} were cancelled, and {again:,} "
+        "that failed were not retried. Clear the task to send them."
+    )
+    if heads:
+        job.operator.log.warning("%s", message)
+    RoundJournal(last).stop_after(Stop("deadline", message, job.generation))
 
 
 def _failed(round_: Round, *, changed: bool) -> Iterator[int]:
@@ -100,18 +122,34 @@ def _failed(round_: Round, *, changed: bool) -> Iterator[int]:
             yield head.index
 
 
-def _seal(job: JobRun, seal: JobSeal, before: list[Round], folder: SpoolFolder, requests: Spool | None) -> Round:
+def _seal(
+    job: JobRun,
+    seal: JobSeal,
+    before: list[Round],
+    folder: SpoolFolder,
+    requests: Spool | None,
+    *,
+    first_alone: bool,
+) -> Round:
     """Seal a round, and return what is sealed."""
     operator = job.operator
     max_bytes = job.hook.get_conn().settings.max_file_bytes
+    shards: list[Shard] = []
+    apart = 0
+    if requests is not None:
+        shards = requests.shards(shard_size=operator.shard_size, max_bytes=max_bytes, canary=first_alone)
+        ends = accumulate(shard.rows for shard in shards)
+        apart = sum(end <= requests.index.canary for end in ends) if first_alone else 0
     sealed = RoundSeal(
         number=len(before) + 1,
         generation=seal.generation,
         requests="" if requests is None or requests.folder == folder.path else requests.folder.name,
-        shards=[] if requests is None else requests.shards(shard_size=operator.shard_size, max_bytes=max_bytes),
+        shards=shards,
+        canary=apart,
         follows=RoundJournal(before[-1]).batch_ids() if before else [],
         sealed_at=time.time(),
         deadline=seal.deadline or time.time() + operator.round_seconds(),
+        seconds=None if seal.deadline else operator.round_seconds(),
     )
     job.fence()
     with job.in_work():

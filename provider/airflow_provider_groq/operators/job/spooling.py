@@ -31,4 +31,5 @@ def spooled(job: JobRun, path: Any, requests: Iterable[tuple[int, Request]]) -> 
             requests,
             max_bytes=job.hook.get_conn().settings.max_file_bytes,
             chunk_rows=job.operator.shard_size or spool.CHUNK_ROWS,
+            canary=job.operator.canary_rows,
         )

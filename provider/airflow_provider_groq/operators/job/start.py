@@ -15,6 +15,7 @@ from airflow_provider_groq.jobs.rows import requests
 from airflow_provider_groq.jobs.seals import JobSeal, task_of
 from airflow_provider_groq.jobs.spool import Spool
 from airflow_provider_groq.jobs.work_folder import others
+from airflow_provider_groq.operators.job import budget
 from airflow_provider_groq.operators.job.job_run import JobRun, Passed
 from airflow_provider_groq.operators.job.spooling import spooled
 from airflow_provider_groq.operators.models import check_models
@@ -47,6 +48,7 @@ def sealed(job: JobRun) -> JobSeal:
     found = _spooled(job)
     escalate = enumerate(job.operator.escalate or ())
     models = {str(override["model"]): number for number, override in escalate if "model" in override}
+    budget.check_prices(job, found.index.first_rows)
     check_models(job.operator, job.hook, {"row": found.index.first_rows, "escalate": models})
     return _seal(job, found, old, before)
 
@@ -78,7 +80,7 @@ def _check_folders(job: JobRun) -> None:
 
 def _life(job: JobRun) -> float:
     """For how long a job that has no deadline of its own counts as under way (s)."""
-    return job.operator.round_seconds() * job.operator.max_rounds
+    return job.operator.round_seconds() * (job.operator.max_rounds + bool(job.operator.canary_rows))
 
 
 def _check_nothing_was_sent(job: JobRun) -> None:

@@ -1,0 +1,117 @@
+"""What is asked before the shards of a round are sent: how its canary ended, and what the job is going to cost.
+
+The canary is the first rows of the job, sent alone.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import takewhile
+
+from airflow_provider_groq.jobs.answer_lines import Head, read_head
+from airflow_provider_groq.jobs.causes import Causes, in_words
+from airflow_provider_groq.jobs.merge import goodness
+from airflow_provider_groq.jobs.outcomes import is_good
+from airflow_provider_groq.jobs.seals import Stop
+from airflow_provider_groq.jobs.work_folder import SpoolFolder
+from airflow_provider_groq.operators.job import answers, batches, budget
+from airflow_provider_groq.operators.job.job_run import JobRun
+from airflow_provider_groq.operators.job.journal import RoundJournal
+from airflow_provider_groq.operators.job.kept import kept_answers, lines_of
+from airflow_provider_groq.operators.job.round import Round
+
+
+def is_needed(job: JobRun, folder: SpoolFolder, rounds: Sequence[Round], *, rows: int) -> bool:
+    """Whether the first rows of a round that is to be sealed go first, alone.
+
+    Not if enough of them have a good answer already, or if the job has no others.
+
+    Args:
+        job: The job.
+        folder: Its spool.
+        rounds: Those that have ended.
+        rows: How many rows the job has.
+    """
+    most = job.operator.canary_rows
+    if not 0 < most < rows:
+        return False
+    good = sum(map(is_good, _first_answers(_kept(folder, rounds), most).values()))
+    return not good or most - good > job.operator.max_failed_ratio * most
+
+
+def let_pass(round_: Round, rounds: Sequence[Round]) -> None:
+    """Send the canary of a round, if it has one, and stop the job if its other shards must not follow.
+
+    Args:
+        round_: The round, which is the last one.
+        rounds: All rounds of the job.
+
+    Raises:
+        TaskDeferred: The task goes on when the trigger has fired.
+    """
+    job, journal = round_.job, RoundJournal(round_)
+    is_first = bool(round_.seal.canary) or len(rounds) == 1
+    if journal.canary_passed or not (round_.seal.canary or job.operator.max_cost is not None):
+        return
+    alone = round_.canary()
+    if alone.seal.shards:
+        job.operator.log.info("The canary goes first: %s of %s rows.", f"{alone.rows:,}", f"{round_.rows:,}")
+        answers.keep(alone, batches.completed(alone))
+        journal = RoundJournal(round_)
+    if journal.stopped_at is not None or time.time() >= journal.deadline:
+        return
+    sent = [*rounds[:-1], alone]
+    with job.in_work():
+        first = [*_first_answers(_kept(round_.folder, sent), job.operator.canary_rows).values()] if is_first else None
+    stop = _judged(job, first or []) if alone.seal.shards else None
+    if stop is None:
+        stop = budget.checked(sent, round_.rows - alone.rows, sample=first, models=[*round_.requests.index.first_rows])
+    if stop is None:
+        journal.let_canary_pass(time.time())
+    else:
+        job.operator.log.error("%s", stop.message)
+        journal.stop(time.time(), stop)
+
+
+def _kept(folder: SpoolFolder, rounds: Sequence[Round]) -> Iterable[Iterator[bytes]]:
+    if rounds:
+        return kept_answers(rounds).values()
+    return [lines_of([folder.known])] if folder.known.exists() else []
+
+
+def _first_answers(kept: Iterable[Iterator[bytes]], most: int) -> dict[int, Head]:
+    """The best answer to each of the first rows of a job that has one."""
+    best: dict[int, Head] = {}
+    for lines in kept:
+        for head in takewhile(lambda head: head.index < most, map(read_head, lines)):
+            known = best.get(head.index)
+            if known is None or goodness(head) > goodness(known):
+                best[head.index] = head
+    return best
+
+
+def _judged(job: JobRun, heads: Iterable[Head]) -> Stop | None:
+    """Why the others are not sent, if too few of the first rows have a good answer."""
+    found = list(heads)
+    bad = [head for head in found if not is_good(head)]
+    allowed = job.operator.max_failed_ratio
+    if len(bad) <= allowed * len(found) and len(bad) < len(found):
+        return None
+    causes = Causes()
+    for head in bad:
+        if head.status != "succeeded":
+            causes.add(head)
+    cut_off = [head.custom_id for head in bad if head.status == "succeeded"]
+    said = [
+        in_words(causes.listed(len(found))),
+        f"{len(cut_off):,} with answers that are cut off (finish_reason length), such as {cut_off[0]}"
+        if cut_off
+        else "",
+    ]
+    return Stop(
+        "canary",
+        f"The canary failed: {len(bad):,} of {len(found):,} rows have no good answer: {'; '.join(filter(None, said))}. "
+        f"At most a share of {allowed:g} may fail (max_failed_ratio). No other row was sent.",
+        job.generation,
+    )
