@@ -5,7 +5,18 @@ from pathlib import Path
 
 from airflow.sdk import DAG, task
 
-for way in ("worker", "deferred"):
+WAYS = {
+    "worker": {},
+    "deferred": {"deferrable": True},
+    "canary": {
+        "deferrable": True,
+        "canary": 2,
+        "prices": {"openai/gpt-oss-20b": {"input": 0.0375, "output": 0.15}},
+        "max_cost": 1.0,
+    },
+}
+
+for way, options in WAYS.items():
     with DAG(f"job_{way}", schedule=None, default_args={"retries": 3, "retry_delay": timedelta(seconds=1)}):
 
         @task.groq_batch(
@@ -16,7 +27,7 @@ for way in ("worker", "deferred"):
             poll_interval=1,
             max_failed_ratio=0.0,
             delete_files=False,
-            deferrable=way == "deferred",
+            **options,
         )
         def create(dag_run=None):
             """The lines of a file, each time that it is called."""
