@@ -1,11 +1,14 @@
 """The first rows of a job, sent alone; and what a job may cost."""
 
+import contextlib
 import json
 import time
 
 import pytest
 from airflow.sdk.exceptions import TaskDeferred
-from operators.conftest import LARGE, SMALL, texts
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from operators.conftest import LARGE, SMALL, JobTries, texts
 
 from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.exceptions import GroqInputError
@@ -158,6 +161,34 @@ class TestCanary:
         stored_job.emulator.set(seconds=1.5)
         stored_job.run(canary=2)
         assert waits == [pytest.approx(1_000, abs=1), pytest.approx(1_000, abs=1)]
+
+
+@settings(max_examples=25, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(data=st.data())
+def test_nothing_is_sent_after_a_canary_that_failed(stored_job, tmp_path_factory, data):
+    """Any rows, canary, shard size, failures and share of them that may fail: as its rows are, so is what is sent."""
+    rows = data.draw(st.integers(1, 12), "rows")
+    canary = data.draw(st.integers(1, 13), "canary")
+    ratio = data.draw(st.sampled_from([0.0, 0.25, 0.5, 1.0]), "max_failed_ratio")
+    ways = st.sampled_from([None, None, 422, 498, "length"])
+    failing = {f"row-{number}": way for number in range(rows) if (way := data.draw(ways, f"row-{number}"))}
+    stored_job.emulator.reset()
+    stored_job.emulator.set(seconds=0, failing_requests=failing)
+    stored_job = JobTries(stored_job.emulator, tmp_path_factory.mktemp("job") / "answers")
+    options = {"canary": canary, "max_failed_ratio": ratio, "shard_size": data.draw(st.integers(1, 5), "shard_size")}
+    with contextlib.suppress(AirflowFailException):
+        stored_job.run(rows=texts(rows), delete_files=False, **options)
+
+    answers = stored_job.answers()
+    assert [answer["custom_id"] for answer in answers] == [f"row-{number}" for number in range(rows)]
+    sent = [row for ids in stored_job.sent() for row in ids]
+    first = [f"row-{number}" for number in range(min(canary, rows))]
+    bad = [row for row in first if row in failing]
+    stops = canary < rows and (len(bad) > ratio * len(first) or len(bad) == len(first))
+    assert set(sent) == set(first if stops else [f"row-{number}" for number in range(rows)])
+    assert all(sent.count(row) == (1 if failing.get(row) != 498 or stops else 2) for row in sent)
+    not_sent = [answer["custom_id"] for answer in answers if answer["status"] == "not_sent"]
+    assert not_sent == ([f"row-{number}" for number in range(canary, rows)] if stops else [])
 
 
 class TestCost:
