@@ -44,7 +44,7 @@ class TestCanary:
 
     def test_where_it_fails_no_other_row_is_sent_and_the_error_says_why(self, job):
         job.emulator.set(failing_requests={"row-0": 422, "row-1": "json_validate_failed"})
-        with pytest.raises(AirflowFailException, match="The canary failed: 2 of 3 rows have no good answer") as raised:
+        with pytest.raises(AirflowFailException, match="The canary failed: no good answer for 2 of 3 rows") as raised:
             job.run(canary=3, max_failed_ratio=0.5, delete_files=False)
         assert "1 with 422" in str(raised.value)
         assert "such as row-0" in str(raised.value)

@@ -128,7 +128,7 @@ def test_a_canary_that_fails_ends_the_job_for_good_and_a_clear_pays_only_for_the
     emulator.advance(600)
     airflow.await_end(job.run, "failed")
     assert airflow.task(job.run, "create")["try_number"] == 1
-    assert "The canary failed: 1 of 2 rows have no good answer: 1 with 422" in airflow.log(job.run, "create")
+    assert "The canary failed: no good answer for 1 of 2 rows: 1 with 422" in airflow.log(job.run, "create")
     assert [answer["status"] for answer in job.answers()] == ["failed", "succeeded", *6 * ["not_sent"]]
     assert (len(job.batches()), job.paid()) == (1, 1)
 

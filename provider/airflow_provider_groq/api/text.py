@@ -1,4 +1,4 @@
-"""What servers say, made fit for a line of the log and for JSON that goes on elsewhere."""
+"""Text for lines of the log; what servers say, made fit for them and for JSON that goes on elsewhere."""
 
 from __future__ import annotations
 
@@ -21,6 +21,11 @@ def one_line(text: str, longest: int) -> str:
     """
     words = " ".join(text[: 8 * longest].split())[:longest].rstrip()
     return "".join(character if character.isprintable() else "\ufffd" for character in words)
+
+
+def counted(number: int, one: str, many: str) -> str:
+    """A number of things in words, such as "1 batch" and "1,000 batches"."""
+    return f"{number:,} {one if number == 1 else many}"
 
 
 def as_text(value: Any) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
 from airflow_provider_groq.api.models import Batch, BatchStatus
+from airflow_provider_groq.api.text import counted
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.outcome import batch_problem, failed_for_transient_cause
 from airflow_provider_groq.exceptions import GroqBatchUnknownError, GroqError, GroqJobError
@@ -53,7 +54,7 @@ def completed(round_: Round) -> dict[int, Batch | None]:
         pause = PAUSES[max(journal.attempt(shard) for shard in again) - 1]
         for shard in again:
             round_.job.operator.log.warning("%s", batch_problem(ended[journal.batch_id(shard)]))
-        round_.job.operator.log.info("%d batches are created anew, in %g s.", len(again), pause)
+        round_.job.operator.log.info("Creating %s again, in %g s.", counted(len(again), "batch", "batches"), pause)
         round_.job.guard.sleep(pause)
         journal.try_again(again)
 
@@ -116,10 +117,10 @@ def _make(round_: Round, journal: RoundJournal, submission: Submission | None) -
     _watch(round_, journal)
     rows = sum(shard.rows for shard in lacking.values())
     operator.log.info(
-        "Round %d: sent %s rows in %d batches, in %.1f s.",
+        "Round %d: sent %s in %s, in %.1f s.",
         round_.number,
-        f"{rows:,}",
-        len(lacking),
+        counted(rows, "row", "rows"),
+        counted(len(lacking), "batch", "batches"),
         time.monotonic() - began,
     )
 
@@ -179,15 +180,18 @@ def _awaited(round_: Round, journal: RoundJournal) -> dict[str | None, Batch]:
             _defer(round_, late, end_time)
         if journal.stopped_at is not None:
             raise GroqJobError(
-                f"{len(late):,} batches were cancelled and do not end, such as {late[0]}: Groq takes 10 minutes for it "
-                "at most. Clear the task later: it lands what there is."
+                f"{counted(len(late), 'batch', 'batches')} did not end within 10 minutes of being cancelled, such as "
+                f"{late[0]}. Clear the task later: it lands what there is."
             )
         if not round_.job.operator.cancel_on_timeout:
             raise GroqJobError(
-                f"The job's deadline passed while {len(late):,} of its batches were under way, such as {late[0]}. They "
-                "go on at Groq (cancel_on_timeout=False), and nothing was landed. Clear the task to go on with them."
+                f"The job's deadline passed, and {counted(len(late), 'batch', 'batches')} had not ended, such as "
+                f"{late[0]}. What runs goes on at Groq (cancel_on_timeout=False), and nothing was landed. Clear the "
+                "task to go on with it."
             )
-        round_.job.operator.log.warning("The job's deadline has passed: cancelling %d batches.", len(late))
+        round_.job.operator.log.warning(
+            "The job's deadline has passed: cancelling %s.", counted(len(late), "batch", "batches")
+        )
         _stop(round_.job, journal, late)
     return {}
 

@@ -9,6 +9,7 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
+from airflow_provider_groq.api.text import counted
 from airflow_provider_groq.jobs.answer_lines import Head, read_head
 from airflow_provider_groq.jobs.causes import Causes, in_words
 from airflow_provider_groq.jobs.merge import goodness
@@ -56,7 +57,9 @@ def let_pass(round_: Round, rounds: Sequence[Round]) -> None:
         return
     alone = round_.canary()
     if alone.seal.shards:
-        job.operator.log.info("The canary goes first: %s of %s rows.", f"{alone.rows:,}", f"{round_.rows:,}")
+        job.operator.log.info(
+            "The canary goes first: %s of %s.", f"{alone.rows:,}", counted(round_.rows, "row", "rows")
+        )
         answers.keep(alone, batches.completed(alone))
         journal = RoundJournal(round_)
     if journal.stopped_at is not None or time.time() >= journal.deadline:
@@ -109,9 +112,10 @@ def _judged(job: JobRun, heads: Iterable[Head]) -> Stop | None:
         if cut_off
         else "",
     ]
+    found_rows = counted(len(found), "row", "rows")
     return Stop(
         "canary",
-        f"The canary failed: {len(bad):,} of {len(found):,} rows have no good answer: {'; '.join(filter(None, said))}. "
+        f"The canary failed: no good answer for {len(bad):,} of {found_rows}: {'; '.join(filter(None, said))}. "
         f"At most a share of {allowed:g} may fail (max_failed_ratio). No other row was sent.",
         job.generation,
     )

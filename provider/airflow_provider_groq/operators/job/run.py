@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_groq.api.text import counted
 from airflow_provider_groq.batches.events import BriefEvent
 from airflow_provider_groq.batches.identity import check_metadata
 from airflow_provider_groq.batches.options import check_options
@@ -74,8 +75,9 @@ def _job(operator: GroqBatchInferenceOperator, context: Context) -> Iterator[Job
 
 def _end_with_execution_timeout(job: JobRun, batch_ids: list[str]) -> None:
     # With retries left, the next try goes on with the batches.
-    fate = f"{len(batch_ids):,} batches go on at Groq."
+    number = counted(len(batch_ids), "batch", "batches")
+    fate = f"Still running at Groq: {number}."
     if job.operator.cancel_on_timeout and not has_retries_left(job.context["ti"]) and not job.store.superseded():
         batches.cancel(job, batch_ids)
-        fate = f"{len(batch_ids):,} batches were cancelled (cancel_on_timeout=True)."
+        fate = f"Cancelled: {number} (cancel_on_timeout=True)."
     raise AirflowTaskTimeout(f"execution_timeout passed. {fate}")

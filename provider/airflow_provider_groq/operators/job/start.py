@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from airflow_provider_groq.api.text import counted
 from airflow_provider_groq.batches.identity import Claim
 from airflow_provider_groq.exceptions import GroqError, GroqInputError, GroqLookupError
 from airflow_provider_groq.jobs.records import Request
@@ -37,8 +38,8 @@ def sealed(job: JobRun) -> JobSeal:
         old = job.work.seal()
     if old is not None and old.generation == job.generation and not job.this.first:
         job.operator.log.info(
-            "Resuming the job of an earlier try: %s rows, read at its first try, lie in %s.",
-            f"{old.rows:,}",
+            "Resuming the job of an earlier try: %s, read at its first try, in %s.",
+            counted(old.rows, "row", "rows"),
             job.work.path,
         )
         return old
@@ -109,7 +110,9 @@ def _spooled(job: JobRun) -> Spool:
         found = spooled(job, job.work.new_spool(), _numbered(requests(_rows(job), job.form(), max_bytes=max_bytes)))
     except Passed as passed:
         raise passed.error from None
-    job.operator.log.info("Read and checked %s rows in %.1f s.", f"{found.index.rows:,}", time.monotonic() - began)
+    job.operator.log.info(
+        "Read and checked %s in %.1f s.", counted(found.index.rows, "row", "rows"), time.monotonic() - began
+    )
     return found
 
 
