@@ -167,7 +167,7 @@ class GroqRateLimitError(GroqAPIError):
 
 
 class GroqJobError(GroqError):
-    """A job did not end well: too many of its rows failed, or its work folder is gone."""
+    """A job did not end well: too many of its rows failed, its canary did, it costs too much, or its folder is gone."""
 
 
 class GroqBatchError(GroqError):
