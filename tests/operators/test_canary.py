@@ -210,14 +210,20 @@ class TestCost:
             line.partition("] ")[2].partition("[airflow.")[0].rstrip() for line in capsys.readouterr().out.splitlines()
         ]
         table = lines[lines.index("What failed, of 8 rows:") :]
-        assert table[1] == "| rows  share  cause                  first row  what to do"
-        assert table[2] == "|    1  12.5%  498 capacity_exceeded  row-7      Clear the task later to send these rows."
-        used = f"{7 * PROMPT:6}  {7 * COMPLETION:10}  {7 * REASONING:15}  {7 * EACH:.6f}"
+        assert (
+            table[1]
+            == "| rows | share | cause                 | first row | what to do                               |"
+        )
+        assert (
+            table[2]
+            == "|    1 | 12.5% | 498 capacity_exceeded | row-7     | Clear the task later to send these rows. |"
+        )
+        used = f"{7 * PROMPT:6} | {7 * COMPLETION:10} | {7 * REASONING:15} | {7 * EACH:.6f}"
         assert table[3:] == [
             "Tokens and cost:",
-            "| round  prompt  completion  of it reasoning      cost  model",
-            f"|     1  {used}  {SMALL}",
-            f"|   all  {used}",
+            "| round | prompt | completion | of it reasoning |     cost | model              |",
+            f"|     1 | {used} | {SMALL} |",
+            f"|   all | {used} | {' ' * len(SMALL)} |",
         ]
 
     def test_the_projection_is_told_before_the_others_are_sent(self, stored_job, capsys):

@@ -64,7 +64,10 @@ def _counts(sums: Mapping[str, int]) -> tuple[str, str, str]:
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: int) -> Iterator[str]:
-    """Lines of columns; the first ones are numbers, which end at the same place."""
+    """Lines of columns; the first ones are numbers, which end at the same place.
+
+    They are told apart by bars, since not every view of a log keeps spaces.
+    """
     lines = [head, *rows]
     widths = [max(len(line[column]) for line in lines) for column in range(len(head))]
     for line in lines:
@@ -72,4 +75,4 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]], *, numbers: int) 
             cell.rjust(width) if column < numbers else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(line, widths, strict=True))
         ]
-        yield f"| {'  '.join(cells).rstrip()}"
+        yield f"| {' | '.join(cells)} |"
