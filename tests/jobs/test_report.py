@@ -12,16 +12,16 @@ def test_the_commonest_causes_are_shown_and_the_others_counted():
     rows[12] = refused("row-12", 404, "code 4")
     lines = list(report.causes(manifest_of(answers(rows))))
     assert lines[0] == "What failed, of 13 rows:"
-    assert lines[2] == (
-        "|    2 | 15.4% | 404 code 4  | row-4     | Fix what the message names: a model or an address.                        |"
-    )
+    advice = "Fix what the message names: a model or an address."
+    assert lines[2].startswith(f"|    2 | 15.4% | 404 code 4 | row-4     | {advice}  ")
     assert lines[-1] == "and 2 more causes: see manifest.json."
     assert len(lines) == 13
     assert len({len(line) for line in lines[1:-1]}) == 1, "all columns end at the same place"
 
 
 def test_what_a_server_writes_stays_within_its_cell():
-    lines = list(report.causes(manifest_of(answers({0: refused("row-0", 400, "a | b\n| 9,999 |" + "x" * 500)}))))
+    code = "a | b\n| 9,999 |" + "x" * 500
+    lines = list(report.causes(manifest_of(answers({0: refused("row-0", 400, code)}))))
     assert len(lines) == 3
     assert all("\n" not in line and len(line) < 300 for line in lines)
 
