@@ -47,8 +47,7 @@ def processes(session):
 def watch(triggerers, log, options):
     """Start a triggerer, and watch it when it runs all triggers."""
     process = triggerers.start(log)
-    running = f"{options.waits} triggers currently running"
-    await_that(lambda: running in Path(log.name).read_text(), running, 300)
+    await_that(lambda: triggerers.begun() == options.waits, f"{options.waits} triggers have begun", 300)
     time.sleep(options.ramp)
     before, _ = processes(process.pid)
     time.sleep(options.watched)
@@ -64,17 +63,15 @@ def make_batches(emulator, number):
         return [hook.create_batch(file_id).id for _ in range(number)]
 
 
-def measure_idle(folder, connection, options):
-    home = Home(folder / "idle" / "airflow", connection)
-    with (folder / "idle.log").open("wb") as log, Triggerers(home) as triggerers:
+def measure_idle(folder, triggerers, options):
+    with (folder / "idle.log").open("wb") as log:
         triggerers.defer(["idle"] * options.waits)
         return watch(triggerers, log, options)[1:]
 
 
-def measure_groq(folder, emulator, options):
+def measure_groq(folder, triggerers, emulator, options):
     batch_ids = make_batches(emulator, options.waits)
-    home = Home(folder / "groq" / "airflow", emulator.connection_json)
-    with (folder / "groq.log").open("wb") as log, Triggerers(home) as triggerers:
+    with (folder / "groq.log").open("wb") as log:
         triggerers.defer(batch_ids)
         emulator.clear_requests()
         process, cpu, memory = watch(triggerers, log, options)
@@ -83,7 +80,7 @@ def measure_groq(folder, emulator, options):
         emulator.advance(20_000)
         start = time.monotonic()
         triggerers.start(log)
-        await_that(lambda: all(row[1] == "scheduled" for row in triggerers.look()), "all are to be resumed", 300)
+        await_that(lambda: set(triggerers.states()) == {"scheduled"}, "all are to be resumed", 300)
         took = time.monotonic() - start
         right = sorted(triggerers.look()) == [[n, "scheduled", b, "terminal", 1] for n, b in enumerate(batch_ids)]
     cancelled = len(emulator.requests("POST", "/batches/"))
@@ -98,8 +95,11 @@ def main():
     options = parser.parse_args()
     with tempfile.TemporaryDirectory() as name, GroqEmulator(seconds=10_000) as emulator:
         folder = Path(name)
-        idle_cpu, idle_memory = measure_idle(folder, emulator.connection_json, options)
-        cpu, memory, requests, took, right, cancelled = measure_groq(folder, emulator, options)
+        homes = [Home(folder / name / "airflow", emulator.connection_json) for name in ("idle", "groq")]
+        with Triggerers(homes[0]) as idle, Triggerers(homes[1], like=homes[0]) as groq:
+            idle_cpu, idle_memory = measure_idle(folder, idle, options)
+            idle.stop_all()
+            cpu, memory, requests, took, right, cancelled = measure_groq(folder, groq, emulator, options)
     print(f"{options.waits:,} triggers          CPU s a minute   MB (all processes)")
     print(f"idle                {idle_cpu:>14.2f}   {idle_memory:>18.0f}")
     print(f"waiting for batches {cpu:>14.2f}   {memory:>18.0f}")

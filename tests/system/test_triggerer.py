@@ -24,19 +24,14 @@ def test_every_wait_survives_its_triggerer(groq_emulator, make_batch, tmp_path):
             groq_emulator.clear_requests()
             triggerer = triggerers.start(log)
             await_that(lambda: asked(groq_emulator), "the triggerer asks for batches", 60)
-            assert {state for _, state, *_ in triggerers.look()} == {"deferred"}
+            assert set(triggerers.states()) == {"deferred"}
             triggerers.stop(triggerer, number)
             assert not groq_emulator.requests("POST")
 
         groq_emulator.advance(10_000)
         groq_emulator.clear_requests()
         triggerers.start(log)
-        await_that(
-            lambda: all(state == "scheduled" for _, state, *_ in triggerers.look()),
-            "all task instances are to be resumed",
-            120,
-        )
-
+        await_that(lambda: set(triggerers.states()) == {"scheduled"}, "all task instances are to be resumed", 120)
         looked = sorted(triggerers.look())
     assert looked == [[index, "scheduled", batch_id, "terminal", 1] for index, batch_id in enumerate(batch_ids)]
     assert not groq_emulator.requests("POST")
