@@ -59,10 +59,14 @@ def pytest_addoption(parser):
 
 @pytest.hookimpl(tryfirst=True)  # before pytest-xdist looks for groups
 def pytest_collection_modifyitems(items):
-    """One process runs all tests of the whole of Airflow, which mostly wait, while another runs the others."""
+    """Tests of the whole of Airflow mostly wait. They are two long groups, one for each process, which begin first.
+
+    One group shares an Airflow; the tests of the other each start their own, one after another.
+    """
     for item in items:
         if item.get_closest_marker("system"):
-            item.add_marker(pytest.mark.xdist_group("system"))
+            shares = "airflow" in item.fixturenames
+            item.add_marker(pytest.mark.xdist_group("one Airflow" if shares else "Airflows"))
 
 
 @pytest.fixture(scope="session")

@@ -25,6 +25,14 @@ def ends_in_order():
     signal.signal(signal.SIGTERM, before)
 
 
+@pytest.hookimpl(trylast=True)  # when all else of the test is torn down
+def pytest_runtest_teardown(item, nextitem):
+    """The Airflow that tests share ends with the last of them: until the end of all tests it would cost much CPU."""
+    last = nextitem is None or "airflow" not in nextitem.fixturenames
+    for shared in item._fixtureinfo.name2fixturedefs.get("airflow", ()) if last else ():
+        shared.finish(item._request)
+
+
 @pytest.fixture(scope="session")
 def emulator():
     with GroqEmulator(seconds=40, api_key=KEY) as emulator:
