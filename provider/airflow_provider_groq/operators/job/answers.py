@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from tempfile import TemporaryFile
+from tempfile import TemporaryFile, gettempdir
 from typing import BinaryIO, cast
 
 from airflow_provider_groq.api.models import Batch, BatchStatus
@@ -18,6 +18,7 @@ from airflow_provider_groq.jobs.spool import Shard
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.journal import RoundJournal
 from airflow_provider_groq.operators.job.round import Round
+from airflow_provider_groq.storage.paths import storage_errors
 
 WITHOUT_LINE: Mapping[str, Status] = {BatchStatus.EXPIRED: "expired", BatchStatus.CANCELLED: "cancelled"}
 """What became of requests without a line, by the status of their batch; of others they are missing."""
@@ -104,6 +105,8 @@ def _results(job: JobRun, batch: Batch) -> Iterator[list[BinaryIO]]:
             for file, file_id in ((output, batch.output_file_id), (errors, batch.error_file_id))
             if file_id
         ]
-        for file, file_id in files:
-            retry_not_found(job.hook.download_file, file_id, file)
+        with storage_errors("The folder for temporary files", gettempdir(), write=True):
+            for file, file_id in files:
+                retry_not_found(job.hook.download_file, file_id, file)
+                file.flush()
         yield [file for file, _ in files]
