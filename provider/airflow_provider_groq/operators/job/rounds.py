@@ -6,6 +6,8 @@ import time
 from collections.abc import Iterator
 from itertools import accumulate, chain
 
+from msgspec.structs import replace
+
 from airflow_provider_groq.jobs.answer_lines import read_head
 from airflow_provider_groq.jobs.merge import merge
 from airflow_provider_groq.jobs.outcomes import is_sent_again
@@ -34,7 +36,7 @@ def complete(job: JobRun, seal: JobSeal) -> None:
             for round_ in _sealed_rounds(job, job.work.spool(name)):
                 _give_up(round_)
         rounds = [_first(job, seal, folder)]
-    following: Round | None = rounds[-1]
+    following: Round | None = _renewed(job, seal, rounds[-1])
     while following is not None:
         if not following.is_answered():
             canary.let_pass(following, rounds)
@@ -47,6 +49,14 @@ def complete(job: JobRun, seal: JobSeal) -> None:
 def _sealed_rounds(job: JobRun, folder: SpoolFolder) -> list[Round]:
     with job.in_work():
         return [Round(job, folder, sealed) for sealed in folder.rounds()]
+
+
+def _renewed(job: JobRun, seal: JobSeal, round_: Round) -> Round:
+    """The round with the time that a clear has given the job; the deadline of its seal is that of before."""
+    if round_.seal.generation == seal.generation:
+        return round_
+    deadline = seal.deadline or seal.sealed_at + job.operator.round_seconds()
+    return Round(job, round_.folder, replace(round_.seal, deadline=deadline, seconds=None))
 
 
 def _give_up(round_: Round) -> None:

@@ -1,0 +1,98 @@
+"""What becomes of a job's batches when its time is over: its own deadline, and Airflow's ``execution_timeout``."""
+
+import asyncio
+import time
+from datetime import timedelta
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+
+from airflow_provider_groq.compat import AirflowFailException, AirflowTaskTimeout
+
+GOES_ON = {"validating", "in_progress"}
+CANCELLED = {"cancelling", "cancelled"}
+
+
+def statuses(job):
+    return {batch["status"] for batch in job.emulator.batches()}
+
+
+def finish(job):
+    """Let all batches end."""
+    job.emulator.set(seconds=0)
+    job.emulator.advance(1000)
+
+
+def resumed(job, **options):
+    """Run the next try as Airflow does, deferral and all."""
+    with pytest.raises(TaskDeferred) as raised:
+        job.run(deferrable=True, **options)
+    deferred = raised.value
+
+    async def event():
+        return (await anext(deferred.trigger.run())).payload
+
+    method = getattr(job.operator(deferrable=True, **options), deferred.method_name)
+    return method(job.context(), asyncio.run(event()), **(deferred.kwargs or {}))
+
+
+@pytest.fixture
+def slow_job(job):
+    job.emulator.set(seconds=1000, cancelling_seconds=0)
+    return job
+
+
+@pytest.mark.parametrize("deferrable", [False, True], ids=["in the worker", "deferred"])
+def test_without_cancellation_the_error_says_what_goes_on_and_a_clear_lands_it(slow_job, deferrable):
+    job = slow_job
+    options = {"timeout": 1.5, "cancel_on_timeout": False, "delete_files": False}
+    run = resumed if deferrable else type(job).run
+    with pytest.raises(AirflowFailException, match=r"deadline passed, and 3 batches had not ended, .* goes on at Groq"):
+        run(job, **options)
+    assert statuses(job) <= GOES_ON
+    assert job.emulator.requests("POST", "/batches/") == []
+    assert not (job.output / "manifest.json").exists()
+    finish(job)
+    job.clear()
+    assert job.run(**options)["rows"]["succeeded"] == 8
+    assert len(job.sent()) == 3
+
+
+def test_a_clear_after_the_deadline_waits_for_what_goes_on(slow_job):
+    """The clear gives the job its whole time anew."""
+    job = slow_job
+    options = {"cancel_on_timeout": False, "delete_files": False}
+    with pytest.raises(AirflowFailException, match="deadline passed"):
+        job.run(timeout=1.5, **options)
+    job.clear()
+    with pytest.raises(TaskDeferred) as deferred:
+        job.run(timeout=60, deferrable=True, **options)
+    assert deferred.value.trigger.end_time > time.time() + 50
+    assert statuses(job) <= GOES_ON
+
+
+@pytest.mark.parametrize("cancel_on_timeout", [True, False])
+def test_execution_timeout_of_the_last_try_cancels_if_timeouts_do(slow_job, cancel_on_timeout):
+    job = slow_job
+    job._number = job._max_tries
+    said = "Cancelled: 3 batches" if cancel_on_timeout else "Still running at Groq: 3 batches"
+    with pytest.raises(AirflowTaskTimeout, match=f"execution_timeout passed. {said}"):
+        resumed(job, execution_timeout=timedelta(seconds=1), cancel_on_timeout=cancel_on_timeout)
+    assert statuses(job) <= (CANCELLED if cancel_on_timeout else GOES_ON)
+
+
+def test_execution_timeout_leaves_the_batches_to_the_next_try(slow_job):
+    job = slow_job
+    with pytest.raises(AirflowTaskTimeout, match="execution_timeout passed. Still running at Groq: 3 batches"):
+        resumed(job, execution_timeout=timedelta(seconds=1), delete_files=False)
+    assert statuses(job) <= GOES_ON
+    finish(job)
+    assert job.run(delete_files=False)["rows"]["succeeded"] == 8
+    assert len(job.sent()) == 3
+    assert statuses(job) == {"completed"}
+
+
+def test_batches_that_end_before_execution_timeout_are_landed(slow_job):
+    job = slow_job
+    job.emulator.set(seconds=2)
+    assert resumed(job, execution_timeout=timedelta(seconds=60))["rows"]["succeeded"] == 8
