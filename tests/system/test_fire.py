@@ -42,7 +42,10 @@ def stores(tmp_path):
 
 
 def test_every_run_ends_well_and_is_paid_for_once(stores, seed, pytestconfig, tmp_path, capsys):
-    """All runs are successful, with one batch each and all of their rows; nothing is cancelled; the key is nowhere."""
+    """All runs are successful, with all of their rows, and one batch each, a job as many as its two rounds have.
+
+    Nothing is cancelled, nothing runs on, and the key is nowhere.
+    """
     count = pytestconfig.getoption("fire_runs")
     began = time.monotonic()
     with (
@@ -60,7 +63,8 @@ def test_every_run_ends_well_and_is_paid_for_once(stores, seed, pytestconfig, tm
 
     assert outcome.unsuccessful == {}
     assert outcome.duplicates == {}
-    assert outcome.cancelled == []
+    assert outcome.sent_twice == set()
+    assert outcome.cancelled == outcome.running == []
     assert (outcome.lost, outcome.repeated) == (set(), set())
     assert count < RUNS_A_ROUND or set(killed) == set(KINDS)
     assert seen_in(tmp_path, "Created batch"), "the logs of the tasks were searched"

@@ -8,7 +8,13 @@ from itertools import product
 import httpx
 
 ROWS = 20
+JOB = "fire_job"
 DAGS = [f"fire_{way}_{source}" for way, source in product(("worker", "deferred"), ("inline", "file"))]
+DAGS.insert(1, JOB)  # early, as it takes two rounds
+FAILING = (0, 7, 18)
+"""The rows of a job that fail in its first round, and are sent again: in three of its five batches."""
+
+BATCHES_OF_JOB = 6
 ENDED = ("success", "failed")
 
 
@@ -26,6 +32,23 @@ class Run:
     @property
     def custom_ids(self):
         return {f"{self.run_id}_row-{number:02}" for number in range(ROWS)}
+
+    @property
+    def batches(self):
+        """How many it is to pay for."""
+        return BATCHES_OF_JOB if self.dag_id == JOB else 1
+
+    def failing_requests(self):
+        """What the emulator is told of its rows."""
+        if self.dag_id != JOB:
+            return {}
+        return {f"{self.run_id}_row-{number:02}": {"error": "capacity_exceeded", "times": 1} for number in FAILING}
+
+    def lines(self):
+        """The lines of its input file."""
+        if self.dag_id != JOB:
+            return self.requests()
+        return [{"custom_id": custom_id, "text": f"row {custom_id}"} for custom_id in sorted(self.custom_ids)]
 
     def requests(self):
         body = {"model": "openai/gpt-oss-20b", "messages": [{"role": "user", "content": f"This is {self.run_id}."}]}
@@ -57,7 +80,8 @@ class Runs:
         self._rest.close()
 
     def connect(self, emulator):
-        """Put the connection into Airflow's database, and see that the Dags are there."""
+        """Put the connection into Airflow's database, and let some rows of jobs fail."""
+        emulator.set(failing_requests={row: how for run in self.all for row, how in run.failing_requests().items()})
         self._rest.call(
             "POST",
             "connections",
@@ -71,7 +95,7 @@ class Runs:
         """Start the next run; whether Airflow has taken it. It may be down, or have taken it before it went down."""
         run = self.waiting[0]
         path = self._folder / f"{run.run_id}.jsonl"
-        path.write_text("".join(json.dumps(request) + "\n" for request in run.requests()))
+        path.write_text("".join(json.dumps(request) + "\n" for request in run.lines()))
         conf = {"output_path": str(self._output(run)), "input_path": str(path)}
         if run.dag_id.endswith("inline"):
             conf["requests"] = run.requests()
