@@ -259,3 +259,26 @@ def test_what_is_written_is_one_line_whoever_splits_it(value):
 
 def test_other_text_is_written_as_it_is():
     assert write({"a": "שלום"}) == '{"a":"שלום"}\n'.encode()
+
+
+LINES = [line_of(skipped) for skipped in (*TAKEN.values(), *LEFT.values())]
+ODD = [b"\n", b" \r\n", b'{"custom_id":"a",\n"body":{"model":"m"}}\n', b'{"custom_id":"a","body":{"model":"m"}} {}\n']
+
+
+@given(
+    st.lists(st.sampled_from([*LINES, *ODD, b'{"custom_id":"b","body":{"model":"m"}}\n']), max_size=5), st.booleans()
+)
+def test_a_block_is_read_as_its_lines_are_or_not_at_all(lines, ended):
+    block = b"".join(lines)
+    block = block if ended else block.removesuffix(b"\n")
+    read = [reader.read(line) for line in block.splitlines(keepends=True)]
+    assert reader.read_block(block) in ([None] if None in read else [None, read])
+    if all(line == lines[0] for line in lines) and None not in read:
+        assert reader.read_block(block) == read
+
+
+@pytest.mark.parametrize("end", [b"", b"\n"])
+def test_a_block_of_many_lines_is_read_though_they_hold_as_many_values_as_a_deep_one(end):
+    lines = [line_of(b'{"a":[1]}') for _ in range(600)]
+    assert len(reader.read_block(b"".join(lines)[:-1] + end)) == 600
+    assert reader.read_block(b"".join([*lines, line_of(b"[" * 600 + b"]" * 600)])) is None

@@ -58,7 +58,7 @@ def write_requests(path, rows):
             file.write(json.dumps(line) + "\n")
 
 
-def write_results(path, rows):
+def write_results(path, rows, first=0):
     message = {"role": "assistant", "content": WORDS * (ANSWER_CHARS // len(WORDS)), "reasoning": WORDS * 2}
     usage = {
         "queue_time": 0.037,
@@ -71,7 +71,7 @@ def write_results(path, rows):
         "completion_tokens_details": {"reasoning_tokens": 40},
     }
     with path.open("w") as file:
-        for number in range(rows):
+        for number in range(first, first + rows):
             body = {
                 "id": f"chatcmpl-{number:032}",
                 "object": "chat.completion",

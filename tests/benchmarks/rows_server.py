@@ -1,8 +1,9 @@
-"""A server that costs next to nothing: it throws uploads away, and sends one prepared file as any batch's results.
+"""A server that costs next to nothing: it throws uploads away, and sends prepared files as results.
 
 python rows_server.py FILE [ROWS]
 
-With ROWS, a batch that is created has that many rows.
+With ROWS, a batch that is created has that many rows, and its results are FILE; where its first row is not the first
+of all, they are FILE.1, which has the next 50,000 rows, and so on.
 """
 
 import json
@@ -13,21 +14,23 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 PIECE = 1 << 20
-ROWS = re.compile(r"batch_(\d+)")
+BATCH_ROWS = 50_000
+BATCH = re.compile(r"batch_(\d+)(?:_(\d+))?")
+FIRST_ROW = re.compile(rb'"custom_id": ?"[0-9a-f]+-(\d+)"')
 FILE = {"id": "file_in", "object": "file", "created_at": 1, "filename": "rows.jsonl", "purpose": "batch"}
 MODELS = [{"id": "openai/gpt-oss-20b", "object": "model", "created": 1, "owned_by": "OpenAI"}]
 
 
-def batch(rows):
+def batch(rows, number=0):
     return {
-        "id": f"batch_{rows}",
+        "id": f"batch_{rows}_{number}",
         "object": "batch",
         "endpoint": "/v1/chat/completions",
         "errors": None,
         "input_file_id": FILE["id"],
         "completion_window": "24h",
         "status": "completed",
-        "output_file_id": "file_out",
+        "output_file_id": f"file_{number}",
         "error_file_id": None,
         "request_counts": {"total": rows, "completed": rows, "failed": 0},
         "metadata": None,
@@ -43,20 +46,30 @@ class Handler(BaseHTTPRequestHandler):
     def do_GET(self):
         path = self.path.partition("?")[0]
         if path.endswith("/content"):
-            self.head("application/octet-stream", self.results.stat().st_size)
-            with self.results.open("rb") as file:
+            number = int(path.split("/")[-2].removeprefix("file_"))
+            results = self.results.with_name(f"{self.results.name}.{number}") if number else self.results
+            self.head("application/octet-stream", results.stat().st_size)
+            with results.open("rb") as file:
                 self.connection.sendfile(file)
-        elif found := ROWS.search(path):
-            self.answer(batch(int(found[1])))
+        elif found := BATCH.search(path):
+            self.answer(batch(int(found[1]), int(found[2] or 0)))
         else:
             self.answer({"object": "list", "data": MODELS if path.endswith("/models") else []})
 
     def do_POST(self):
         size = left = int(self.headers["Content-Length"])
         piece = memoryview(bytearray(min(PIECE, size)))
+        begin = b""
         while left and (read := self.rfile.readinto(piece[:left])):
+            begin = begin or bytes(piece[: min(read, 1 << 16)])
             left -= read
-        self.answer(FILE | {"bytes": size} if self.path.endswith("/files") else batch(self.rows))
+        if self.path.endswith("/files"):
+            row = FIRST_ROW.search(begin)
+            number = int(row[1]) // BATCH_ROWS if row else 0
+            self.answer(FILE | {"id": f"file_{number}", "bytes": size})
+        else:
+            number = int(json.loads(begin)["input_file_id"].removeprefix("file_"))
+            self.answer(batch(min(self.rows - number * BATCH_ROWS, BATCH_ROWS), number))
 
     def answer(self, value):
         body = json.dumps(value).encode()

@@ -59,6 +59,18 @@ def test_parts_hold_so_many_bytes(monkeypatch, folder):
     assert b"".join((folder / part["name"]).read_bytes() for part in parts) == b"".join(some)
 
 
+@pytest.mark.parametrize("together", [1, 2, 3, 5, 40])
+def test_lines_that_come_together_are_divided_as_they_are_alone(monkeypatch, tmp_path, folder, together):
+    monkeypatch.setattr(module, "MAX_ROWS", 4)
+    monkeypatch.setattr(module, "MAX_BYTES", 200)
+    some = [b"x" * size + b"\n" for size in [*range(40), 500, 3, 199, 1, *[30] * 7, 200]]
+    alone = write_parts(some, folder, "abc")
+    before = contents(tmp_path)
+    blocks = [b"".join(some[start : start + together]) for start in range(0, len(some), together)]
+    assert write_parts(blocks, folder, "abc") == alone
+    assert contents(tmp_path) == before
+
+
 def test_a_second_landing_gives_the_same_bytes(monkeypatch, tmp_path, folder):
     monkeypatch.setattr(module, "MAX_ROWS", 3)
     land(folder, 7, "abc")

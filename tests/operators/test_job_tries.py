@@ -197,6 +197,17 @@ def test_an_output_folder_of_another_task_is_refused_before_anything_is_paid(job
     assert len(groq_emulator.requests("POST")) == sent
 
 
+@pytest.mark.parametrize("change", [lambda content: content[:-100], lambda content: content.replace(b"\n", b" ", 1)])
+def test_kept_answers_that_were_changed_are_an_error_and_nothing_is_landed(job, crashed, change):
+    crashed(delete_files=False)
+    (path,) = job.work.glob("*/answers-1-00001.jsonl")
+    path.write_bytes(change(path.read_bytes()))
+    with pytest.raises(GroqStorageError, match=r"kept in .*answers-1-00001.jsonl cannot be read: it .*Clear the task"):
+        job.run(delete_files=False)
+    assert not (job.output / "manifest.json").exists()
+    assert job.sent() == SHARDS
+
+
 def test_another_job_at_work_in_the_same_folder_is_refused(job, crashed):
     crashed(delete_files=False)
     folder = job.work

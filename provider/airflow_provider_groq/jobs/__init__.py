@@ -9,6 +9,8 @@
     seals          what a job has decided before it pays              work_folder where each thing lies
     outcomes       what became of a request, and what is sent again
     harvest        the results of a batch, joined with its rows       unanswered  rows without results
+    result_files   the lines of its files, each read for its row
+    kept           the answers of a shard, until all are landed       summary     what stands at their end
     merge          the best answer of several rounds                  known       answers of before
     parts          the output, landed                                 manifest    what became of the rows
     answer         what a user reads of it                            answer_lines

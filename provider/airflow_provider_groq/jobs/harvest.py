@@ -2,29 +2,23 @@
 
 from __future__ import annotations
 
-import hashlib
-import os
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, BinaryIO, TypeAlias
 
 import msgspec
 
 from airflow_provider_groq.api.models import Batch, BatchStatus
-from airflow_provider_groq.batches.json_lines import Reader
-from airflow_provider_groq.batches.result_line import read_row
-from airflow_provider_groq.batches.results import MAX_LINE_BYTES, MAX_LINES, too_many_lines
 from airflow_provider_groq.exceptions import GroqResponseError
 from airflow_provider_groq.jobs.answer_lines import Writer
-from airflow_provider_groq.jobs.outcomes import Outcome, outcome_of
+from airflow_provider_groq.jobs.outcomes import Outcome
 from airflow_provider_groq.jobs.records import Answer, Error, InvalidOutput, RowRecord, Status
+from airflow_provider_groq.jobs.result_files import ResultFiles
+from airflow_provider_groq.jobs.summary import Summarizer, Summary
 
 Validate: TypeAlias = Callable[[str], Any]
 """Gives the object that an answer's text stands for, as JSON has it, or raises `InvalidOutput`."""
-
-LONG_ID = 64
-"""Of a longer id its hash is remembered: however long a foreign one is, it takes no more memory."""
 
 WITHOUT_LINE: dict[Status, str] = {
     "missing": "The batch's result files have no line for this request.",
@@ -46,6 +40,7 @@ class Harvest:
         repeated: Lines of an id that had one already.
         unknown: Ids that are none of the shard's.
         unreadable: Lines that are no JSON object with a ``custom_id``.
+        summary: The answers that were written, summarized.
     """
 
     rows: Counter[Status] = field(default_factory=Counter)
@@ -55,6 +50,7 @@ class Harvest:
     repeated: int = 0
     unknown: int = 0
     unreadable: int = 0
+    summary: Summary = field(default_factory=lambda: Summarizer().summary(0), compare=False)
 
     def is_complete(self, batch: Batch) -> bool:
         """Whether rows without a line can be believed to have none: no line that the batch promises is missing.
@@ -90,16 +86,6 @@ class Harvest:
         )
 
 
-class _Key(msgspec.Struct, gc=False):
-    custom_id: str
-
-
-_keys = Reader(_Key)
-
-_Place: TypeAlias = tuple[int, int, int, bool]
-"""Where a line stands: number of its file, offset, length; and whether `_keys` can read it."""
-
-
 def harvest(
     records: Iterable[RowRecord],
     files: Sequence[BinaryIO],
@@ -127,20 +113,13 @@ def harvest(
         GroqResponseError: There are more lines than a batch can have.
     """
     found = Harvest()
-    places = _find(files, found)
-    numbers = [file.fileno() for file in files]
+    results = ResultFiles(files)
     writer = Writer(sink)
     without = Outcome(status_without_line, error=Error(status_without_line, None, WITHOUT_LINE[status_without_line]))
     for record in records:
-        place = places.pop(key_of(record.custom_id), None)
-        if place is None:
-            found.without_line += 1
-            outcome = without
-        else:
-            found.lines += 1
-            number, offset, length, read_before = place
-            outcome = _outcome(os.pread(numbers[number], length, offset), read_before=read_before)
+        outcome = results.take(record.custom_id) or without
         output: Any = outcome.output
+        found.without_line += outcome is without
         if outcome.status == "succeeded":
             found.succeeded += 1
             if validate is not None:
@@ -164,16 +143,10 @@ def harvest(
                 msgspec.UNSET if outcome.tool_calls is None else outcome.tool_calls,
             )
         )
-    writer.flush()
-    found.unknown = len(places)
+    found.lines = found.rows.total() - found.without_line
+    found.summary = writer.end()
+    found.unknown, found.repeated, found.unreadable = results.unknown(), results.repeated, results.unreadable
     return found
-
-
-def _outcome(line: bytes, *, read_before: bool = False) -> Outcome:
-    outcome = outcome_of(line, read_before=read_before)
-    if outcome is None:
-        raise GroqResponseError("A result file changed while it was read. Retry the task.")
-    return outcome
 
 
 def _validated(outcome: Outcome, validate: Validate) -> tuple[Outcome, Any]:
@@ -188,70 +161,3 @@ def _validated(outcome: Outcome, validate: Validate) -> tuple[Outcome, Any]:
 
 def _invalid(outcome: Outcome, message: str) -> Outcome:
     return outcome._replace(status="invalid_output", error=Error("invalid_output", None, message))
-
-
-def _find(files: Sequence[BinaryIO], found: Harvest) -> dict[str | bytes, _Place]:
-    """Find the line of each id. The first counts, but one that succeeded before one that did not."""
-    places: dict[str | bytes, _Place] = {}
-    for number, offset, line in _lines(files):
-        read = None if len(line) > MAX_LINE_BYTES else _keys.read(line)
-        custom_id = read.custom_id if read else _custom_id(line)
-        if custom_id is None:
-            found.unreadable += 1
-            continue
-        place = (number, offset, len(line), read is not None)
-        first = places.setdefault(key_of(custom_id), place)
-        if first is not place:
-            found.repeated += 1
-            if _outcome(line).status == "succeeded" and not _has_succeeded(files, first):
-                places[key_of(custom_id)] = place
-    return places
-
-
-def _lines(files: Sequence[BinaryIO]) -> Iterator[tuple[int, int, bytes]]:
-    """Give each line that is not blank, with its file's number and its offset; of one too long, its beginning."""
-    lines = 0
-    for number, file in enumerate(files):
-        offset = file.seek(0)
-        while line := file.readline(MAX_LINE_BYTES + 1):
-            size = len(line)
-            if size > MAX_LINE_BYTES:
-                size += _skip(file, line)
-            if size > MAX_LINE_BYTES or not line.isspace():
-                lines += 1
-                if lines > MAX_LINES:
-                    raise too_many_lines()
-                yield number, offset, line
-            offset += size
-
-
-def _skip(file: BinaryIO, line: bytes) -> int:
-    """Read to the end of a line that is too long."""
-    skipped = 0
-    while line and not line.endswith(b"\n"):
-        line = file.readline(MAX_LINE_BYTES)
-        skipped += len(line)
-    return skipped
-
-
-def _custom_id(line: bytes) -> str | None:
-    row = None if len(line) > MAX_LINE_BYTES else read_row(line)
-    return None if row is None else row["custom_id"]
-
-
-def custom_id_of(line: bytes) -> str | None:
-    """The ``custom_id`` of a line; None if it is no JSON object with one."""
-    read = _keys.read(line)
-    return read.custom_id if read else _custom_id(line)
-
-
-def key_of(custom_id: str) -> str | bytes:
-    """What to remember of an id, which is no longer however long the id is."""
-    if len(custom_id) <= LONG_ID:
-        return custom_id
-    return hashlib.blake2b(custom_id.encode("utf-8", "surrogatepass"), digest_size=32).digest()
-
-
-def _has_succeeded(files: Sequence[BinaryIO], place: _Place) -> bool:
-    number, offset, length, _ = place
-    return _outcome(os.pread(files[number].fileno(), length, offset)).status == "succeeded"

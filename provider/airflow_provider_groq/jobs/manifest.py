@@ -12,10 +12,12 @@ from airflow_provider_groq.batches.reasons import MAX_WORD
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.jobs.answer_lines import Head
 from airflow_provider_groq.jobs.causes import Causes, in_words
-from airflow_provider_groq.jobs.merge import Merged
+from airflow_provider_groq.jobs.kept import Run
+from airflow_provider_groq.jobs.merge import Merged, Sent
 from airflow_provider_groq.jobs.outcomes import is_cut_off
 from airflow_provider_groq.jobs.prices import Prices, total
 from airflow_provider_groq.jobs.records import Status
+from airflow_provider_groq.jobs.summary import Summary
 from airflow_provider_groq.jobs.usage import Usage
 
 Path: TypeAlias = Any
@@ -42,14 +44,22 @@ class Accounts:
         self._usage: defaultdict[int, Usage] = defaultdict(Usage)
         self._truncated = self._reused = 0
 
-    def count(self, rows: Iterable[Merged]) -> Iterator[bytes]:
-        """Give the line of each row's answer, once it is counted."""
+    def count_usage(self, number: int, summary: Summary) -> None:
+        """Count what the answers in a file of a round used; their runs do not say it."""
+        self._usage[number].add_sums(summary.answers, summary.unmetered, summary.tokens)
+
+    def count(self, rows: Iterable[Merged | Run]) -> Iterator[bytes]:
+        """Give the lines of the rows' answers, once they are counted: those of a run together."""
         for row in rows:
+            if isinstance(row, Run):
+                self._take_run(row)
+                yield row.lines
+                continue
             self._take(row.best.head)
             self._reused += row.best.round == 0
             for sent in (row.best, *row.others):
                 if sent.round:  # what was known before was paid before
-                    self._take_sent(sent.round, sent.head)
+                    self._take_sent(sent)
             yield row.best.line
 
     def manifest(
@@ -105,17 +115,23 @@ class Accounts:
             "cost": used.cost(prices),
         }
 
+    def _take_run(self, run: Run) -> None:
+        self._rows["succeeded"] += run.rows
+        self._rounds[run.round]["rows"] += run.rows
+        self._rounds[run.round]["succeeded"] += run.rows
+
     def _take(self, head: Head) -> None:
         self._rows[head.status] += 1
         self._truncated += is_cut_off(head)
         if head.status != "succeeded":
             self._causes.add(head)
 
-    def _take_sent(self, number: int, head: Head) -> None:
-        counts = self._rounds[number]
-        counts["rows"] += head.status != "not_sent"
-        counts["succeeded"] += head.status == "succeeded"
-        self._usage[number].add(head)
+    def _take_sent(self, sent: Sent) -> None:
+        counts = self._rounds[sent.round]
+        counts["rows"] += sent.head.status != "not_sent"
+        counts["succeeded"] += sent.head.status == "succeeded"
+        if not sent.is_counted:
+            self._usage[sent.round].add(sent.head)
 
 
 def for_xcom(manifest: Mapping[str, Any]) -> dict[str, Any]:

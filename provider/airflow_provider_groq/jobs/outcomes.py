@@ -76,6 +76,20 @@ class _Success(msgspec.Struct, gc=False):
 _successes = Reader(_Success)
 
 
+def successes_of(block: bytes) -> list[tuple[str, Outcome]] | None:
+    """For each line of a block its ``custom_id`` and what became of the request; None unless all of them succeeded.
+
+    One that succeeded in an unusual form may count as one that did not.
+    """
+    found = []
+    for success in _successes.read_block(block) or ():
+        outcome = _succeeded(success)
+        if outcome is None:
+            return None
+        found.append((success.custom_id, outcome))
+    return found or None
+
+
 def outcome_of(line: bytes, *, read_before: bool = False) -> Outcome | None:
     """What became of the request of a line; None if it is no JSON object with a ``custom_id``.
 
@@ -86,25 +100,30 @@ def outcome_of(line: bytes, *, read_before: bool = False) -> Outcome | None:
         read_before: Whether a `Reader` has read it already.
     """
     success = _successes.read_again(line) if read_before else _successes.read(line)
-    if success is not None:
-        body = success.response.body
-        if body.choices:
-            choice = body.choices[0]
-            message = choice.message
-            return Outcome(
-                "succeeded",
-                message.content,
-                None,
-                body.model,
-                choice.finish_reason,
-                body.usage,
-                message.reasoning,
-                message.tool_calls,
-            )
-        if body.text is not None:
-            return Outcome("succeeded", body.text, model=body.model, usage=body.usage)
+    outcome = None if success is None else _succeeded(success)
+    if outcome is not None:
+        return outcome
     row = read_row(line)
     return None if row is None else _judged(row)
+
+
+def _succeeded(success: _Success) -> Outcome | None:
+    """What its body says; None if that is no answer."""
+    body = success.response.body
+    if body.choices:
+        choice = body.choices[0]
+        message = choice.message
+        return Outcome(
+            "succeeded",
+            message.content,
+            None,
+            body.model,
+            choice.finish_reason,
+            body.usage,
+            message.reasoning,
+            message.tool_calls,
+        )
+    return None if body.text is None else Outcome("succeeded", body.text, model=body.model, usage=body.usage)
 
 
 def _judged(row: dict[str, Any]) -> Outcome:

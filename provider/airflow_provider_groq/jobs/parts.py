@@ -10,8 +10,11 @@ import re
 import time
 import uuid
 from collections.abc import Iterable, Iterator, Mapping
+from io import BytesIO
+from itertools import chain
 from typing import Any, BinaryIO, TypeAlias
 
+from airflow_provider_groq.batches.json_lines import count_lines
 from airflow_provider_groq.jobs.files import BLOCK_BYTES, write_whole
 from airflow_provider_groq.jobs.manifest import NAME, write
 
@@ -21,8 +24,8 @@ Path: TypeAlias = Any
 MAX_ROWS, MAX_BYTES = 100_000, 256 << 20
 """How much a part holds at most, but for a single answer that is larger."""
 
-GATHERED_BYTES = 1 << 20
-"""How much is gathered before it is written."""
+GATHERED_BYTES = 1 << 16
+"""How much is gathered before it is written; more leaves the processor's cache."""
 
 PART = re.compile(r"part-.+-\d{5,}\.jsonl")
 UNFINISHED = re.compile(r"\.(part-.+-\d{5,}\.jsonl|manifest\.json)\.[0-9a-f]{32}\.part")
@@ -40,13 +43,13 @@ class _Parts:
         self._job = job
         self.written: dict[Path, dict[str, Any]] = {}
 
-    def write(self, lines: Iterator[bytes], first: bytes) -> bytes | None:
-        """Write one part; what it gives is the first line of the next."""
+    def write(self, blocks: Iterator[bytes], first: bytes) -> bytes:
+        """Write one part; what it gives are the first lines of the next."""
         name = f"part-{self._job}-{len(self.written):05}.jsonl"
         beside = self._folder / f".{name}.{uuid.uuid4().hex}.part"
         part = self.written[beside] = {"name": name, "rows": 0, "bytes": 0}
         with beside.open("wb", block_size=BLOCK_BYTES) as file:
-            return _fill(part, file, lines, first)
+            return _fill(part, file, chain([first], blocks))
 
     def publish(self) -> list[dict[str, Any]]:
         """Let them take their places."""
@@ -60,33 +63,48 @@ class _Parts:
             beside.unlink(missing_ok=True)
 
 
-def _fill(part: dict[str, Any], file: BinaryIO, lines: Iterator[bytes], first: bytes) -> bytes | None:
-    gathered = bytearray(first)
-    rows = 1
-    size = len(first)
-    left = None
-    for line in lines:
-        if rows >= MAX_ROWS or size + len(line) > MAX_BYTES:
-            left = line
-            break
-        rows += 1
-        size += len(line)
-        gathered += line
-        if len(gathered) >= GATHERED_BYTES:
+def _fill(part: dict[str, Any], file: BinaryIO, blocks: Iterable[bytes]) -> bytes:
+    gathered = bytearray()
+    rows = size = 0
+    left = b""
+    for block in blocks:
+        count, fits = count_lines(block), block
+        if rows + count > MAX_ROWS or size + len(block) > MAX_BYTES:
+            count, fits = _fitting(block, MAX_ROWS - rows, MAX_BYTES - size, first=not rows)
+            left = block[len(fits) :]
+        rows += count
+        size += len(fits)
+        if len(gathered) + len(fits) >= GATHERED_BYTES:
             file.write(bytes(gathered))
+            file.write(fits)
             gathered.clear()
+        else:
+            gathered += fits
+        if left:
+            break
     file.write(bytes(gathered))
     part |= {"rows": rows, "bytes": size}
     return left
 
 
-def write_parts(lines: Iterable[bytes], folder: Path, job: str) -> list[dict[str, Any]]:
+def _fitting(block: bytes, rows: int, size: int, *, first: bool) -> tuple[int, bytes]:
+    """The lines of a block that fit into so many rows and bytes, and their number; the first line of a part does."""
+    count = end = 0
+    for line in BytesIO(block):
+        if (count >= rows or end + len(line) > size) and not (first and not count):
+            break
+        count += 1
+        end += len(line)
+    return count, block[:end]
+
+
+def write_parts(blocks: Iterable[bytes], folder: Path, job: str) -> list[dict[str, Any]]:
     """Write answers into the files of an output, which are no output yet: that is for `commit`.
 
     Until all are written, they lie beside their places under names that begin with a dot.
 
     Args:
-        lines: The answers.
+        blocks: The answers: a line, or several, at a time.
         folder: The output folder, which is there.
         job: Names the parts: for the same answers the same, and for other answers of this task another.
 
@@ -94,11 +112,11 @@ def write_parts(lines: Iterable[bytes], folder: Path, job: str) -> list[dict[str
         The ``name``, ``rows`` and ``bytes`` of each.
     """
     parts = _Parts(folder, job)
-    rest = iter(lines)
+    rest = iter(blocks)
     try:
-        line = next(rest, None)
-        while line is not None:
-            line = parts.write(rest, line)
+        block = next(rest, b"")
+        while block:
+            block = parts.write(rest, block) or next(rest, b"")
         return parts.publish()
     except BaseException:
         # An object storage publishes what was written when a file is closed, also after an error.

@@ -7,6 +7,7 @@ from typing import BinaryIO
 
 from airflow_provider_groq.jobs.answer_lines import Writer
 from airflow_provider_groq.jobs.records import Answer, Error, RowRecord, Status
+from airflow_provider_groq.jobs.summary import Summary
 
 
 def write(
@@ -17,7 +18,7 @@ def write(
     error: Error,
     batch_id: str | None,
     round: int,  # noqa: A002 - the field's own name
-) -> None:
+) -> Summary:
     """Write the same for each row.
 
     Args:
@@ -27,6 +28,9 @@ def write(
         error: Why.
         batch_id: Their batch, if they had one.
         round: The round, from 1.
+
+    Returns:
+        What was written, summarized.
     """
     writer = Writer(sink)
     for record in records:
@@ -46,4 +50,4 @@ def write(
                 input=record.input,
             )
         )
-    writer.flush()
+    return writer.end()

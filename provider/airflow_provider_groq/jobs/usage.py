@@ -2,13 +2,30 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Mapping
+from typing import Any, NamedTuple, Protocol
 
 from airflow_provider_groq.batches.tokens import Tokens
-from airflow_provider_groq.jobs.answer_lines import Head
 from airflow_provider_groq.jobs.prices import Prices, total
+from airflow_provider_groq.jobs.records import Status
 
 KINDS_OF_TOKENS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "total_tokens")
+
+
+class Used(Protocol):
+    """An answer, as far as it says what it used."""
+
+    @property
+    def status(self) -> Status:
+        """What became of the row."""
+
+    @property
+    def model(self) -> str | None:
+        """The model that answered."""
+
+    @property
+    def usage(self) -> dict[str, Any] | None:
+        """The tokens, as Groq counts them."""
 
 
 class Projection(NamedTuple):
@@ -44,24 +61,24 @@ class Usage:
         """For each model the tokens of each of `KINDS_OF_TOKENS`."""
         return {model: dict(sums) for model, sums in self._tokens.by_model.items()}
 
-    def add(self, head: Head) -> None:
+    def add(self, answer: Used) -> None:
         """Take an answer."""
-        usage = head.usage
+        usage = answer.usage
         if usage is None:
-            self.unmetered += head.status == "succeeded"
+            self.unmetered += answer.status == "succeeded"
             return
         self.answers += 1
-        details = usage.get("completion_tokens_details")
-        reasoning = details.get("reasoning_tokens") if isinstance(details, dict) else None
-        used = dict.fromkeys(KINDS_OF_TOKENS, 0) | {kind: usage[kind] for kind in KINDS_OF_TOKENS if kind in usage}
-        self._tokens.add(head.model, used if reasoning is None else used | {"reasoning_tokens": reasoning})
+        self._tokens.add(answer.model, _tokens_of(usage))
 
     def add_all(self, other: Usage) -> None:
         """Take what another sum holds."""
-        self.answers += other.answers
-        self.unmetered += other.unmetered
-        for model, sums in other.by_model.items():
-            self._tokens.add(model, sums)
+        self.add_sums(other.answers, other.unmetered, other.by_model)
+
+    def add_sums(self, answers: int, unmetered: int, tokens: Mapping[str, Mapping[str, int]]) -> None:
+        """Take what was summed before: `answers`, `unmetered` and `by_model`."""
+        self.answers += answers
+        self.unmetered += unmetered
+        self._tokens.add_sums(tokens)
 
     def cost(self, prices: Prices) -> float | None:
         """What all of it cost; None if that is not known: a price is missing, or an answer says no tokens."""
@@ -92,3 +109,15 @@ class Usage:
             round(sum(completion for _, _, completion in used)),
             costs if self.answers and not self.unmetered else None,
         )
+
+
+def _tokens_of(usage: Mapping[str, Any]) -> dict[str, Any]:
+    """Each of `KINDS_OF_TOKENS`, as the usage has it, or 0; what it has need not be a number."""
+    details = usage.get("completion_tokens_details")
+    reasoning = details.get("reasoning_tokens") if isinstance(details, dict) else None
+    return {
+        "prompt_tokens": usage.get("prompt_tokens", 0),
+        "completion_tokens": usage.get("completion_tokens", 0),
+        "reasoning_tokens": usage.get("reasoning_tokens", 0) if reasoning is None else reasoning,
+        "total_tokens": usage.get("total_tokens", 0),
+    }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from tempfile import TemporaryFile, gettempdir
 from typing import BinaryIO, cast
@@ -13,8 +13,10 @@ from airflow_provider_groq.hooks.errors import retry_not_found
 from airflow_provider_groq.jobs import unanswered
 from airflow_provider_groq.jobs.files import replacing
 from airflow_provider_groq.jobs.harvest import harvest
-from airflow_provider_groq.jobs.records import Error, Status
+from airflow_provider_groq.jobs.kept import write_summary
+from airflow_provider_groq.jobs.records import Error, RowRecord, Status
 from airflow_provider_groq.jobs.spool import Shard
+from airflow_provider_groq.jobs.summary import Summary
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.journal import RoundJournal
 from airflow_provider_groq.operators.job.round import Round
@@ -54,12 +56,15 @@ def keep(round_: Round, ended: Mapping[int, Batch | None]) -> None:
             batch = ended[shard.number]
             if batch is None:
                 records = round_.requests.records(shard)
-                unanswered.write(records, sink, status="not_sent", error=not_sent, batch_id=None, round=round_.number)
+                summary = unanswered.write(
+                    records, sink, status="not_sent", error=not_sent, batch_id=None, round=round_.number
+                )
             else:
-                _write(round_, shard, batch, sink)
+                summary = _write(round_, shard, batch, sink)
+            write_summary(sink, summary)
 
 
-def _write(round_: Round, shard: Shard, batch: Batch, sink: BinaryIO) -> None:
+def _write(round_: Round, shard: Shard, batch: Batch, sink: BinaryIO) -> Summary:
     job = round_.job
     records = round_.requests.records(shard)
     if batch.status == BatchStatus.FAILED and not (batch.output_file_id or batch.error_file_id):
@@ -68,32 +73,37 @@ def _write(round_: Round, shard: Shard, batch: Batch, sink: BinaryIO) -> None:
             (first and first.code) or "batch_failed", None, (first and first.message) or str(batch_problem(batch))
         )
         job.operator.log.warning("%s", batch_problem(batch))
-        unanswered.write(records, sink, status="failed", error=error, batch_id=batch.id, round=round_.number)
-    else:
-        problem = batch_problem(batch)
-        if problem is not None and results_pending(batch):
-            raise problem
-        validate = None if job.output_type is None else job.output_type.validate
-        with _results(job, batch) as files:
-            found = harvest(
-                records,
-                files,
-                sink,
-                batch_id=batch.id,
-                status_without_line=WITHOUT_LINE.get(batch.status, "missing"),
-                round=round_.number,
-                validate=validate,
-            )
-        found.check(batch)
-        if found.repeated or found.unknown or found.unreadable:
-            job.operator.log.warning(
-                "Batch %s: %d lines of its result files repeat a custom_id, %d have one that is none of the batch's, "
-                "and %d cannot be read. They are left out.",
-                batch.id,
-                found.repeated,
-                found.unknown,
-                found.unreadable,
-            )
+        return unanswered.write(records, sink, status="failed", error=error, batch_id=batch.id, round=round_.number)
+    return _harvested(round_, records, batch, sink)
+
+
+def _harvested(round_: Round, records: Iterable[RowRecord], batch: Batch, sink: BinaryIO) -> Summary:
+    job = round_.job
+    problem = batch_problem(batch)
+    if problem is not None and results_pending(batch):
+        raise problem
+    validate = None if job.output_type is None else job.output_type.validate
+    with _results(job, batch) as files:
+        found = harvest(
+            records,
+            files,
+            sink,
+            batch_id=batch.id,
+            status_without_line=WITHOUT_LINE.get(batch.status, "missing"),
+            round=round_.number,
+            validate=validate,
+        )
+    found.check(batch)
+    if found.repeated or found.unknown or found.unreadable:
+        job.operator.log.warning(
+            "Batch %s: %d lines of its result files repeat a custom_id, %d have one that is none of the batch's, "
+            "and %d cannot be read. They are left out.",
+            batch.id,
+            found.repeated,
+            found.unknown,
+            found.unreadable,
+        )
+    return found.summary
 
 
 @contextmanager

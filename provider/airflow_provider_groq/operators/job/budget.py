@@ -5,12 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from airflow_provider_groq.exceptions import GroqInputError
-from airflow_provider_groq.jobs.answer_lines import Head, read_head
+from airflow_provider_groq.jobs.answer_lines import Head
+from airflow_provider_groq.jobs.kept import read_summary
 from airflow_provider_groq.jobs.prices import in_words
 from airflow_provider_groq.jobs.seals import Stop
 from airflow_provider_groq.jobs.usage import Projection, Usage
 from airflow_provider_groq.operators.job.job_run import JobRun
-from airflow_provider_groq.operators.job.kept import lines_of
 from airflow_provider_groq.operators.job.round import Round
 
 XCOM_KEY = "projection"
@@ -39,8 +39,9 @@ def spent(rounds: Sequence[Round]) -> Usage:
     """What was used in some rounds, as far as answers are kept."""
     usage = Usage()
     for round_ in rounds:
-        for line in lines_of(round_.answer_paths()):
-            usage.add(read_head(line))
+        for path in round_.answer_paths():
+            summary = read_summary(path)
+            usage.add_sums(summary.answers, summary.unmetered, summary.tokens)
     return usage
 
 

@@ -12,6 +12,7 @@ from itertools import takewhile
 from airflow_provider_groq.api.text import counted
 from airflow_provider_groq.jobs.answer_lines import Head, read_head
 from airflow_provider_groq.jobs.causes import Causes, in_words
+from airflow_provider_groq.jobs.kept import Run
 from airflow_provider_groq.jobs.merge import goodness
 from airflow_provider_groq.jobs.outcomes import is_good
 from airflow_provider_groq.jobs.seals import Stop
@@ -19,7 +20,7 @@ from airflow_provider_groq.jobs.work_folder import SpoolFolder
 from airflow_provider_groq.operators.job import answers, batches, budget
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.journal import RoundJournal
-from airflow_provider_groq.operators.job.kept import kept_answers, lines_of
+from airflow_provider_groq.operators.job.kept import kept_answers, lines_in, lines_of
 from airflow_provider_groq.operators.job.round import Round
 
 
@@ -77,17 +78,17 @@ def let_pass(round_: Round, rounds: Sequence[Round]) -> None:
         journal.stop(time.time(), stop)
 
 
-def _kept(folder: SpoolFolder, rounds: Sequence[Round]) -> Iterable[Iterator[bytes]]:
+def _kept(folder: SpoolFolder, rounds: Sequence[Round]) -> Iterable[Iterator[bytes | Run]]:
     if rounds:
         return kept_answers(rounds).values()
     return [lines_of([folder.known])] if folder.known.exists() else []
 
 
-def _first_answers(kept: Iterable[Iterator[bytes]], most: int) -> dict[int, Head]:
+def _first_answers(kept: Iterable[Iterator[bytes | Run]], most: int) -> dict[int, Head]:
     """The best answer to each of the first rows of a job that has one."""
     best: dict[int, Head] = {}
-    for lines in kept:
-        for head in takewhile(lambda head: head.index < most, map(read_head, lines)):
+    for answers_ in kept:
+        for head in takewhile(lambda head: head.index < most, map(read_head, lines_in(answers_))):
             known = best.get(head.index)
             if known is None or goodness(head) > goodness(known):
                 best[head.index] = head

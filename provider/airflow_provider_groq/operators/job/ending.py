@@ -58,8 +58,8 @@ def _landed(job: JobRun, seal: JobSeal) -> dict[str, Any]:
     job.fence()
     with job.in_output():
         make_folder(job.output)
-        lines = accounts.count(merge(kept_answers(rounds), rows=seal.rows))
-        parts = write_parts(lines, job.output, _name(job, seal))
+        answers = merge(kept_answers(rounds, tell=accounts.count_usage), rows=seal.rows)
+        parts = write_parts(accounts.count(answers), job.output, _name(job, seal))
         manifest = accounts.manifest(
             path=str(job.output),
             job=job.owner(),

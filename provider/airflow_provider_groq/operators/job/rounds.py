@@ -8,7 +8,7 @@ from itertools import accumulate, chain
 
 from msgspec.structs import replace
 
-from airflow_provider_groq.jobs.answer_lines import read_head
+from airflow_provider_groq.jobs.kept import Run, read_summary
 from airflow_provider_groq.jobs.merge import merge
 from airflow_provider_groq.jobs.outcomes import is_sent_again
 from airflow_provider_groq.jobs.override import overridden
@@ -18,7 +18,7 @@ from airflow_provider_groq.jobs.work_folder import SpoolFolder
 from airflow_provider_groq.operators.job import answers, batches, canary, known
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.journal import RoundJournal
-from airflow_provider_groq.operators.job.kept import kept_answers, lines_of
+from airflow_provider_groq.operators.job.kept import kept_answers, not_good
 from airflow_provider_groq.operators.job.round import Round
 from airflow_provider_groq.operators.job.spooling import spooled
 
@@ -87,7 +87,8 @@ def _next(job: JobRun, seal: JobSeal, rounds: list[Round]) -> Round | None:
         if mine:
             chosen = _failed(rounds[-1], changed=override != job.operator.override(len(mine)))
         else:  # the task was cleared since the last round: all that is not good is sent again
-            heads = (row.best.head for row in merge(kept_answers(rounds), rows=seal.rows))
+            merged = merge(kept_answers(rounds), rows=seal.rows)
+            heads = (row.best.head for row in merged if not isinstance(row, Run))  # a run's are whole
             chosen = (head.index for head in heads if head.status != "succeeded")
         first = next(chosen, None)
         if first is None:
@@ -112,7 +113,7 @@ def _next(job: JobRun, seal: JobSeal, rounds: list[Round]) -> Round | None:
 def _tell_what_is_left(job: JobRun, last: Round) -> None:
     """Say what the deadline has kept from being sent."""
     with job.in_work():
-        heads = [head for head in map(read_head, lines_of(last.answer_paths())) if head.status != "succeeded"]
+        heads = [head for head in not_good(last.answer_paths()) if head.status != "succeeded"]
     not_sent = sum(head.status == "not_sent" for head in heads)
     cancelled = sum(head.status == "cancelled" for head in heads)
     again = sum(is_sent_again(head, changed=False) for head in heads)
@@ -127,9 +128,8 @@ def _tell_what_is_left(job: JobRun, last: Round) -> None:
 
 def _failed(round_: Round, *, changed: bool) -> Iterator[int]:
     """The rows of a round that are sent again."""
-    for head in map(read_head, lines_of(round_.answer_paths())):
-        if is_sent_again(head, changed=changed):
-            yield head.index
+    for path in round_.answer_paths():
+        yield from read_summary(path).sent_again(changed=changed)
 
 
 def _seal(
