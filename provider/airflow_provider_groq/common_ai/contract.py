@@ -32,7 +32,7 @@ try:
     )
 except ImportError as error:
     raise ImportError(
-        f"GroqBatchAdapter needs {PACKAGE} 1.0 or later, with its batch operators ({_installed()}: {error}). "
+        f"GroqBatchAdapter needs {PACKAGE} 0.10 or later, with its batch operators ({_installed()}: {error}). "
         "Install it: pip install 'airflow-provider-groq[common-ai]'. The operators of airflow-provider-groq itself "
         "do not need it."
     ) from error
