@@ -25,7 +25,7 @@ LEVELS = [
     {"links"},
     {"triggers"},
     {"sensors", "operators"},
-    {"decorators"},
+    {"decorators", "common_ai"},
 ]
 """A part imports from itself and from the levels before its own."""
 
@@ -166,6 +166,13 @@ def test_a_dag_file_loads_the_classes_and_not_what_works_for_them():
     assert {"operators/batch", "sensors/batch"} <= loaded
     assert not {part_of(name) for name in loaded} & {"api", "triggers", "emulator"}
     assert not {name: needs for name in loaded if (needs := foreign(MODULES[name]) - {"airflow", "asgiref", "msgspec"})}
+
+
+def test_one_module_imports_common_ai_and_nothing_imports_what_needs_it():
+    """The package does not need it. Airflow loads the adapter by its entry point."""
+    importing = {module for module in MODULES if any(".common.ai" in name for name in imports_of(MODULES[module]))}
+    assert importing == {"common_ai/contract"}
+    assert {part_of(module) for module in MODULES if "common_ai" in own_parts(MODULES[module])} == {"common_ai"}
 
 
 def test_no_module_is_called_utils():

@@ -28,6 +28,12 @@ WITHOUT_LINE: dict[Status, str] = {
 """What is said of a request without a line, by what became of it."""
 
 
+def becomes_without_line(batch: Batch) -> Status:
+    """What became of requests without a line, by how their batch ended."""
+    ends: dict[str, Status] = {BatchStatus.EXPIRED: "expired", BatchStatus.CANCELLED: "cancelled"}
+    return ends.get(batch.status, "missing")
+
+
 @dataclass
 class Harvest:
     """What was found in the result files of a batch.

@@ -60,13 +60,25 @@ class OutputType:
     def validate(self, text: str) -> Any:
         """The value of an answer, as JSON has it.
 
-        A null for a field that has a default stands for the default. What is no object comes out of its ``value``.
-
         Args:
             text: The answer.
 
         Raises:
             InvalidOutput: It does not fit.
+        """
+        return self._check(json.dumps(self.read(text)))
+
+    def read(self, text: str) -> Any:
+        """What an answer says, as it says it, for who checks it against the schema.
+
+        A null for a field that has a default stands for the default, and is left out. What is no object comes out of
+        its ``value``.
+
+        Args:
+            text: The answer.
+
+        Raises:
+            InvalidOutput: It is no JSON, or has not the form that models are told of.
         """
         if fenced := FENCE.fullmatch(text):
             text = fenced[1]
@@ -78,7 +90,7 @@ class OutputType:
             if not isinstance(value, dict) or value.keys() != {WRAPPED}:
                 raise InvalidOutput(f"is {shown(value)}, but must be an object that holds only {WRAPPED!r}")
             value = value[WRAPPED]
-        return self._check(json.dumps(drop_nulls(value, self.schema, self.schema)))
+        return drop_nulls(value, self.schema, self.schema)
 
 
 def _refuse_constant(name: str) -> None:

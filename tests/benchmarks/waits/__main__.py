@@ -27,7 +27,7 @@ PACKAGES = {
     "groq": "airflow_provider_groq",
     "openai": "airflow.providers.openai",
     "anthropic": "airflow.providers.anthropic",
-    "common_ai": "airflow.providers.common.ai",
+    "common_ai": "openai",  # its own adapter's client; common-ai itself is installed for the tests
 }
 
 

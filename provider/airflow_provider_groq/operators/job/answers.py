@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
-from tempfile import TemporaryFile, gettempdir
-from typing import BinaryIO, cast
+from collections.abc import Iterable, Mapping
+from typing import BinaryIO
 
 from airflow_provider_groq.api.models import Batch, BatchStatus
-from airflow_provider_groq.batches.outcome import batch_problem, results_pending
-from airflow_provider_groq.hooks.errors import retry_not_found
+from airflow_provider_groq.batches.outcome import batch_problem
 from airflow_provider_groq.jobs import unanswered
 from airflow_provider_groq.jobs.files import replacing
-from airflow_provider_groq.jobs.harvest import harvest
+from airflow_provider_groq.jobs.harvest import becomes_without_line, harvest
 from airflow_provider_groq.jobs.kept import write_summary
-from airflow_provider_groq.jobs.records import Error, RowRecord, Status
+from airflow_provider_groq.jobs.records import Error, RowRecord
 from airflow_provider_groq.jobs.spool import Shard
 from airflow_provider_groq.jobs.summary import Summary
-from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.journal import RoundJournal
 from airflow_provider_groq.operators.job.round import Round
-from airflow_provider_groq.storage.paths import storage_errors
-
-WITHOUT_LINE: Mapping[str, Status] = {BatchStatus.EXPIRED: "expired", BatchStatus.CANCELLED: "cancelled"}
-"""What became of requests without a line, by the status of their batch; of others they are missing."""
+from airflow_provider_groq.storage.results import downloaded
 
 NOT_SENT: Mapping[str, str] = {
     "canary": "The canary failed, so this row was not sent.",
@@ -79,17 +72,14 @@ def _write(round_: Round, shard: Shard, batch: Batch, sink: BinaryIO) -> Summary
 
 def _harvested(round_: Round, records: Iterable[RowRecord], batch: Batch, sink: BinaryIO) -> Summary:
     job = round_.job
-    problem = batch_problem(batch)
-    if problem is not None and results_pending(batch):
-        raise problem
     validate = None if job.output_type is None else job.output_type.validate
-    with _results(job, batch) as files:
+    with downloaded(job.hook, batch) as files:
         found = harvest(
             records,
             files,
             sink,
             batch_id=batch.id,
-            status_without_line=WITHOUT_LINE.get(batch.status, "missing"),
+            status_without_line=becomes_without_line(batch),
             round=round_.number,
             validate=validate,
         )
@@ -104,19 +94,3 @@ def _harvested(round_: Round, records: Iterable[RowRecord], batch: Batch, sink: 
             found.unreadable,
         )
     return found.summary
-
-
-@contextmanager
-def _results(job: JobRun, batch: Batch) -> Iterator[list[BinaryIO]]:
-    """The result files of a batch, downloaded."""
-    with TemporaryFile() as output, TemporaryFile() as errors:
-        files = [
-            (cast("BinaryIO", file), file_id)
-            for file, file_id in ((output, batch.output_file_id), (errors, batch.error_file_id))
-            if file_id
-        ]
-        with storage_errors("The folder for temporary files", gettempdir(), write=True):
-            for file, file_id in files:
-                retry_not_found(job.hook.download_file, file_id, file)
-                file.flush()
-        yield [file for file, _ in files]

@@ -1,0 +1,144 @@
+"""What became of the requests of a batch, as common-ai's results."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from tempfile import TemporaryFile
+from typing import Any, BinaryIO, Literal, cast
+
+import msgspec
+
+from airflow_provider_groq.api.models import Batch, BatchStatus
+from airflow_provider_groq.batches.options import MAX_LINES
+from airflow_provider_groq.batches.outcome import warning
+from airflow_provider_groq.batches.requests import read_lines
+from airflow_provider_groq.batches.results import MAX_LINE_BYTES
+from airflow_provider_groq.common_ai.claims import KEY
+from airflow_provider_groq.common_ai.contract import RawResultItem
+from airflow_provider_groq.hooks.groq import GroqHook
+from airflow_provider_groq.jobs.harvest import becomes_without_line, harvest
+from airflow_provider_groq.jobs.records import Answer, Error, RowRecord, Status
+from airflow_provider_groq.jobs.result_files import custom_id_of
+from airflow_provider_groq.storage.results import downloaded
+
+log = logging.getLogger(__name__)
+
+STATUSES: dict[Status, Literal["success", "errored", "expired", "cancelled"]] = {
+    "succeeded": "success",
+    "failed": "errored",
+    "expired": "expired",
+    "cancelled": "cancelled",
+}
+"""common-ai's words. Requests of another status have no line, which it finds out by itself."""
+
+NOTHING = msgspec.Raw(b"null")
+
+_decode = msgspec.json.Decoder(Answer).decode
+
+
+def results(hook: GroqHook, batch: Batch) -> Iterator[RawResultItem]:
+    """The result of each request, in the order of the requests; all that can fail here fails before the first.
+
+    Args:
+        hook: Groq.
+        batch: The batch, which has ended.
+
+    Raises:
+        GroqBatchResultsPendingError: It promises a result file that is not there yet.
+        GroqNotFoundError: A result file is gone.
+        GroqResponseError: It promises more answers than there are.
+    """
+    # Where the server does not count the requests, common-ai knows how many there are.
+    known = batch.request_counts.total
+    sink = cast("BinaryIO", TemporaryFile())  # noqa: SIM115 - read by the iterator
+    try:
+        with downloaded(hook, batch) as files:
+            found = harvest(
+                _records(_key(batch, files), known or MAX_LINES),
+                files,
+                sink,
+                batch_id=batch.id,
+                status_without_line=becomes_without_line(batch) if known else "missing",
+                round=1,
+            )
+        found.check(batch)
+    except BaseException:
+        sink.close()
+        raise
+    if found.repeated or found.unknown or found.unreadable:
+        log.warning(
+            "Batch %s: %d lines of its result files repeat a custom_id, %d have one that is none of the batch's, and "
+            "%d cannot be read. They are left out.",
+            batch.id,
+            found.repeated,
+            found.unknown,
+            found.unreadable,
+        )
+    _tell_of_failures(hook, batch)
+    return _items(sink)
+
+
+def _tell_of_failures(hook: GroqHook, batch: Batch) -> None:
+    """Say in the log why requests failed: common-ai only counts them."""
+    if batch.status in {BatchStatus.COMPLETED, BatchStatus.EXPIRED} and (
+        said := warning(batch, hook.failure_reasons(batch))
+    ):
+        log.warning("%s", said)
+
+
+def _key(batch: Batch, files: Sequence[BinaryIO]) -> str:
+    """What each ``custom_id`` begins with; read from the results where the server has not kept the metadata."""
+    if key := batch.metadata.get(KEY):
+        return key
+    for file in files:
+        file.seek(0)
+        for line in read_lines(file, max_bytes=MAX_LINE_BYTES):
+            if custom_id := custom_id_of(line):
+                return custom_id.rpartition("-")[0]
+    return ""
+
+
+def _records(key: str, count: int) -> Iterator[RowRecord]:
+    for index in range(count):
+        yield RowRecord(index, f"{key}-{index}", "", NOTHING)
+
+
+def _items(sink: BinaryIO) -> Iterator[RawResultItem]:
+    with sink:
+        sink.seek(0)
+        for line in sink:
+            answer = _decode(line)
+            if answer.status in STATUSES:
+                yield _item(answer)
+
+
+def _item(answer: Answer) -> RawResultItem:
+    return RawResultItem(
+        custom_id=answer.custom_id,
+        index=answer.index,
+        provider_status=STATUSES[answer.status],
+        model=answer.model,
+        usage=_usage(answer.usage),
+        finish_reason=answer.finish_reason,
+        error=_error(answer.status, answer.error) if answer.error else None,
+        raw=answer.output,
+    )
+
+
+def _usage(usage: dict[str, Any] | None) -> dict[str, int] | None:
+    """The tokens by the names that common-ai's other adapters give them."""
+    if usage is None:
+        return None
+    named = {"input_tokens": usage.get("prompt_tokens"), "output_tokens": usage.get("completion_tokens")}
+    return {name: number if type(number) is int else 0 for name, number in named.items()}
+
+
+def _error(status: Status, error: Error) -> dict[str, Any]:
+    code = error.code or (str(error.status) if error.status else None)
+    return {
+        "type": "provider_error" if status == "failed" else status,
+        "message": error.message,
+        "provider_code": code,
+        "stage": "provider",
+    }
