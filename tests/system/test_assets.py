@@ -1,5 +1,7 @@
 """Events of assets, and the Dags that they wake, on the whole of Airflow."""
 
+from urllib.parse import urlencode
+
 import pytest
 from system.rest import await_that
 
@@ -12,8 +14,8 @@ def events(airflow):
 
     def find(run):
         _, dag_id, _, run_id = run.split("/")
-        path = f"assets/events?source_dag_id={dag_id}&source_run_id={run_id}"
-        return airflow.call("GET", path)["asset_events"]
+        query = urlencode({"source_dag_id": dag_id, "source_run_id": run_id})
+        return airflow.call("GET", f"assets/events?{query}")["asset_events"]
 
     return find
 
