@@ -105,6 +105,7 @@ class Ran:
 
     def __init__(self, run, log):
         self.state = str(run.state)
+        self.run_id = run.run_id
         self.log = log
         self._run = run
 

@@ -89,6 +89,24 @@ def test_mapped_partitions(run_example, tmp_path):
     assert answers == [["fr", "fr"], ["de", "de"], ["it", "it"]]
 
 
+def test_partitions(run_example, tmp_path):
+    """The Dag that is woken runs in `tests/system/test_assets.py`: only a scheduler wakes one."""
+    from airflow.models.asset import AssetEvent
+    from airflow.utils.session import create_session
+    from sqlalchemy import select
+
+    ran = run_example("groq_land_partitions", output_path=str(tmp_path))
+    assert ran.state == "success"
+    (manifest,) = ran.xcom("answer")
+    with create_session() as session:
+        (event,) = session.scalars(select(AssetEvent).filter_by(source_run_id=ran.run_id))
+        assert event.asset.name == "groq_reviews_answered"
+        assert event.extra == {"manifest": manifest}
+        day = event.partition_key
+    assert Path(manifest["path"]) == tmp_path / f"ds={day}"
+    assert [answer.custom_id for answer in read_answers(manifest)] == [f"{day}-kettle", f"{day}-lamp"]
+
+
 def test_audio(run_example, groq_emulator, tmp_path):
     groq_emulator.set(answers={"2026-01-07-0915": "Good morning."})
     ran = run_example("groq_audio", output_path=str(tmp_path))
@@ -123,6 +141,7 @@ def test_every_example_is_tested_here():
         "groq_download_results",
         "groq_land_what_is_there",
         "groq_mapped_partitions",
+        "groq_partitions",
         "groq_rows_to_answers",
         "groq_sentiments",
         "groq_sql",

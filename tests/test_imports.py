@@ -19,7 +19,7 @@ LEVELS = [
     {"jobs"},
     {"compat"},
     {"hooks"},
-    {"storage"},
+    {"storage", "assets"},
     {"answers"},
     {"submission"},
     {"links"},

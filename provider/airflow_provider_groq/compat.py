@@ -66,6 +66,7 @@ __all__ = [
     "conf",
     "connection_and_extra",
     "determine_kwargs",
+    "has_partitions",
     "mask_secret",
     "started_at",
 ]
@@ -107,3 +108,10 @@ async def amask_secret(secret: Any) -> None:
 def started_at(ti: Any) -> float:
     """When the running try of a task began, as Unix time; ``dag.test()`` of Airflow 3.0.0 does not know it."""
     return float(ti.start_date.timestamp()) if ti.start_date else time.time()
+
+
+def has_partitions() -> bool:
+    """Whether a task can tell which partitions of an asset it has written, which it can from 3.3 on."""
+    from airflow.sdk.execution_time.context import OutletEventAccessor  # noqa: PLC0415 - only for those who ask
+
+    return hasattr(OutletEventAccessor, "add_partitions")

@@ -45,6 +45,13 @@ def get_provider_info() -> dict[str, Any]:
             }
         },
         "extra-links": ["airflow_provider_groq.links.batch.GroqBatchLink"],
+        "asset-uris": [
+            {
+                "schemes": ["groq"],
+                "handler": "airflow_provider_groq.assets.sanitize_uri",
+                "factory": "airflow_provider_groq.assets.create_asset",
+            }
+        ],
         "connection-types": [
             {
                 "connection-type": "groq",

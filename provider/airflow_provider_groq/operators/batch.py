@@ -16,6 +16,7 @@ from airflow_provider_groq.batches.options import seconds
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.links.batch import GroqBatchLink
+from airflow_provider_groq.operators import outlets
 from airflow_provider_groq.operators.base import COLOR, DEFERRABLE, BatchOperator
 from airflow_provider_groq.storage.inline import InlineRequests
 
@@ -226,14 +227,19 @@ class GroqDownloadBatchResultsOperator(BaseOperator):
         groq_conn_id: The connection.
         delete_files: Whether the batch's input, output and error file are deleted from Groq after the results
             have taken their place.
-        kwargs: What every operator takes.
+        asset_partition: The partition of the outlets' assets that is landed, such as ``"{{ ds }}"``. Airflow 3.3+.
+        kwargs: What every operator takes. Of ``outlets`` each asset's event carries the manifest.
+
+    Raises:
+        GroqInputError: An argument is wrong.
     """
 
-    template_fields: Sequence[str] = ("batch_id", "output_path", "groq_conn_id")
+    template_fields: Sequence[str] = ("batch_id", "output_path", "groq_conn_id", "asset_partition")
     template_ext: Sequence[str] = ()
     operator_extra_links = (GroqBatchLink(),)
     ui_color = COLOR
     linked_batch_id: str | None = None
+    asset_partition_column: str | None = None
 
     def __init__(
         self,
@@ -242,6 +248,7 @@ class GroqDownloadBatchResultsOperator(BaseOperator):
         output_path: str | ObjectStoragePath,
         groq_conn_id: str = DEFAULT_CONN_ID,
         delete_files: bool = False,
+        asset_partition: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
@@ -249,8 +256,10 @@ class GroqDownloadBatchResultsOperator(BaseOperator):
         self.output_path = output_path
         self.groq_conn_id = groq_conn_id
         self.delete_files = delete_files
+        self.asset_partition = asset_partition
+        outlets.check_arguments(self)
 
-    def execute(self, context: Context) -> dict[str, Any]:  # noqa: ARG002 - Airflow's form
+    def execute(self, context: Context) -> dict[str, Any]:
         """Land the files.
 
         Returns:
@@ -264,4 +273,4 @@ class GroqDownloadBatchResultsOperator(BaseOperator):
         """
         from airflow_provider_groq.operators import downloading  # noqa: PLC0415 - when the task runs, see above
 
-        return downloading.execute(self)
+        return downloading.execute(self, context)

@@ -16,21 +16,25 @@ from airflow_provider_groq.exceptions import (
 )
 from airflow_provider_groq.hooks.errors import fail_for_good, retry_not_found
 from airflow_provider_groq.hooks.groq import GroqHook
+from airflow_provider_groq.operators import outlets
 from airflow_provider_groq.operators.deleting import delete_files
 from airflow_provider_groq.storage.landing import land
 from airflow_provider_groq.storage.paths import check_writable
 
 if TYPE_CHECKING:
+    from airflow.sdk import Context
+
     from airflow_provider_groq.operators.batch import GroqDownloadBatchResultsOperator
 
 
-def execute(operator: GroqDownloadBatchResultsOperator) -> dict[str, Any]:
+def execute(operator: GroqDownloadBatchResultsOperator, context: Context) -> dict[str, Any]:
     """Land the results, and return the manifest."""
     operator.linked_batch_id = operator.batch_id
     with fail_for_good(), GroqHook(operator.groq_conn_id) as hook:
         check_id("batch_id", operator.batch_id)
         # Before Groq is asked for anything, so that a path of no use is known at once.
-        check_writable("output_path", operator.output_path)
+        folder = check_writable("output_path", operator.output_path)
+        outlets.check(operator, folder)
         batch = _ended(hook, operator.batch_id)
         reasons = hook.failure_reasons(batch)
         wrong = batch_problem(batch, reasons=reasons)
@@ -54,6 +58,7 @@ def execute(operator: GroqDownloadBatchResultsOperator) -> dict[str, Any]:
             )
         if operator.delete_files:
             delete_files(hook, batch.input_file_id, batch.output_file_id, batch.error_file_id)
+        outlets.announce(operator, context, manifest, folder, partitions=outlets.partitions_of(operator))
         return manifest
 
 

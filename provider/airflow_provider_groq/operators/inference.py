@@ -13,6 +13,7 @@ from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.jobs.prices import Prices
 from airflow_provider_groq.jobs.request_form import AUDIO, RequestForm
+from airflow_provider_groq.operators import outlets
 from airflow_provider_groq.operators.base import DEFERRABLE, BatchOperator
 from airflow_provider_groq.storage.inline import InlineRequests
 
@@ -66,7 +67,9 @@ class GroqBatchInferenceOperator(BatchOperator):
         cancel_on_kill: Whether the batches are cancelled when a user marks the task.
         cancel_on_timeout: Whether they are cancelled when the job's time is over.
         delete_files: Whether the job's files are deleted from Groq when the answers have been landed.
-        kwargs: What every operator takes.
+        asset_partition: The partition of the outlets' assets that is landed, such as ``"{{ ds }}"``. Airflow 3.3+.
+        asset_partition_column: In its place: the carried column that names the partition of each row.
+        kwargs: What every operator takes. Of ``outlets`` each asset's event carries the manifest.
 
     Raises:
         GroqInputError: An argument is wrong.
@@ -82,6 +85,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         "completion_window",
         "metadata",
         "groq_conn_id",
+        "asset_partition",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"metadata": "json"}
 
@@ -117,6 +121,8 @@ class GroqBatchInferenceOperator(BatchOperator):
         cancel_on_kill: bool = True,
         cancel_on_timeout: bool = True,
         delete_files: bool = True,
+        asset_partition: str | None = None,
+        asset_partition_column: str | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -152,6 +158,8 @@ class GroqBatchInferenceOperator(BatchOperator):
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
         self.delete_files = delete_files
+        self.asset_partition = asset_partition
+        self.asset_partition_column = asset_partition_column
         self.check_arguments()
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -200,6 +208,7 @@ class GroqBatchInferenceOperator(BatchOperator):
                     f"escalate[{number}] is {shown(override)}, but must be a dict of body parameters, without "
                     f"{', '.join(sorted(NEVER_OVERRIDDEN))}."
                 )
+        outlets.check_arguments(self)
         self.request_form()
         self._check_cost()
 

@@ -13,10 +13,12 @@ from airflow_provider_groq.jobs.manifest import Accounts, for_xcom, message
 from airflow_provider_groq.jobs.merge import merge
 from airflow_provider_groq.jobs.parts import commit, remove_unlisted, write_parts
 from airflow_provider_groq.jobs.seals import JobSeal
+from airflow_provider_groq.operators import outlets
 from airflow_provider_groq.operators.deleting import delete_files
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.journal import RoundJournal
 from airflow_provider_groq.operators.job.kept import kept_answers
+from airflow_provider_groq.operators.job.partitions import partitions_of
 from airflow_provider_groq.operators.job.round import Round
 from airflow_provider_groq.storage.paths import make_folder, remove_folder
 
@@ -119,7 +121,9 @@ def _ended(job: JobRun, manifest: Mapping[str, Any]) -> dict[str, Any]:
         )
     if failed:
         job.operator.log.warning("%s.", message(manifest))
-    return for_xcom(manifest)
+    short = for_xcom(manifest)
+    outlets.announce(job.operator, job.context, short, job.output, partitions=partitions_of(job, manifest))
+    return short
 
 
 def _delete_files(job: JobRun) -> None:

@@ -15,7 +15,7 @@ from airflow_provider_groq.exceptions import GroqJobError
 from airflow_provider_groq.hooks.errors import fail_for_good
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.jobs.seals import JobSeal
-from airflow_provider_groq.operators import waiting
+from airflow_provider_groq.operators import outlets, waiting
 from airflow_provider_groq.operators.job import batches, ending, rounds, start
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.submission.tries import has_retries_left
@@ -69,6 +69,7 @@ def _job(operator: GroqBatchInferenceOperator, context: Context) -> Iterator[Job
         )
         check_metadata(operator.metadata, rounds=True)
         job = JobRun.of(operator, context, hook)
+        outlets.check(operator, job.output)
         with waiting.guarded_by(operator, job.guard):
             yield job
 

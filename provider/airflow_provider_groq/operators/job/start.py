@@ -18,6 +18,7 @@ from airflow_provider_groq.jobs.spool import Spool
 from airflow_provider_groq.jobs.work_folder import others
 from airflow_provider_groq.operators.job import budget
 from airflow_provider_groq.operators.job.job_run import JobRun, Passed
+from airflow_provider_groq.operators.job.partitions import checked
 from airflow_provider_groq.operators.job.spooling import spooled
 from airflow_provider_groq.operators.models import check_models
 from airflow_provider_groq.storage.paths import check_writable
@@ -107,7 +108,8 @@ def _spooled(job: JobRun) -> Spool:
     began = time.monotonic()
     max_bytes = job.hook.get_conn().settings.max_file_bytes
     try:
-        found = spooled(job, job.work.new_spool(), _numbered(requests(_rows(job), job.form(), max_bytes=max_bytes)))
+        made = checked(job, requests(_rows(job), job.form(), max_bytes=max_bytes))
+        found = spooled(job, job.work.new_spool(), _numbered(made))
     except Passed as passed:
         raise passed.error from None
     job.operator.log.info(

@@ -1,0 +1,83 @@
+"""Assets of this package: batches, as ``groq://`` URIs, and folders of answers.
+
+Airflow imports this module whenever a Dag file names an asset by its URI, so it loads nothing.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+from urllib.parse import SplitResult, quote, urlsplit
+
+from airflow_provider_groq.hooks import DEFAULT_CONN_ID
+
+if TYPE_CHECKING:
+    from airflow.sdk import Asset
+
+SCHEME = "groq"
+BATCHES = "batches"
+
+FORM = "groq://<connection id>/batches, or groq://<connection id>/batches/<name or batch id>"
+
+UNQUOTED = "/:=+@,~"
+"""What stays as it is in the path of a URI: such as ``ds=2026-11-24`` in the name of a folder."""
+
+
+def sanitize_uri(uri: SplitResult) -> SplitResult:
+    """Check the URI of batches; called by Airflow for each asset whose URI begins with ``groq://``.
+
+    Args:
+        uri: It, in parts.
+
+    Returns:
+        The same.
+
+    Raises:
+        ValueError: It names no connection, or no batches, or has a query: an asset is told from others by its path.
+    """
+    first, *names = uri.path.removeprefix("/").split("/")
+    if not uri.netloc or {"@", ":"} & set(uri.netloc):
+        raise ValueError(f"{uri.geturl()} names no connection where its host would be. The form is {FORM}.")
+    if first != BATCHES or any(name in {"", ".", ".."} for name in names):
+        raise ValueError(f"{uri.geturl()} names no batches. The form is {FORM}.")
+    if uri.query:
+        raise ValueError(f"{uri.geturl()} has a query, but batches are told apart by the path. The form is {FORM}.")
+    return uri
+
+
+def create_asset(
+    *, groq_conn_id: str = DEFAULT_CONN_ID, name: str | None = None, extra: dict[str, Any] | None = None
+) -> Asset:
+    """Make the asset of a connection's batches.
+
+    Args:
+        groq_conn_id: The connection.
+        name: Which batches: a name of your own for those that belong together, such as ``nightly``, or a batch id. Of
+            all batches of the connection if it is None.
+        extra: What the asset is to carry.
+
+    Raises:
+        ValueError: The name is empty, or has an empty part between slashes.
+    """
+    from airflow.sdk import Asset  # noqa: PLC0415 - see above
+
+    path = BATCHES if name is None else f"{BATCHES}/{quote(name, safe=UNQUOTED)}"
+    return Asset(uri=sanitize_uri(urlsplit(f"{SCHEME}://{groq_conn_id}/{path}")).geturl(), extra=extra)
+
+
+def folder_asset(path: Any) -> Asset:
+    """Make the asset of a folder.
+
+    Args:
+        path: A local path, or the URI of an object storage. The connection in it (``s3://aws_default@bucket/…``) is
+            left out: it says who reads the folder, not which folder it is.
+
+    Raises:
+        ValueError: Airflow takes no URI of that length or form.
+    """
+    from airflow.sdk import Asset  # noqa: PLC0415 - see above
+
+    scheme, separator, rest = str(path).partition("://")
+    if not separator:
+        scheme, rest = "file", str(path)
+    netloc, slash, key = rest.partition("/")
+    return Asset(uri=f"{scheme}://{netloc.rpartition('@')[2]}{slash}{quote(key, safe=UNQUOTED)}")
