@@ -3,6 +3,7 @@
 import json
 import sqlite3
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -113,6 +114,27 @@ def test_sql(run_example, tmp_path, monkeypatch):
     assert all(summary for _, summary in summaries)
 
 
+def test_reuse_yesterday(run_example, groq_emulator, tmp_path):
+    """The second day has one new ticket, and pays for it alone."""
+    asked = []
+    groq_emulator.answer_with(lambda request: asked.append(request["custom_id"]))
+    tickets = tmp_path / "tickets.csv"
+    tickets.write_text("id,text\n1,The printer burns.\n2,It rains in.\n")
+    days = [datetime(2026, 1, day, tzinfo=UTC) for day in (5, 6, 7)]
+    options = {"input_path": str(tickets), "output_path": str(tmp_path)}
+    assert run_example("groq_reuse_yesterday", logical_date=days[0], **options).state == "success"
+    with tickets.open("a") as file:
+        file.write("3,The door is stuck.\n")
+    assert run_example("groq_reuse_yesterday", logical_date=days[1], **options).state == "success"
+    assert sorted(asked) == ["1", "2", "3"]
+    answers = list(read_answers(tmp_path / "2026-01-06"))
+    assert [(answer.custom_id, answer.status) for answer in answers] == [(str(id_), "succeeded") for id_ in (1, 2, 3)]
+    assert [answer.reused_from for answer in answers] == [*2 * [f"{tmp_path}/2026-01-05"], None]
+    (tmp_path / "2026-01-06" / "manifest.json").unlink()
+    assert run_example("groq_reuse_yesterday", logical_date=days[2], **options).state == "failed"
+    assert sorted(asked) == ["1", "2", "3"]
+
+
 def test_every_example_is_tested_here():
     examples = {path.stem for path in (Path(__file__).parents[1] / "example_dags").glob("*.py")}
     assert examples == {
@@ -123,6 +145,7 @@ def test_every_example_is_tested_here():
         "groq_download_results",
         "groq_land_what_is_there",
         "groq_mapped_partitions",
+        "groq_reuse_yesterday",
         "groq_rows_to_answers",
         "groq_sentiments",
         "groq_sql",

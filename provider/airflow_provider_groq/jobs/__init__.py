@@ -12,5 +12,6 @@
     merge          the best answer of several rounds                  known       answers of before
     parts          the output, landed                                 manifest    what became of the rows
     answer         what a user reads of it                            answer_lines
+    temporary      what does not fit into memory
     progress       a line for the log while many batches run          files
 """

@@ -6,11 +6,10 @@ memory than one.
 
 from __future__ import annotations
 
-import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeAlias
+from typing import Any, BinaryIO, NamedTuple, Self, TypeAlias
 
 import msgspec
 
@@ -20,6 +19,7 @@ from airflow_provider_groq.exceptions import GroqStorageError
 from airflow_provider_groq.jobs.answer_lines import Head, read_head
 from airflow_provider_groq.jobs.outcomes import is_cut_off
 from airflow_provider_groq.jobs.records import Answer, RowRecord
+from airflow_provider_groq.jobs.temporary import database_errors, open_database
 
 Path: TypeAlias = Any
 """``ObjectStoragePath``: what is Airflow's is not imported here."""
@@ -33,14 +33,23 @@ LOOKUP_BYTES, MAX_OPEN = 1 << 20, 8
 INSERTED = 10_000
 """How many entries go into the index at a time."""
 
-SCHEMA = """
-    PRAGMA journal_mode = OFF;
-    PRAGMA synchronous = OFF;
-    CREATE TABLE answers (digest BLOB, cut_off INTEGER, file INTEGER, place INTEGER, size INTEGER);
-"""
+TABLE = "CREATE TABLE answers (digest BLOB, cut_off INTEGER, file INTEGER, place INTEGER, size INTEGER)"
 BY_DIGEST = "SELECT file, place, size FROM answers WHERE digest = ? ORDER BY cut_off, rowid LIMIT 1"
+PURPOSE = "answers are found"
 
 _Entry: TypeAlias = tuple[bytes, bool, int, int, int]
+
+
+class Known(NamedTuple):
+    """An answer that is there already.
+
+    Attributes:
+        line: As it was written.
+        origin: The output that it is reused from; None if it is this job's own.
+    """
+
+    line: bytes
+    origin: str | None = None
 
 
 class KnownAnswers:
@@ -51,10 +60,11 @@ class KnownAnswers:
 
     def __init__(self) -> None:
         self._paths: list[Path] = []
+        self._origins: list[str | None] = []
         self._open: OrderedDict[int, BinaryIO] = OrderedDict()
         self._is_indexed = False
-        self._database = sqlite3.connect("")  # a temporary file, which has no name
-        self._database.executescript(SCHEMA)
+        with database_errors(PURPOSE):
+            self._database = open_database(TABLE)
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +80,7 @@ class KnownAnswers:
         while self._open:
             self._open.popitem()[1].close()
 
-    def add(self, path: Path) -> int:
+    def add(self, path: Path, origin: str | None = None) -> int:
         """Index the answers of a file; how many of them are known now, equal ones counted each.
 
         A line that cannot be read, such as the last of a file that was cut off, is no answer.
@@ -78,12 +88,14 @@ class KnownAnswers:
         Args:
             path: A part of an output, or answers harvested in a work folder. It stays as it is while it is looked
                 up in.
+            origin: The output that its answers are reused from; None if they are this job's own.
 
         Raises:
             FileNotFoundError: It is not there.
         """
         number = len(self._paths)
         self._paths.append(path)
+        self._origins.append(origin)
         before = self._database.total_changes
         with path.open("rb", block_size=BLOCK_BYTES) as file:
             entries: list[_Entry] = []
@@ -95,29 +107,43 @@ class KnownAnswers:
             self._insert(entries)
         return self._database.total_changes - before
 
-    def lookup(self, digest: str) -> bytes | None:
-        """The line of a succeeded answer to the same request, or None.
+    def lookup(self, digest: str) -> Known | None:
+        """A succeeded answer to the same request, or None.
 
         Raises:
-            GroqStorageError: The file that it is in changed since it was indexed.
+            GroqStorageError: The file that it is in changed since it was indexed, or cannot be read any more.
         """
         if not self._is_indexed:  # made once all is there, which sorts it in one go
-            self._database.execute("CREATE INDEX by_digest ON answers (digest)")
+            with database_errors(PURPOSE):
+                self._database.execute("CREATE INDEX by_digest ON answers (digest, cut_off)")
             self._is_indexed = True
         key = _key(digest)
-        found = None if key is None else self._database.execute(BY_DIGEST, (key,)).fetchone()
+        with database_errors(PURPOSE):
+            found = None if key is None else self._database.execute(BY_DIGEST, (key,)).fetchone()
         if found is None:
             return None
         number, place, size = found
-        file = self._file(number)
-        file.seek(place)
-        line = file.read(size)
+        line = self._read(number, place, size)
         if len(line) != size or read_head(line).request_digest != digest:
             raise GroqStorageError(f"{self._paths[number]} changed while it was read. Retry the task.")
-        return line
+        return Known(line, self._origins[number])
+
+    def _read(self, number: int, place: int, size: int) -> bytes:
+        try:
+            file = self._file(number)
+            file.seek(place)
+            return file.read(size)
+        except Exception as error:  # each library of a storage has errors of its own
+            raise GroqStorageError(
+                f"{self._paths[number]}, in which there are answers to be reused, cannot be read any more: "
+                f"{type(error).__name__}: {error}. Retry the task."
+            ) from error
 
     def _insert(self, entries: Iterable[_Entry]) -> None:
-        self._database.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", entries)
+        with database_errors(PURPOSE):
+            self._database.execute("BEGIN")
+            self._database.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", entries)
+            self._database.execute("COMMIT")
 
     def _file(self, number: int) -> BinaryIO:
         if number in self._open:
@@ -156,13 +182,15 @@ def _key(digest: str) -> bytes | None:
         return None
 
 
-def answer_for(record: RowRecord, line: bytes) -> Answer:
+def answer_for(record: RowRecord, known: Known) -> Answer:
     """The answer of a row whose request is answered already: the same, under this row's name, number and columns.
 
     Args:
         record: The row.
-        line: An answer to the same request, as `KnownAnswers.lookup` gives it.
+        known: An answer to the same request.
     """
-    answer = msgspec.json.decode(line, type=Answer)
+    answer = msgspec.json.decode(known.line, type=Answer)
     answer.custom_id, answer.index, answer.input = record.custom_id, record.index, record.input
+    if known.origin is not None:
+        answer.reused_from = known.origin
     return answer

@@ -84,6 +84,7 @@ class Answer(msgspec.Struct, gc=False, omit_defaults=False):
         input: The carried columns.
         reasoning: The model's reasoning, where it gave it.
         tool_calls: The tools that the model calls, where it does.
+        reused_from: The output that it was reused from, where it was.
     """
 
     custom_id: str
@@ -100,3 +101,4 @@ class Answer(msgspec.Struct, gc=False, omit_defaults=False):
     input: msgspec.Raw
     reasoning: str | msgspec.UnsetType | None = msgspec.UNSET
     tool_calls: Any | msgspec.UnsetType = msgspec.UNSET
+    reused_from: str | msgspec.UnsetType = msgspec.UNSET

@@ -45,6 +45,8 @@ class GroqBatchInferenceOperator(BatchOperator):
         columns: The names of the columns of rows that are tuples.
         id_column: The column that is each row's ``custom_id``.
         request_params: Body parameters of each request, such as ``{"temperature": 0}``. (``params`` is Airflow's.)
+        reuse: An output folder of this operator, or several: rows whose request has an answer that succeeded there are
+            answered from there, and not sent. Nothing, as a template may give it, reuses nothing.
         output_type: What each answer must be: anything that a pydantic ``TypeAdapter`` takes, or a JSON schema.
         completion_window: How long Groq may take for a round: from ``24h`` to ``7d``.
         metadata: Text that Groq keeps with each batch.
@@ -79,6 +81,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         "work_path",
         "model",
         "endpoint",
+        "reuse",
         "completion_window",
         "metadata",
         "groq_conn_id",
@@ -99,6 +102,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         columns: Sequence[str] | None = None,
         id_column: str | None = None,
         request_params: Mapping[str, Any] | None = None,
+        reuse: str | ObjectStoragePath | Sequence[str | ObjectStoragePath] | None = None,
         output_type: Any = None,
         completion_window: str = "24h",
         metadata: Mapping[str, str] | None = None,
@@ -137,6 +141,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         self.columns = columns
         self.id_column = id_column
         self.request_params = request_params
+        self.reuse = reuse
         self.output_type = output_type
         self.completion_window = completion_window
         self.metadata = metadata
@@ -242,11 +247,12 @@ class GroqBatchInferenceOperator(BatchOperator):
         Raises:
             GroqInputError: An argument is wrong.
         """
-        response_format = None
+        response_format = output_schema = None
         if self.output_type is not None:
             from airflow_provider_groq.jobs.output_type import OutputType  # noqa: PLC0415 - only where there is one
 
-            response_format = OutputType.of(self.output_type).response_format(self.model)
+            kind = OutputType.of(self.output_type)
+            response_format, output_schema = kind.response_format(self.model), kind.schema
         return RequestForm(
             model=self.model,
             endpoint=self.endpoint,
@@ -256,6 +262,7 @@ class GroqBatchInferenceOperator(BatchOperator):
             id_column=self.id_column,
             params=self.request_params,
             response_format=response_format,
+            output_schema=output_schema,
         )
 
     def override(self, number: int) -> dict[str, Any]:

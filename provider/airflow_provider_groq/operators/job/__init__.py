@@ -7,6 +7,6 @@
     rounds      one round after another                       round     one of them
     batches     the batches of a round: made, awaited         journal   what is written down of them
     answers     results of batches, as answers to rows        kept      those that are kept
-    known       answers that were there before
+    known       answers that were there before          reuse     outputs that they are taken from
     ending      landed, cleaned up, judged
 """

@@ -10,6 +10,9 @@ from airflow_provider_groq.operators.job.round import Round
 
 MAX_LINE_BYTES = 64 << 20
 
+KNOWN = "known.jsonl"
+"""Beside the requests of the first round: the answers of rows that are not sent in it, since they were there before."""
+
 
 def lines_of(paths: Iterable[Any]) -> Iterator[bytes]:
     """The lines of files, one after another."""
@@ -18,8 +21,13 @@ def lines_of(paths: Iterable[Any]) -> Iterator[bytes]:
             yield from read_lines(file, max_bytes=MAX_LINE_BYTES)
 
 
+def known_lines(requests: Any) -> list[Iterator[bytes]]:
+    """The lines of the answers that are kept beside the requests in a folder: one iterator, or none."""
+    known = requests / KNOWN
+    return [lines_of([known])] if known.exists() else []
+
+
 def kept_answers(rounds: Sequence[Round]) -> dict[int, Iterator[bytes]]:
     """The lines of answers by round; those from before the first as round 0."""
-    known = rounds[0].folder.known
-    kept = {0: lines_of([known])} if known.exists() else {}
-    return kept | {round_.number: lines_of(round_.answer_paths()) for round_ in rounds}
+    before = dict(enumerate(known_lines(rounds[0].path)))
+    return before | {round_.number: lines_of(round_.answer_paths()) for round_ in rounds}

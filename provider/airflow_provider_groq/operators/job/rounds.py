@@ -13,12 +13,12 @@ from airflow_provider_groq.jobs.merge import merge
 from airflow_provider_groq.jobs.outcomes import is_sent_again
 from airflow_provider_groq.jobs.override import overridden
 from airflow_provider_groq.jobs.seals import JobSeal, RoundSeal, Stop
-from airflow_provider_groq.jobs.spool import Shard, Spool
+from airflow_provider_groq.jobs.spool import Spool
 from airflow_provider_groq.jobs.work_folder import SpoolFolder
 from airflow_provider_groq.operators.job import answers, batches, canary, known
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.journal import RoundJournal
-from airflow_provider_groq.operators.job.kept import kept_answers, lines_of
+from airflow_provider_groq.operators.job.kept import kept_answers, known_lines, lines_of
 from airflow_provider_groq.operators.job.round import Round
 from airflow_provider_groq.operators.job.spooling import spooled
 
@@ -68,8 +68,9 @@ def _give_up(round_: Round) -> None:
 def _first(job: JobRun, seal: JobSeal, folder: SpoolFolder) -> Round:
     """Seal the first round: all rows but those that are answered already."""
     with job.in_work():
-        requests = known.unanswered(job, seal, folder, Spool.read(folder.path))
-        first_alone = canary.is_needed(job, folder, [], rows=seal.rows)
+        before = known.sources(job, seal.previous)
+        requests = known.unanswered(job, folder, Spool.read(folder.path), before)
+        first_alone = canary.is_needed(job, known_lines(requests.folder), rows=seal.rows)
     return _seal(job, seal, [], folder, requests, first_alone=first_alone)
 
 
@@ -105,7 +106,8 @@ def _next(job: JobRun, seal: JobSeal, rounds: list[Round]) -> Round | None:
             f"{seal.rows:,}",
             f", with {override}" if override else "",
         )
-        first_alone = not mine and canary.is_needed(job, folder, rounds, rows=seal.rows)
+        kept = kept_answers(rounds).values()
+        first_alone = not mine and canary.is_needed(job, kept, rows=seal.rows)
     return _seal(job, seal, rounds, folder, requests, first_alone=first_alone)
 
 
@@ -137,23 +139,20 @@ def _seal(
     seal: JobSeal,
     before: list[Round],
     folder: SpoolFolder,
-    requests: Spool | None,
+    requests: Spool,
     *,
     first_alone: bool,
 ) -> Round:
     """Seal a round, and return what is sealed."""
     operator = job.operator
     max_bytes = job.hook.get_conn().settings.max_file_bytes
-    shards: list[Shard] = []
-    apart = 0
-    if requests is not None:
-        shards = requests.shards(shard_size=operator.shard_size, max_bytes=max_bytes, canary=first_alone)
-        ends = accumulate(shard.rows for shard in shards)
-        apart = sum(end <= requests.index.canary for end in ends) if first_alone else 0
+    shards = requests.shards(shard_size=operator.shard_size, max_bytes=max_bytes, canary=first_alone)
+    ends = accumulate(shard.rows for shard in shards)
+    apart = sum(end <= requests.index.canary for end in ends) if first_alone else 0
     sealed = RoundSeal(
         number=len(before) + 1,
         generation=seal.generation,
-        requests="" if requests is None or requests.folder == folder.path else requests.folder.name,
+        requests="" if requests.folder == folder.path else requests.folder.name,
         shards=shards,
         canary=apart,
         follows=RoundJournal(before[-1]).batch_ids() if before else [],

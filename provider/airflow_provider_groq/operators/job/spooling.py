@@ -21,7 +21,6 @@ def spooled(job: JobRun, path: Any, requests: Iterable[tuple[int, Request]]) -> 
         requests: With the number of its row each, in order.
 
     Raises:
-        GroqInputError: There are none.
         GroqStorageError: The storage is away.
     """
     with job.in_work():

@@ -16,7 +16,7 @@ from airflow_provider_groq.jobs.rows import requests
 from airflow_provider_groq.jobs.seals import JobSeal, task_of
 from airflow_provider_groq.jobs.spool import Spool
 from airflow_provider_groq.jobs.work_folder import others
-from airflow_provider_groq.operators.job import budget
+from airflow_provider_groq.operators.job import budget, reuse
 from airflow_provider_groq.operators.job.job_run import JobRun, Passed
 from airflow_provider_groq.operators.job.spooling import spooled
 from airflow_provider_groq.operators.models import check_models
@@ -45,6 +45,7 @@ def sealed(job: JobRun) -> JobSeal:
         return old
     if old is None and not job.is_first_of_generation:
         _check_nothing_was_sent(job)
+    reuse.outputs(job)  # what is wrong with them is said before the rows are read
     before = job.landed()
     found = _spooled(job)
     escalate = enumerate(job.operator.escalate or ())
