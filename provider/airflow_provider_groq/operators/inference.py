@@ -68,6 +68,8 @@ class GroqBatchInferenceOperator(BatchOperator):
         cancel_on_kill: Whether the batches are cancelled when a user marks the task.
         cancel_on_timeout: Whether they are cancelled when the job's time is over.
         delete_files: Whether the job's files are deleted from Groq when the answers have been landed.
+        dry_run: Whether the rows are only read and checked, and the task returns what would be sent and what that
+            would take.
         kwargs: What every operator takes.
 
     Raises:
@@ -121,6 +123,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         cancel_on_kill: bool = True,
         cancel_on_timeout: bool = True,
         delete_files: bool = True,
+        dry_run: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -157,13 +160,15 @@ class GroqBatchInferenceOperator(BatchOperator):
         self.cancel_on_kill = cancel_on_kill
         self.cancel_on_timeout = cancel_on_timeout
         self.delete_files = delete_files
+        self.is_dry_run = dry_run  # every operator has a method dry_run
         self.check_arguments()
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Answer the rows.
 
         Returns:
-            The manifest, without its long lists: rows by status, errors, tokens, and where the answers are.
+            The manifest, without its long lists: rows by status, errors, tokens, and where the answers are. Of a dry
+            run: how many rows would be sent, and what they would take.
 
         Raises:
             AirflowFailException: For what no retry can fix: a wrong row, a refused key, too many failed rows.
@@ -199,6 +204,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         ratio = self.max_failed_ratio
         if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0 <= ratio <= 1:
             raise GroqInputError(f"max_failed_ratio is {shown(ratio)}, but must be a number from 0.0 to 1.0.")
+        _check_flag("dry_run", self.is_dry_run)
         for number, override in enumerate(self.escalate or ()):
             if not isinstance(override, Mapping) or NEVER_OVERRIDDEN & set(override):
                 raise GroqInputError(
@@ -278,6 +284,11 @@ class GroqBatchInferenceOperator(BatchOperator):
     def round_seconds(self) -> float:
         """How long a round may take where the job has no ``timeout``."""
         return default_timeout(self.completion_window)
+
+
+def _check_flag(argument: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise GroqInputError(f"{argument} is {shown(value)}, but must be True or False.")
 
 
 def _check_number(argument: str, value: Any, least: int, most: int) -> None:

@@ -8,5 +8,6 @@
     batches     the batches of a round: made, awaited         journal   what is written down of them
     answers     results of batches, as answers to rows        kept      those that are kept
     known       answers that were there before          reuse     outputs that they are taken from
+    dry_run     what would be sent
     ending      landed, cleaned up, judged
 """

@@ -35,6 +35,20 @@ class Source(NamedTuple):
     origin: str | None = None
 
 
+class First(NamedTuple):
+    """What a job's first round is made of.
+
+    Attributes:
+        requests: What is sent.
+        reused: How many rows are answered already.
+        duplicates: How many rows ask what another one asks that is sent.
+    """
+
+    requests: Spool
+    reused: int = 0
+    duplicates: int = 0
+
+
 def sources(job: JobRun, previous: Sequence[str]) -> list[Source]:
     """Where there are answers to a job's rows already: its own before those that it reuses.
 
@@ -55,7 +69,7 @@ def sources(job: JobRun, previous: Sequence[str]) -> list[Source]:
     return found
 
 
-def unanswered(job: JobRun, folder: SpoolFolder, base: Spool, before: Sequence[Source]) -> Spool:
+def unanswered(job: JobRun, folder: SpoolFolder, base: Spool, before: Sequence[Source]) -> First:
     """Keep the answers of rows that are answered already, and give the requests of the others.
 
     Answers are kept beside the requests of the others, in a folder that no other try has: what the seal of the round
@@ -68,10 +82,10 @@ def unanswered(job: JobRun, folder: SpoolFolder, base: Spool, before: Sequence[S
         before: Where there are answers already.
 
     Returns:
-        The requests; those of the job itself if none was answered.
+        What is to be sent: the requests of the job itself if none was answered.
     """
     if not before:
-        return base
+        return First(base)
     path = folder.new_round(1)
     make_folder(path)
     counts: Counter[str | None] = Counter()
@@ -92,7 +106,7 @@ def unanswered(job: JobRun, folder: SpoolFolder, base: Spool, before: Sequence[S
         requests = spooled(job, path, others())
         kept.flush()
     _tell(job, base, counts)
-    return requests if counts else base
+    return First(requests, counts.total()) if counts else First(base)
 
 
 def _own(job: JobRun, previous: Sequence[str]) -> Iterator[Any]:

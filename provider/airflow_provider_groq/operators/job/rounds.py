@@ -20,7 +20,7 @@ from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.journal import RoundJournal
 from airflow_provider_groq.operators.job.kept import kept_answers, known_lines, lines_of
 from airflow_provider_groq.operators.job.round import Round
-from airflow_provider_groq.operators.job.spooling import spooled
+from airflow_provider_groq.operators.job.spooling import shards_of, spooled
 
 
 def complete(job: JobRun, seal: JobSeal) -> None:
@@ -69,9 +69,9 @@ def _first(job: JobRun, seal: JobSeal, folder: SpoolFolder) -> Round:
     """Seal the first round: all rows but those that are answered already."""
     with job.in_work():
         before = known.sources(job, seal.previous)
-        requests = known.unanswered(job, folder, Spool.read(folder.path), before)
-        first_alone = canary.is_needed(job, known_lines(requests.folder), rows=seal.rows)
-    return _seal(job, seal, [], folder, requests, first_alone=first_alone)
+        first = known.unanswered(job, folder, Spool.read(folder.path), before)
+        first_alone = canary.is_needed(job, known_lines(first.requests.folder), rows=seal.rows)
+    return _seal(job, seal, [], folder, first.requests, first_alone=first_alone)
 
 
 def _next(job: JobRun, seal: JobSeal, rounds: list[Round]) -> Round | None:
@@ -145,8 +145,7 @@ def _seal(
 ) -> Round:
     """Seal a round, and return what is sealed."""
     operator = job.operator
-    max_bytes = job.hook.get_conn().settings.max_file_bytes
-    shards = requests.shards(shard_size=operator.shard_size, max_bytes=max_bytes, canary=first_alone)
+    shards = shards_of(job, requests, first_alone=first_alone)
     ends = accumulate(shard.rows for shard in shards)
     apart = sum(end <= requests.index.canary for end in ends) if first_alone else 0
     sealed = RoundSeal(

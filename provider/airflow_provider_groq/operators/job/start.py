@@ -47,12 +47,21 @@ def sealed(job: JobRun) -> JobSeal:
         _check_nothing_was_sent(job)
     reuse.outputs(job)  # what is wrong with them is said before the rows are read
     before = job.landed()
-    found = _spooled(job)
+    found = spooled_rows(job)
+    check_named_models(job, found)
+    return _seal(job, found, old, before)
+
+
+def check_named_models(job: JobRun, found: Spool) -> None:
+    """Check that the models that the rows and ``escalate`` name are there, and have prices where they must.
+
+    Raises:
+        GroqInputError: One is not, or has none.
+    """
     escalate = enumerate(job.operator.escalate or ())
     models = {str(override["model"]): number for number, override in escalate if "model" in override}
     budget.check_prices(job, found.index.first_rows)
     check_models(job.operator, job.hook, {"row": found.index.first_rows, "escalate": models})
-    return _seal(job, found, old, before)
 
 
 def _check_folders(job: JobRun) -> None:
@@ -103,8 +112,13 @@ def _check_nothing_was_sent(job: JobRun) -> None:
         )
 
 
-def _spooled(job: JobRun) -> Spool:
-    """Read and check all rows."""
+def spooled_rows(job: JobRun) -> Spool:
+    """Read and check all rows, and spool their requests into the work folder.
+
+    Raises:
+        GroqInputError: A row is wrong.
+        Exception: What reading them raises.
+    """
     began = time.monotonic()
     max_bytes = job.hook.get_conn().settings.max_file_bytes
     try:
