@@ -19,7 +19,7 @@ from airflow_provider_groq.exceptions import GroqStorageError
 from airflow_provider_groq.jobs.answer_lines import Head, read_head
 from airflow_provider_groq.jobs.outcomes import is_cut_off
 from airflow_provider_groq.jobs.records import Answer, RowRecord
-from airflow_provider_groq.jobs.temporary import database_errors, open_database
+from airflow_provider_groq.jobs.temporary import open_database, temporary_errors
 
 Path: TypeAlias = Any
 """``ObjectStoragePath``: what is Airflow's is not imported here."""
@@ -63,7 +63,7 @@ class KnownAnswers:
         self._origins: list[str | None] = []
         self._open: OrderedDict[int, BinaryIO] = OrderedDict()
         self._is_indexed = False
-        with database_errors(PURPOSE):
+        with temporary_errors(PURPOSE):
             self._database = open_database(TABLE)
 
     def __enter__(self) -> Self:
@@ -113,12 +113,14 @@ class KnownAnswers:
         Raises:
             GroqStorageError: The file that it is in changed since it was indexed, or cannot be read any more.
         """
+        if not self._paths:
+            return None
         if not self._is_indexed:  # made once all is there, which sorts it in one go
-            with database_errors(PURPOSE):
+            with temporary_errors(PURPOSE):
                 self._database.execute("CREATE INDEX by_digest ON answers (digest, cut_off)")
             self._is_indexed = True
         key = _key(digest)
-        with database_errors(PURPOSE):
+        with temporary_errors(PURPOSE):
             found = None if key is None else self._database.execute(BY_DIGEST, (key,)).fetchone()
         if found is None:
             return None
@@ -140,7 +142,7 @@ class KnownAnswers:
             ) from error
 
     def _insert(self, entries: Iterable[_Entry]) -> None:
-        with database_errors(PURPOSE):
+        with temporary_errors(PURPOSE):
             self._database.execute("BEGIN")
             self._database.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", entries)
             self._database.execute("COMMIT")
@@ -191,6 +193,7 @@ def answer_for(record: RowRecord, known: Known) -> Answer:
     """
     answer = msgspec.json.decode(known.line, type=Answer)
     answer.custom_id, answer.index, answer.input = record.custom_id, record.index, record.input
+    answer.same_as = msgspec.UNSET  # that was within the job that sent it
     if known.origin is not None:
         answer.reused_from = known.origin
     return answer

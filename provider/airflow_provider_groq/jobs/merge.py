@@ -35,10 +35,12 @@ class Merged(NamedTuple):
     Attributes:
         best: What becomes its answer.
         others: What the other rounds brought for it.
+        is_duplicate: Whether it was not sent, and has the answer of a row that asks the same.
     """
 
     best: Sent
     others: Sequence[Sent] = ()
+    is_duplicate: bool = False
 
 
 def goodness(answer: Ended) -> int:
@@ -48,18 +50,21 @@ def goodness(answer: Ended) -> int:
     return 1 if answer.status == "invalid_output" else 0
 
 
-def merge(rounds: Mapping[int, Iterable[bytes]], *, rows: int) -> Iterator[Merged]:
+def merge(rounds: Mapping[int, Iterable[bytes]], *, rows: int, elsewhere: Iterable[int] = ()) -> Iterator[Merged]:
     """Give each row with the best of its answers, one at a time; of equally good ones the earliest.
 
     Args:
         rounds: The lines of the answers of each round, by number of the row. Each row is in one of them at least.
         rows: How many rows there are.
+        elsewhere: The numbers of the rows that are in none, in ascending order. They are left out.
 
     Raises:
         GroqStorageError: A line cannot be read, a row has no answer, or a round's rows are not in order.
     """
     answers = [_sent(number, lines) for number, lines in sorted(rounds.items())]
     waiting = [next(some, None) for some in answers]
+    left_out = iter(elsewhere)
+    without = next(left_out, None)
     for index in range(rows):
         found: list[Sent] = []
         for place, sent in enumerate(waiting):
@@ -67,8 +72,12 @@ def merge(rounds: Mapping[int, Iterable[bytes]], *, rows: int) -> Iterator[Merge
                 _check(sent, index, found)
                 found.append(sent)
                 waiting[place] = next(answers[place], None)
-        if not found:
-            raise GroqStorageError(f"No round has an answer to row {index:,} of {rows:,}. {REMEDY}")
+        if bool(found) is (index == without):
+            what = "A round has an answer to" if found else "No round has an answer to"
+            raise GroqStorageError(f"{what} row {index:,} of {rows:,}. {REMEDY}")
+        if index == without:
+            without = next(left_out, None)
+            continue
         yield _best(found) if len(found) > 1 else Merged(found[0])
     for sent in waiting:
         if sent is not None:

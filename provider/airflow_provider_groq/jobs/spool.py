@@ -125,6 +125,11 @@ class Spool:
             for line in read_lines(file, max_bytes=shard.record_bytes + 1):
                 yield decode(line)
 
+    def all_records(self) -> Iterator[RowRecord]:
+        """The records of all rows."""
+        for shard in self.shards(shard_size=MAX_LINES, max_bytes=sum(chunk.bytes for chunk in self.index.chunks)):
+            yield from self.records(shard)
+
     @contextmanager
     def section(self, shard: Shard) -> Iterator[BinaryIO]:
         """The requests of a shard as a file, which may be read more than once."""

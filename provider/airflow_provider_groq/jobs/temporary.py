@@ -1,4 +1,4 @@
-"""Temporary files of SQLite, in which is kept what does not fit into memory."""
+"""Temporary files, in which is kept what does not fit into memory."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from airflow_provider_groq.exceptions import GroqStorageError
 
 
 @contextmanager
-def database_errors(purpose: str) -> Iterator[None]:
-    """Say what is wrong with a temporary file of SQLite: not with the storage that is used at the same time.
+def temporary_errors(purpose: str) -> Iterator[None]:
+    """Say what is wrong with a temporary file, and that it is not the storage that is used at the same time.
 
     Args:
         purpose: What it is for, as the end of "The temporary file in which …".
@@ -21,10 +21,10 @@ def database_errors(purpose: str) -> Iterator[None]:
     """
     try:
         yield
-    except sqlite3.Error as error:
+    except (sqlite3.Error, OSError) as error:
         raise GroqStorageError(
             f"The temporary file in which {purpose} cannot be used: {error}. Make room in the folder for temporary "
-            "files, or name another in the environment variable SQLITE_TMPDIR."
+            "files, or name another in the environment variables TMPDIR and SQLITE_TMPDIR."
         ) from error
 
 

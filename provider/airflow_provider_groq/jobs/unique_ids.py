@@ -8,7 +8,7 @@ from typing import Self
 
 from airflow_provider_groq.batches.options import shown
 from airflow_provider_groq.exceptions import GroqInputError
-from airflow_provider_groq.jobs.temporary import database_errors, open_database
+from airflow_provider_groq.jobs.temporary import open_database, temporary_errors
 
 TOGETHER = 50_000
 """How many are kept in memory, some 10 MB, so that the rows of a single batch need no file. More at once are looked up
@@ -51,7 +51,7 @@ class UniqueIds:
 
     def _look_up(self) -> None:
         new, self._new = sorted(self._new.items()), {}
-        with database_errors("equal custom_ids are found"):
+        with temporary_errors("equal custom_ids are found"):
             file = self._file = self._file or open_database(TABLE)
             file.execute("BEGIN")
             before = file.total_changes

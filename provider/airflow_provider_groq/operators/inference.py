@@ -47,6 +47,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         request_params: Body parameters of each request, such as ``{"temperature": 0}``. (``params`` is Airflow's.)
         reuse: An output folder of this operator, or several: rows whose request has an answer that succeeded there are
             answered from there, and not sent. Nothing, as a template may give it, reuses nothing.
+        dedupe: Whether rows that ask the same are sent once. Each has an answer of its own all the same.
         output_type: What each answer must be: anything that a pydantic ``TypeAdapter`` takes, or a JSON schema.
         completion_window: How long Groq may take for a round: from ``24h`` to ``7d``.
         metadata: Text that Groq keeps with each batch.
@@ -105,6 +106,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         id_column: str | None = None,
         request_params: Mapping[str, Any] | None = None,
         reuse: str | ObjectStoragePath | Sequence[str | ObjectStoragePath] | None = None,
+        dedupe: bool = False,
         output_type: Any = None,
         completion_window: str = "24h",
         metadata: Mapping[str, str] | None = None,
@@ -145,6 +147,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         self.id_column = id_column
         self.request_params = request_params
         self.reuse = reuse
+        self.dedupe = dedupe
         self.output_type = output_type
         self.completion_window = completion_window
         self.metadata = metadata
@@ -205,6 +208,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0 <= ratio <= 1:
             raise GroqInputError(f"max_failed_ratio is {shown(ratio)}, but must be a number from 0.0 to 1.0.")
         _check_flag("dry_run", self.is_dry_run)
+        _check_flag("dedupe", self.dedupe)
         for number, override in enumerate(self.escalate or ()):
             if not isinstance(override, Mapping) or NEVER_OVERRIDDEN & set(override):
                 raise GroqInputError(

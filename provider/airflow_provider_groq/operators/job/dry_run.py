@@ -12,7 +12,7 @@ from airflow.sdk import ObjectStoragePath
 from airflow_provider_groq.jobs.estimate import RULE, by_model, for_xcom
 from airflow_provider_groq.jobs.prices import in_words, total
 from airflow_provider_groq.jobs.work_folder import WorkFolder
-from airflow_provider_groq.operators.job import canary, known, reuse, start
+from airflow_provider_groq.operators.job import apart, canary, known, reuse, start
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.kept import known_lines
 from airflow_provider_groq.operators.job.spooling import shards_of
@@ -51,7 +51,7 @@ def estimate(job: JobRun) -> dict[str, Any]:
         base = start.spooled_rows(scratch)
         start.check_named_models(scratch, base)
         with scratch.in_work():
-            first = known.unanswered(scratch, work.spool(base.folder.name), base, before)
+            first = apart.unanswered(scratch, work.spool(base.folder.name), base, before, dedupe=job.operator.dedupe)
             models = by_model(line for _, line in first.requests.all())
             first_alone = canary.is_needed(scratch, known_lines(first.requests.folder), rows=base.index.rows)
             shards = shards_of(scratch, first.requests, first_alone=first_alone)

@@ -9,16 +9,15 @@ from itertools import accumulate, chain
 from msgspec.structs import replace
 
 from airflow_provider_groq.jobs.answer_lines import read_head
-from airflow_provider_groq.jobs.merge import merge
 from airflow_provider_groq.jobs.outcomes import is_sent_again
 from airflow_provider_groq.jobs.override import overridden
 from airflow_provider_groq.jobs.seals import JobSeal, RoundSeal, Stop
 from airflow_provider_groq.jobs.spool import Spool
 from airflow_provider_groq.jobs.work_folder import SpoolFolder
-from airflow_provider_groq.operators.job import answers, batches, canary, known
+from airflow_provider_groq.operators.job import answers, apart, batches, canary, known
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.journal import RoundJournal
-from airflow_provider_groq.operators.job.kept import kept_answers, known_lines, lines_of
+from airflow_provider_groq.operators.job.kept import kept_answers, known_lines, lines_of, sent_rows
 from airflow_provider_groq.operators.job.round import Round
 from airflow_provider_groq.operators.job.spooling import shards_of, spooled
 
@@ -69,7 +68,7 @@ def _first(job: JobRun, seal: JobSeal, folder: SpoolFolder) -> Round:
     """Seal the first round: all rows but those that are answered already."""
     with job.in_work():
         before = known.sources(job, seal.previous)
-        first = known.unanswered(job, folder, Spool.read(folder.path), before)
+        first = apart.unanswered(job, folder, Spool.read(folder.path), before, dedupe=seal.dedupe)
         first_alone = canary.is_needed(job, known_lines(first.requests.folder), rows=seal.rows)
     return _seal(job, seal, [], folder, first.requests, first_alone=first_alone)
 
@@ -88,7 +87,7 @@ def _next(job: JobRun, seal: JobSeal, rounds: list[Round]) -> Round | None:
         if mine:
             chosen = _failed(rounds[-1], changed=override != job.operator.override(len(mine)))
         else:  # the task was cleared since the last round: all that is not good is sent again
-            heads = (row.best.head for row in merge(kept_answers(rounds), rows=seal.rows))
+            heads = (row.best.head for row in sent_rows(rounds, rows=seal.rows))
             chosen = (head.index for head in heads if head.status != "succeeded")
         first = next(chosen, None)
         if first is None:
@@ -147,13 +146,13 @@ def _seal(
     operator = job.operator
     shards = shards_of(job, requests, first_alone=first_alone)
     ends = accumulate(shard.rows for shard in shards)
-    apart = sum(end <= requests.index.canary for end in ends) if first_alone else 0
+    canary_shards = sum(end <= requests.index.canary for end in ends) if first_alone else 0
     sealed = RoundSeal(
         number=len(before) + 1,
         generation=seal.generation,
         requests="" if requests.folder == folder.path else requests.folder.name,
         shards=shards,
-        canary=apart,
+        canary=canary_shards,
         follows=RoundJournal(before[-1]).batch_ids() if before else [],
         sealed_at=time.time(),
         deadline=seal.deadline or time.time() + operator.round_seconds(),

@@ -158,6 +158,7 @@ def _seal(job: JobRun, found: Spool, old: JobSeal | None, before: dict[str, Any]
         generation=job.generation,
         sealed_at=time.time(),
         deadline=None if timeout is None else time.time() + timeout,
+        dedupe=job.operator.dedupe,
     )
     if old is not None and job.operator.reattach:
         seal = _following(job, seal, old)
@@ -180,9 +181,10 @@ def _seal(job: JobRun, found: Spool, old: JobSeal | None, before: dict[str, Any]
 
 def _following(job: JobRun, seal: JobSeal, old: JobSeal) -> JobSeal:
     """The seal of a job whose task was cleared."""
-    if old.digest != seal.digest:
+    if (old.digest, old.dedupe) != (seal.digest, seal.dedupe):
+        what = "its rows are others" if old.digest != seal.digest else f"dedupe is {seal.dedupe}"
         job.operator.log.info(
-            "The task was cleared, and its rows are others now. Rows that are answered already are not sent again."
+            "The task was cleared, and %s now. Rows that are answered already are not sent again.", what
         )
         return replace(seal, previous=[*old.previous, old.spool])
     job.operator.log.info("The task was cleared, and its rows are the same: the job goes on.")
