@@ -133,7 +133,8 @@ def run_dag(airflow_database, groq_emulator, quick, capfd):
         bag = DagBag(path)
         assert not bag.import_errors
         capfd.readouterr()
-        dag_run = bag.dags[dag_id].test(logical_date=logical_date, run_conf=conf)
+        when = {} if logical_date is None else {"logical_date": logical_date}
+        dag_run = bag.dags[dag_id].test(run_conf=conf, **when)
         return Ran(dag_run, "".join(capfd.readouterr()))
 
     return run

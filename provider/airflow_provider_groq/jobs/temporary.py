@@ -22,10 +22,15 @@ def temporary_errors(purpose: str) -> Iterator[None]:
     try:
         yield
     except (sqlite3.Error, OSError) as error:
-        raise GroqStorageError(
-            f"The temporary file in which {purpose} cannot be used: {error}. Make room in the folder for temporary "
-            "files, or name another in the environment variables TMPDIR and SQLITE_TMPDIR."
-        ) from error
+        raise temporary_error(purpose, error) from error
+
+
+def temporary_error(purpose: str, error: Exception) -> GroqStorageError:
+    """The same, where a context manager for each row would take too long."""
+    return GroqStorageError(
+        f"The temporary file in which {purpose} cannot be used: {error}. Make room in the folder for temporary files, "
+        "or name another in the environment variables TMPDIR and SQLITE_TMPDIR."
+    )
 
 
 def open_database(table: str) -> sqlite3.Connection:
