@@ -55,21 +55,25 @@ def unanswered(job: JobRun, folder: SpoolFolder, base: Spool, before: Sequence[S
     Returns:
         What is to be sent: the requests of the job itself if all of them are.
     """
-    with closing(repeated(base.all_records() if dedupe else ())) as repeats:
+    with closing(repeated(base.all_records() if dedupe else ())) as repeats, KnownAnswers() as answers:
         first = next(repeats, None)
-        if not before and first is None:
+        for source in before:
+            _add(answers, source)
+        # Where no row is set apart, the requests need not be written once more.
+        records = base.all_records() if before else iter(())
+        if first is None and not any(answers.lookup(record.digest) for record in records):
+            if before:
+                job.operator.log.info("None of %s rows is answered already.", f"{base.index.rows:,}")
             return First(base)
         path = folder.new_round(1)
         make_folder(path)
-        with KnownAnswers() as answers, replacing(path / KNOWN) as known, replacing(path / DUPLICATES) as duplicates:
-            for source in before:
-                _add(answers, source)
+        with replacing(path / KNOWN) as known, replacing(path / DUPLICATES) as duplicates:
             apart = _Apart(answers, known, duplicates)
             requests = spooled(job, path, apart.others(base.all(), chain(() if first is None else [first], repeats)))
             apart.flush()
     _tell(job, base, apart)
     reused, duplicated = apart.reused.total(), apart.duplicates.count
-    return First(requests, reused, duplicated) if reused or duplicated else First(base)
+    return First(requests, reused, duplicated)
 
 
 class _Apart:
