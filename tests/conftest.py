@@ -129,12 +129,13 @@ def run_dag(airflow_database, groq_emulator, quick, capfd):
     """Runs a Dag with Airflow's own `dag.test()`, triggers and all."""
     from airflow.dag_processing.dagbag import DagBag
 
-    def run(dag_id, folder="dags", **conf):
+    def run(dag_id, folder="dags", logical_date=None, **conf):
         path = TESTS / "dags" if folder == "dags" else TESTS.parent / folder
         bag = DagBag(path)
         assert not bag.import_errors
         capfd.readouterr()
-        dag_run = bag.dags[dag_id].test(run_conf=conf)
+        when = {} if logical_date is None else {"logical_date": logical_date}
+        dag_run = bag.dags[dag_id].test(run_conf=conf, **when)
         return Ran(dag_run, "".join(capfd.readouterr()))
 
     return run

@@ -2,8 +2,11 @@
 
 import json
 import sqlite3
+import time
 from contextlib import closing
+from datetime import UTC, datetime
 from pathlib import Path
+from threading import Thread
 
 import pytest
 
@@ -131,6 +134,94 @@ def test_sql(run_example, tmp_path, monkeypatch):
     assert all(summary for _, summary in summaries)
 
 
+def test_reuse_yesterday(run_example, groq_emulator, tmp_path):
+    """The second day has one new ticket, and pays for it alone."""
+    asked = []
+    groq_emulator.answer_with(lambda request: asked.append(request["custom_id"]))
+    tickets = tmp_path / "tickets.csv"
+    tickets.write_text("id,text\n1,The printer burns.\n2,It rains in.\n")
+    days = [datetime(2026, 1, day, tzinfo=UTC) for day in (5, 6, 7)]
+    options = {"input_path": str(tickets), "output_path": str(tmp_path)}
+    assert run_example("groq_reuse_yesterday", logical_date=days[0], **options).state == "success"
+    with tickets.open("a") as file:
+        file.write("3,The door is stuck.\n")
+    assert run_example("groq_reuse_yesterday", logical_date=days[1], **options).state == "success"
+    assert sorted(asked) == ["1", "2", "3"]
+    answers = list(read_answers(tmp_path / "2026-01-06"))
+    assert [(answer.custom_id, answer.status) for answer in answers] == [(str(id_), "succeeded") for id_ in (1, 2, 3)]
+    assert [answer.reused_from for answer in answers] == [*2 * [f"{tmp_path}/2026-01-05"], None]
+    (tmp_path / "2026-01-06" / "manifest.json").unlink()
+    assert run_example("groq_reuse_yesterday", logical_date=days[2], **options).state == "failed"
+    assert sorted(asked) == ["1", "2", "3"]
+
+
+@pytest.fixture(scope="module")
+def api(airflow_database):
+    """Airflow's REST API, as an admin; its UI asks the same."""
+    from airflow.api_fastapi.app import create_app
+    from airflow.api_fastapi.auth.managers.simple.user import SimpleAuthManagerUser
+    from starlette.testclient import TestClient
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("AIRFLOW__API_AUTH__JWT_SECRET", 64 * "x")
+        app = create_app(apps="core")
+        token = app.state.auth_manager.generate_jwt(SimpleAuthManagerUser(username="admin", role="admin"))
+        headers = {"Authorization": f"Bearer {token}"}
+        with closing(TestClient(app, headers=headers, base_url="http://test/api/v2")) as client:
+            yield client
+
+
+class Approver:
+    """Somebody who answers the question of a task when it is asked."""
+
+    def __init__(self, api, dag_id, task_id, answer):
+        self._api = api
+        self._question = dag_id, task_id
+        self._answer = answer
+        self._thread = Thread(target=self._respond)
+        self.asked = None
+
+    def __enter__(self):
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_):
+        self._thread.join()
+
+    def _respond(self):
+        dag_id, task_id = self._question
+        give_up = time.monotonic() + 60
+        while time.monotonic() < give_up:
+            runs = self._api.get(f"/dags/{dag_id}/dagRuns").json().get("dag_runs", [])
+            for run in runs:
+                path = f"/dags/{dag_id}/dagRuns/{run['dag_run_id']}/taskInstances/{task_id}/-1/hitlDetails"
+                question = self._api.get(path)
+                if question.is_success and question.json()["task_instance"]["state"] == "awaiting_input":
+                    self.asked = question.json()
+                    self._api.patch(path, json={"chosen_options": [self._answer]}).raise_for_status()
+                    return
+            time.sleep(0.2)
+
+
+@pytest.mark.parametrize("answer", ["Approve", "Reject"])
+def test_estimate_approve_send(run_example, groq_emulator, api, tmp_path, answer):
+    tickets = tmp_path / "tickets.csv"
+    tickets.write_text("id,text\n1,The printer burns.\n2,It rains in.\n")
+    with Approver(api, "groq_estimate_approve_send", "approve", answer) as approver:
+        ran = run_example("groq_estimate_approve_send", input_path=str(tickets), output_path=str(tmp_path))
+    assert ran.state == "success"
+    (told,) = ran.xcom("estimate")
+    assert approver.asked["subject"] == "Send 2 rows to Groq?"
+    assert json.loads(approver.asked["body"]) == told
+    assert told["models"]["openai/gpt-oss-20b"]["completion_tokens"] == 400
+    if answer == "Approve":
+        assert ran.xcom("send")[0]["rows"]["succeeded"] == told["to_send"]
+        assert len(groq_emulator.batches()) == told["shards"]
+    else:
+        assert ran.task("send").state == "skipped"
+        assert groq_emulator.requests("POST") == []
+
+
 def test_every_example_is_tested_here():
     examples = {path.stem for path in (Path(__file__).parents[1] / "example_dags").glob("*.py")}
     assert examples == {
@@ -139,9 +230,11 @@ def test_every_example_is_tested_here():
         "groq_cancel",
         "groq_create_and_wait",
         "groq_download_results",
+        "groq_estimate_approve_send",
         "groq_land_what_is_there",
         "groq_mapped_partitions",
         "groq_partitions",
+        "groq_reuse_yesterday",
         "groq_rows_to_answers",
         "groq_sentiments",
         "groq_sql",

@@ -71,6 +71,7 @@ def test_it_says_what_became_of_the_rows():
         },
         "truncated": 1,
         "reused": 0,
+        "duplicates": 0,
         "errors": [
             {
                 "row_status": "failed",

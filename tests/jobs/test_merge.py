@@ -173,3 +173,13 @@ def test_every_row_has_exactly_one_answer_the_best_and_the_same_the_second_time(
         assert row.best.round == times[ranks.index(max(ranks))] == answers[number]["round"]
         assert sorted([row.best.round, *(sent.round for sent in row.others)]) == times
     assert b"".join(row.best.line for row in found) == b"".join(row.best.line for row in run()[1])
+
+
+def test_rows_that_are_answered_elsewhere_are_left_out():
+    lines = harvested(records(["a", "b", "c"]), [said("a"), said("b"), said("c")])[2].splitlines(keepends=True)
+    kept = merge({1: [lines[0], lines[2]]}, rows=4, elsewhere=[1, 3])
+    assert [row.best.head.index for row in kept] == [0, 2]
+    with pytest.raises(GroqStorageError, match="No round has an answer to row 3"):
+        list(merge({1: [lines[0], lines[2]]}, rows=4, elsewhere=[1]))
+    with pytest.raises(GroqStorageError, match="A round has an answer to row 2"):
+        list(merge({1: [lines[0], lines[2]]}, rows=4, elsewhere=[1, 2, 3]))

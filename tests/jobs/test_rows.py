@@ -417,6 +417,18 @@ def test_equal_requests_have_equal_digests_whatever_their_ids():
     assert len(one.digest) == 32
 
 
+def test_equal_requests_whose_answers_are_checked_differently_have_other_digests():
+    """The form of the answer is asked for in the same words, but one answer was never validated."""
+    form = {"type": "json_object"}
+    kinds = [None, {"type": "object"}, {"type": "object", "title": "Mood"}]
+    forms = [RequestForm(MODEL, response_format=form, output_schema=schema) for schema in kinds]
+    made_of = [made(["Hi"], form)[0] for form in forms]
+    assert len({request.line for request in made_of}) == 1
+    assert len({request.digest for request in made_of}) == 3
+    again = RequestForm(MODEL, response_format=form, output_schema={"title": "Mood", "type": "object"})
+    assert made(["Hi"], again)[0].digest == made_of[2].digest
+
+
 @given(
     st.text(),
     st.none() | st.text(min_size=1).filter(str.strip),

@@ -123,9 +123,11 @@ def test_the_first_row_of_each_model_is_known(folder):
     assert spool.write(folder, given_requests, max_bytes=ROOMY).index.first_rows == {"a": 0, "b": 3}
 
 
-def test_no_rows_are_an_error(folder):
-    with pytest.raises(GroqInputError, match="no rows"):
-        spool.write(folder, [], max_bytes=ROOMY)
+def test_nothing_to_send_makes_no_batch(folder):
+    spool.write(folder, [], max_bytes=ROOMY)
+    spooled = Spool.read(folder)
+    assert spooled.index.rows == len(list(spooled.all())) == 0
+    assert spooled.shards(shard_size=None, max_bytes=ROOMY) == []
 
 
 @pytest.mark.parametrize(

@@ -19,14 +19,16 @@ class JobTries:
         retries: As the Dag has it.
     """
 
-    def __init__(self, emulator, output, *, stored=True):
+    def __init__(self, emulator, output, *, stored=True, run_id="run"):
         self.emulator = emulator
         self.output = output
         self.rows = {}
         self.retries = 2
         self._stored = stored
+        self._run_id = run_id
         self._number = 0
         self._max_tries = self.retries
+        self._others = {batch["id"] for batch in emulator.batches()}
         self._run_after = datetime.now(UTC) - timedelta(hours=1)
 
     def operator(self, **options):
@@ -48,7 +50,7 @@ class JobTries:
 
     def context(self):
         ti = TaskInstance()
-        ti.try_number, ti.max_tries = self._number, self._max_tries
+        ti.try_number, ti.max_tries, ti.run_id = self._number, self._max_tries, self._run_id
         return context_of(ti, self._run_after, Store(self.rows) if self._stored else None)
 
     def run(self, **options):
@@ -73,9 +75,11 @@ class JobTries:
         return [json.loads(line) for line in lines.splitlines()]
 
     def sent(self):
-        """The ids of the rows that were sent, batch by batch, in the order of rounds and rows."""
+        """The ids of the rows that were sent since this was made, batch by batch, in the order of rounds and rows."""
         batches = []
         for batch in self.emulator.batches():
+            if batch["id"] in self._others:
+                continue
             number = int(batch["metadata"]["airflow_round"].split(".")[1])
             batches.append((number, self.ids_of(batch)))
         return [ids for _, ids in sorted(batches)]

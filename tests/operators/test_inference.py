@@ -205,6 +205,8 @@ WRONG = [
     ({"rows": iter([])}, "can be read only once"),
     ({"rows": ["a"], "max_failed_ratio": 2}, "max_failed_ratio is 2"),
     ({"rows": ["a"], "max_rounds": 0}, "max_rounds is 0"),
+    ({"rows": ["a"], "dry_run": "yes"}, "dry_run is 'yes', but must be True or False"),
+    ({"rows": ["a"], "dry_run": "{{ params.dry_run }}"}, "dry_run is"),
     ({"rows": ["a"], "shard_size": 50_001}, "shard_size is 50001"),
     ({"rows": ["a"], "escalate": [{"messages": []}]}, r"escalate\[0\]"),
     ({"rows": ["a"], "prompt_template": "{{ ds }}"}, "prompt_template"),

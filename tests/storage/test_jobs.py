@@ -5,7 +5,7 @@ import os
 
 import pytest
 from airflow.sdk import ObjectStoragePath
-from operators.conftest import JobTries
+from operators.conftest import JobTries, texts
 from storage.s3_server import ObjectStorage
 
 from airflow_provider_groq.answers import read_answers
@@ -61,3 +61,13 @@ def test_a_bucket_that_is_missing_is_named_before_anything_is_sent(job):
     with pytest.raises(AirflowFailException, match="output_path"):
         job.run()
     assert job.emulator.requests("POST") == []
+
+
+def test_an_output_there_is_reused_and_may_reuse_itself(job):
+    job.run(rows=texts(5))
+    other = JobTries(job.emulator, job.output.parent / "other", run_id="other")
+    assert other.run(rows=texts(8), reuse=[str(job.output), str(other.output)])["reused"] == 5
+    again = JobTries(job.emulator, other.output, run_id="again")
+    assert again.run(rows=texts(9), reuse=f"{other.output}/manifest.json")["reused"] == 8
+    with pytest.raises(AirflowFailException, match="reuse .*nowhere is missing"):
+        JobTries(job.emulator, job.output, run_id="lost").run(reuse=str(job.output.parent / "nowhere"))

@@ -14,5 +14,8 @@
     merge          the best answer of several rounds                  known       answers of before
     parts          the output, landed                                 manifest    what became of the rows
     answer         what a user reads of it                            answer_lines
+    duplicates     rows that ask what another one asks
+    estimate       what requests would take
+    temporary      what does not fit into memory
     progress       a line for the log while many batches run          files
 """

@@ -27,6 +27,8 @@ class Answer(msgspec.Struct, gc=False):
         batch_id: The batch that the answer is of; None if that is not known.
         request_digest: The same for rows that ask the same; None where no job made the requests.
         input: The columns that were carried through.
+        reused_from: The output that the answer was reused from, as ``reuse`` named it; None if it was not reused.
+        same_as: The ``custom_id`` of the row that was sent, if this one was not, since it asks the same; else None.
     """
 
     custom_id: str
@@ -43,3 +45,5 @@ class Answer(msgspec.Struct, gc=False):
     batch_id: str | None = None
     request_digest: str | None = None
     input: Any = None
+    reused_from: str | None = None
+    same_as: str | None = None

@@ -10,7 +10,7 @@ import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Any, BinaryIO, Self, TypeAlias
+from typing import Any, BinaryIO, NamedTuple, Self, TypeAlias
 
 import msgspec
 
@@ -20,6 +20,7 @@ from airflow_provider_groq.exceptions import GroqStorageError
 from airflow_provider_groq.jobs.answer_lines import Head, read_head
 from airflow_provider_groq.jobs.outcomes import is_cut_off
 from airflow_provider_groq.jobs.records import Answer, RowRecord
+from airflow_provider_groq.jobs.temporary import open_database, temporary_error, temporary_errors
 
 Path: TypeAlias = Any
 """``ObjectStoragePath``: what is Airflow's is not imported here."""
@@ -30,17 +31,39 @@ BLOCK_BYTES = 8 << 20
 LOOKUP_BYTES, MAX_OPEN = 1 << 20, 8
 """As much where an answer is looked up, from so many files at once."""
 
+AHEAD_BYTES = 1 << 16
+"""How much is kept of what follows an answer: rows mostly come in the order of the answers."""
+
 INSERTED = 10_000
 """How many entries go into the index at a time."""
 
-SCHEMA = """
-    PRAGMA journal_mode = OFF;
-    PRAGMA synchronous = OFF;
-    CREATE TABLE answers (digest BLOB, cut_off INTEGER, file INTEGER, place INTEGER, size INTEGER);
-"""
-BY_DIGEST = "SELECT file, place, size FROM answers WHERE digest = ? ORDER BY cut_off, rowid LIMIT 1"
+TABLE = "CREATE TABLE answers (digest BLOB, cut_off INTEGER, file INTEGER, place INTEGER, size INTEGER)"
+INDEX = "CREATE INDEX by_digest ON answers (digest, cut_off, file, place, size)"
+BY_DIGEST = "SELECT file, place, size FROM answers WHERE digest = ? ORDER BY cut_off, file, place LIMIT 1"
+"""All that it asks for stands in the index: neither the table is read, nor anything sorted."""
+PURPOSE = "answers are found"
 
 _Entry: TypeAlias = tuple[bytes, bool, int, int, int]
+
+
+class Known(NamedTuple):
+    """An answer that is there already.
+
+    Attributes:
+        line: As it was written.
+        origin: The output that it is reused from; None if it is this job's own.
+    """
+
+    line: bytes
+    origin: str | None = None
+
+
+class _Ahead(NamedTuple):
+    """What was read last of a file."""
+
+    file: int
+    start: int
+    content: bytes
 
 
 class KnownAnswers:
@@ -51,10 +74,13 @@ class KnownAnswers:
 
     def __init__(self) -> None:
         self._paths: list[Path] = []
+        self._origins: list[str | None] = []
         self._open: OrderedDict[int, BinaryIO] = OrderedDict()
         self._is_indexed = False
-        self._database = sqlite3.connect("")  # a temporary file, which has no name
-        self._database.executescript(SCHEMA)
+        with temporary_errors(PURPOSE):
+            self._database = open_database(TABLE)
+            self._cursor = self._database.cursor()
+        self._ahead = _Ahead(-1, 0, b"")
 
     def __enter__(self) -> Self:
         return self
@@ -70,7 +96,7 @@ class KnownAnswers:
         while self._open:
             self._open.popitem()[1].close()
 
-    def add(self, path: Path) -> int:
+    def add(self, path: Path, origin: str | None = None) -> int:
         """Index the answers of a file; how many of them are known now, equal ones counted each.
 
         A line that cannot be read, such as the last of a file that was cut off, is no answer.
@@ -78,12 +104,14 @@ class KnownAnswers:
         Args:
             path: A part of an output, or answers harvested in a work folder. It stays as it is while it is looked
                 up in.
+            origin: The output that its answers are reused from; None if they are this job's own.
 
         Raises:
             FileNotFoundError: It is not there.
         """
         number = len(self._paths)
         self._paths.append(path)
+        self._origins.append(origin)
         before = self._database.total_changes
         with path.open("rb", block_size=BLOCK_BYTES) as file:
             entries: list[_Entry] = []
@@ -95,29 +123,54 @@ class KnownAnswers:
             self._insert(entries)
         return self._database.total_changes - before
 
-    def lookup(self, digest: str) -> bytes | None:
-        """The line of a succeeded answer to the same request, or None.
+    def lookup(self, digest: str) -> Known | None:
+        """A succeeded answer to the same request, or None.
 
         Raises:
-            GroqStorageError: The file that it is in changed since it was indexed.
+            GroqStorageError: The file that it is in changed since it was indexed, or cannot be read any more.
         """
+        if not self._paths:
+            return None
         if not self._is_indexed:  # made once all is there, which sorts it in one go
-            self._database.execute("CREATE INDEX by_digest ON answers (digest)")
+            with temporary_errors(PURPOSE):
+                self._database.execute(INDEX)
             self._is_indexed = True
         key = _key(digest)
-        found = None if key is None else self._database.execute(BY_DIGEST, (key,)).fetchone()
+        try:
+            found = None if key is None else self._cursor.execute(BY_DIGEST, (key,)).fetchone()
+        except sqlite3.Error as error:
+            raise temporary_error(PURPOSE, error) from error
         if found is None:
             return None
         number, place, size = found
-        file = self._file(number)
-        file.seek(place)
-        line = file.read(size)
+        line = self._read(number, place, size)
         if len(line) != size or read_head(line).request_digest != digest:
             raise GroqStorageError(f"{self._paths[number]} changed while it was read. Retry the task.")
-        return line
+        return Known(line, self._origins[number])
+
+    def _read(self, number: int, place: int, size: int) -> bytes:
+        block = self._ahead
+        if number != block.file or not block.start <= place <= block.start + len(block.content) - size:
+            block = self._ahead = _Ahead(number, place, self._read_block(number, place, max(size, AHEAD_BYTES)))
+        start = place - block.start
+        return block.content[start : start + size]
+
+    def _read_block(self, number: int, place: int, size: int) -> bytes:
+        try:
+            file = self._file(number)
+            file.seek(place)
+            return file.read(size)
+        except Exception as error:  # each library of a storage has errors of its own
+            raise GroqStorageError(
+                f"{self._paths[number]}, in which there are answers to be reused, cannot be read any more: "
+                f"{type(error).__name__}: {error}. Retry the task."
+            ) from error
 
     def _insert(self, entries: Iterable[_Entry]) -> None:
-        self._database.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", entries)
+        with temporary_errors(PURPOSE):
+            self._database.execute("BEGIN")
+            self._database.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", entries)
+            self._database.execute("COMMIT")
 
     def _file(self, number: int) -> BinaryIO:
         if number in self._open:
@@ -156,13 +209,16 @@ def _key(digest: str) -> bytes | None:
         return None
 
 
-def answer_for(record: RowRecord, line: bytes) -> Answer:
+def answer_for(record: RowRecord, known: Known) -> Answer:
     """The answer of a row whose request is answered already: the same, under this row's name, number and columns.
 
     Args:
         record: The row.
-        line: An answer to the same request, as `KnownAnswers.lookup` gives it.
+        known: An answer to the same request.
     """
-    answer = msgspec.json.decode(line, type=Answer)
+    answer = msgspec.json.decode(known.line, type=Answer)
     answer.custom_id, answer.index, answer.input = record.custom_id, record.index, record.input
+    answer.same_as = msgspec.UNSET  # that was within the job that sent it
+    if known.origin is not None:
+        answer.reused_from = known.origin
     return answer

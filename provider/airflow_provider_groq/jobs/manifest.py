@@ -42,7 +42,7 @@ class Accounts:
         self._rounds: defaultdict[int, Counter[str]] = defaultdict(Counter)
         self._causes = Causes()
         self._usage: defaultdict[int, Usage] = defaultdict(Usage)
-        self._truncated = self._reused = 0
+        self._truncated = self._reused = self._duplicates = 0
 
     def count_usage(self, number: int, summary: Summary) -> None:
         """Count what the answers in a file of a round used; their runs do not say it."""
@@ -56,6 +56,10 @@ class Accounts:
                 yield row.lines
                 continue
             self._take(row.best.head)
+            if row.is_duplicate:  # its original is counted as sent
+                self._duplicates += 1
+                yield row.best.line
+                continue
             self._reused += row.best.round == 0
             for sent in (row.best, *row.others):
                 if sent.round:  # what was known before was paid before
@@ -95,6 +99,7 @@ class Accounts:
             "rows": {"total": self._rows.total(), **{status: self._rows[status] for status in STATUSES}},
             "truncated": self._truncated,
             "reused": self._reused,
+            "duplicates": self._duplicates,
             "errors": self._causes.listed(self._rows.total()),
             "rounds": [self._round(number, prices) for number in sorted(self._rounds)],
             "tokens": usage.by_model,

@@ -39,10 +39,12 @@ class Merged(NamedTuple):
     Attributes:
         best: What becomes its answer.
         others: What the other rounds brought for it.
+        is_duplicate: Whether it was not sent, and has the answer of a row that asks the same.
     """
 
     best: Sent
     others: Sequence[Sent] = ()
+    is_duplicate: bool = False
 
 
 def goodness(answer: Ended) -> int:
@@ -52,7 +54,9 @@ def goodness(answer: Ended) -> int:
     return 1 if answer.status == "invalid_output" else 0
 
 
-def merge(rounds: Mapping[int, Iterable[bytes | Run]], *, rows: int) -> Iterator[Merged | Run]:
+def merge(
+    rounds: Mapping[int, Iterable[bytes | Run]], *, rows: int, elsewhere: Iterable[int] = ()
+) -> Iterator[Merged | Run]:
     """Give each row with the best of its answers, one at a time; of equally good ones the earliest.
 
     Rows that have a whole answer in a run, and no other, are given together, as the run has them.
@@ -61,19 +65,25 @@ def merge(rounds: Mapping[int, Iterable[bytes | Run]], *, rows: int) -> Iterator
         rounds: The answers of each round, as lines or in runs, by number of the row. Each row is in one of them at
             least.
         rows: How many rows there are.
+        elsewhere: The numbers of the rows that are in none, in ascending order. They are left out.
 
     Raises:
         GroqStorageError: A line cannot be read, a row has no answer, or a round's rows are not in order.
     """
     answers = [_Answers(number, some) for number, some in sorted(rounds.items())]
-    index = 0
+    left_out = iter(elsewhere)
+    index, without = 0, next(left_out, END)
     while index < rows:
         here = [some for some in answers if some.index <= index]
-        if not here:
-            raise GroqStorageError(f"No round has an answer to row {index:,} of {rows:,}. {REMEDY}")
+        if bool(here) is (index == without):
+            what = "A round has an answer to" if here else "No round has an answer to"
+            raise GroqStorageError(f"{what} row {index:,} of {rows:,}. {REMEDY}")
+        if index == without:
+            index, without = index + 1, next(left_out, END)
+            continue
         first = here[0]
         if len(here) == 1 and first.is_whole and first.index == index:
-            run = first.run(min([rows, *(some.index for some in answers if some is not first)]) - index)
+            run = first.run(min([rows, without, *(some.index for some in answers if some is not first)]) - index)
             yield run
             index += run.rows
             continue

@@ -12,6 +12,17 @@ from airflow_provider_groq.jobs.records import Request, RowRecord
 from airflow_provider_groq.jobs.request_form import for_model
 
 
+class _Body(msgspec.Struct, gc=False):
+    model: str
+
+
+class _Line(msgspec.Struct, gc=False):
+    body: _Body
+
+
+_model_of = msgspec.json.Decoder(_Line).decode
+
+
 def overridden(record: RowRecord, line: bytes, override: Mapping[str, Any]) -> Request:
     """A request with other body parameters.
 
@@ -23,16 +34,14 @@ def overridden(record: RowRecord, line: bytes, override: Mapping[str, Any]) -> R
     Returns:
         The request. Its digest stays that of the row's own request: it answers the same question.
     """
+    carried = None if bytes(record.input) == b"null" else bytes(record.input)
+    if not override:
+        return Request(record.custom_id, line, record.digest, _model_of(line).body.model, carried)
     request = msgspec.json.decode(line)
-    if override:
-        both = {**request["body"], **override}
-        body = {name: value for name, value in both.items() if value is not None or name not in override}
-        if "response_format" in body and "response_format" not in override:
-            # Not every model can be held to a schema.
-            body["response_format"] = for_model(body["response_format"], body["model"])
-        request["body"] = body
-        line = json_lines.write(request)
-    carried = bytes(record.input)
-    return Request(
-        record.custom_id, line, record.digest, request["body"]["model"], None if carried == b"null" else carried
-    )
+    both = {**request["body"], **override}
+    body = {name: value for name, value in both.items() if value is not None or name not in override}
+    if "response_format" in body and "response_format" not in override:
+        # Not every model can be held to a schema.
+        body["response_format"] = for_model(body["response_format"], body["model"])
+    request["body"] = body
+    return Request(record.custom_id, json_lines.write(request), record.digest, body["model"], carried)

@@ -84,6 +84,8 @@ class Answer(msgspec.Struct, gc=False, omit_defaults=False):
         input: The carried columns.
         reasoning: The model's reasoning, where it gave it.
         tool_calls: The tools that the model calls, where it does.
+        reused_from: The output that it was reused from, where it was.
+        same_as: The ``custom_id`` of the row that was sent, where this one was not, since it asks the same.
     """
 
     custom_id: str
@@ -100,3 +102,5 @@ class Answer(msgspec.Struct, gc=False, omit_defaults=False):
     input: msgspec.Raw
     reasoning: str | msgspec.UnsetType | None = msgspec.UNSET
     tool_calls: Any | msgspec.UnsetType = msgspec.UNSET
+    reused_from: str | msgspec.UnsetType = msgspec.UNSET
+    same_as: str | msgspec.UnsetType = msgspec.UNSET

@@ -47,6 +47,8 @@ class RequestForm:
         id_column: The column that holds the ``custom_id``, if it has another name.
         params: Parameters of the body, such as ``temperature``.
         response_format: That of an output type, for requests to the chat endpoint.
+        output_schema: The schema of that type. It is no part of requests, but of their digests: an answer that was
+            checked against it does not answer a request whose answer is not, or is checked against another.
 
     Raises:
         GroqInputError: One of them is wrong.
@@ -60,6 +62,7 @@ class RequestForm:
     id_column: str | None = None
     params: Mapping[str, Any] | None = None
     response_format: Mapping[str, Any] | None = None
+    output_schema: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
         _check_text("model", self.model)
@@ -80,6 +83,13 @@ class RequestForm:
     def template(self) -> Template | None:
         """The prompt template, ready to be filled."""
         return None if self.prompt_template is None else Template(self.prompt_template)
+
+    @property
+    def digest_salt(self) -> bytes:
+        """What goes before each request where its digest is made."""
+        if self.output_schema is None:
+            return b""
+        return json.dumps(self.output_schema, sort_keys=True).encode()
 
     def _check_together(self) -> None:
         """Check what one argument means for another."""

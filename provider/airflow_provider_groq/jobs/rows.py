@@ -109,6 +109,7 @@ class RowReader:
         self._is_chat = form.endpoint == CHAT
         self._id_column = form.id_column or "custom_id"
         self._before_prompt, self._after_prompt = self._bodies.around_prompt()
+        self._salted = hashlib.sha256(form.digest_salt)
 
     def request(self, index: int, row: Any) -> Request:
         """The request of a row.
@@ -136,19 +137,34 @@ class RowReader:
             return self._prompt_request(custom_id, asked, columns)
         said = {key: columns.pop(key) for key in (*ASKS, *BESIDE) if key in columns}
         endpoint, body = self._bodies.body(said)
-        return _request(custom_id, self._bodies.rest(endpoint, body), body["model"], columns)
+        return self._request(custom_id, self._bodies.rest(endpoint, body), body["model"], columns)
 
     def _prompt_request(self, custom_id: str, prompt: str, columns: dict[str, Any]) -> Request:
         """The commonest: all but the prompt is the same for each row, and was encoded before."""
         rest = b"".join((self._before_prompt, encode(prompt), self._after_prompt))
-        return _request(custom_id, rest, self._form.model, columns)
+        return self._request(custom_id, rest, self._form.model, columns)
 
     def _whole_request(self, index: int, columns: dict[str, Any]) -> Request:
         request = {key: plain(columns.pop(key), key) for key in ("method", "url", "body")}
         custom_id = self._custom_id(index, columns) if self._id_column == "custom_id" else columns.pop("custom_id")
         self._bodies.check_whole({"custom_id": custom_id, **request})
         rest = self._bodies.rest(request["url"], request["body"])
-        return _request(custom_id, rest, request["body"]["model"], columns)
+        return self._request(custom_id, rest, request["body"]["model"], columns)
+
+    def _request(self, custom_id: str, rest: bytes, model: str, columns: dict[str, Any]) -> Request:
+        """A request of its parts.
+
+        Args:
+            custom_id: Its id.
+            rest: Its line, from behind the id on; this is what has a digest.
+            model: The model that it names.
+            columns: What is carried to the answer.
+        """
+        line = b"".join((b'{"custom_id":', encode(custom_id), rest))
+        digest = self._salted.copy()
+        digest.update(rest)
+        carried = encode_columns(columns) if columns else None
+        return Request(custom_id, line, digest.hexdigest()[:DIGEST_CHARS], model, carried)
 
     def _columns(self, row: Any, text_column: str) -> dict[str, Any]:
         """The columns of a row, in a copy."""
@@ -190,17 +206,3 @@ def _id_of(name: str, value: Any) -> str:
     if isinstance(written, (bool, list, dict)) or written is None:
         raise RowProblem(f"{name} is {shown(value)}, but must be a text or a number")
     return str(written)
-
-
-def _request(custom_id: str, rest: bytes, model: str, columns: dict[str, Any]) -> Request:
-    """A request of its parts.
-
-    Args:
-        custom_id: Its id.
-        rest: Its line, from behind the id on; this is what has a digest.
-        model: The model that it names.
-        columns: What is carried to the answer.
-    """
-    line = b"".join((b'{"custom_id":', encode(custom_id), rest))
-    digest = hashlib.sha256(rest).hexdigest()[:DIGEST_CHARS]
-    return Request(custom_id, line, digest, model, encode_columns(columns) if columns else None)

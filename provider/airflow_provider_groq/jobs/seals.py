@@ -61,6 +61,7 @@ class JobSeal(msgspec.Struct, frozen=True, kw_only=True):
         sealed_at: When, as Unix time.
         deadline: When to give up, as Unix time; None if each round has a deadline of its own.
         previous: The spools of generations before, which had other rows: what was answered there is used.
+        dedupe: Whether rows that ask the same are sent once.
     """
 
     version: int = VERSION
@@ -72,6 +73,7 @@ class JobSeal(msgspec.Struct, frozen=True, kw_only=True):
     sealed_at: float
     deadline: float | None = None
     previous: list[str] = []
+    dedupe: bool = False
 
 
 class Stop(msgspec.Struct, frozen=True):

@@ -17,7 +17,6 @@ import msgspec
 
 from airflow_provider_groq.batches.options import MAX_LINES
 from airflow_provider_groq.batches.requests import read_lines
-from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.jobs.files import BLOCK_BYTES, read_whole, write_whole
 from airflow_provider_groq.jobs.records import Request, RowRecord
 
@@ -126,6 +125,11 @@ class Spool:
             for line in read_lines(file, max_bytes=shard.record_bytes + 1):
                 yield decode(line)
 
+    def all_records(self) -> Iterator[RowRecord]:
+        """The records of all rows."""
+        for shard in self.shards(shard_size=MAX_LINES, max_bytes=sum(chunk.bytes for chunk in self.index.chunks)):
+            yield from self.records(shard)
+
     @contextmanager
     def section(self, shard: Shard) -> Iterator[BinaryIO]:
         """The requests of a shard as a file, which may be read more than once."""
@@ -184,9 +188,6 @@ def write(
         max_bytes: The largest input file of a batch. None of the requests alone is larger.
         chunk_rows: The most requests of a chunk.
         canary: Rows with a number below this are in chunks of their own; the chunks after them are the same without.
-
-    Raises:
-        GroqInputError: There are no requests.
     """
     writer = _Writer(max_bytes=max_bytes, chunk_rows=chunk_rows, canary=canary)
     with (
@@ -261,13 +262,7 @@ class _Writer:
         self._begin_chunk()
 
     def index(self) -> Index:
-        """What was written.
-
-        Raises:
-            GroqInputError: Nothing.
-        """
-        if not self._chunks:
-            raise GroqInputError("There are no rows: nothing was sent.")
+        """What was written."""
         return Index(
             rows=sum(chunk.rows for chunk in self._chunks),
             digest=self._all.hexdigest()[:DIGEST_CHARS],
@@ -313,7 +308,8 @@ def _shards(chunks: list[Chunk], *, most_rows: int, max_bytes: int, apart: int =
             together = []
         together.append(chunk)
         before += chunk.rows
-    yield shard()
+    if together:
+        yield shard()
 
 
 def _open(path: Path, mode: str) -> Any:

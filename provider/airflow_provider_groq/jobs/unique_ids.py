@@ -7,11 +7,14 @@ from types import TracebackType
 from typing import Self
 
 from airflow_provider_groq.batches.options import shown
-from airflow_provider_groq.exceptions import GroqInputError, GroqStorageError
+from airflow_provider_groq.exceptions import GroqInputError
+from airflow_provider_groq.jobs.temporary import open_database, temporary_errors
 
 TOGETHER = 50_000
 """How many are kept in memory, some 10 MB, so that the rows of a single batch need no file. More at once are looked up
 faster too: in the order of the index they are neighbours, for which fewer pages are read."""
+
+TABLE = "CREATE TABLE ids (custom_id TEXT PRIMARY KEY, row INTEGER) WITHOUT ROWID"
 
 
 class UniqueIds:
@@ -48,27 +51,14 @@ class UniqueIds:
 
     def _look_up(self) -> None:
         new, self._new = sorted(self._new.items()), {}
-        try:
-            file = self._file = self._file or _open()
+        with temporary_errors("equal custom_ids are found"):
+            file = self._file = self._file or open_database(TABLE)
             file.execute("BEGIN")
             before = file.total_changes
             file.executemany("INSERT OR IGNORE INTO ids VALUES (?, ?)", new)
             if file.total_changes - before < len(new):
                 raise _first_repeated(file, new)
             file.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise GroqStorageError(
-                f"The temporary file in which equal custom_ids are found cannot be used: {error}. Make room in the "
-                "folder for temporary files, or name another in the environment variable SQLITE_TMPDIR."
-            ) from error
-
-
-def _open() -> sqlite3.Connection:
-    file = sqlite3.connect("", isolation_level=None)
-    for setting in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE"):
-        file.execute(f"PRAGMA {setting}")
-    file.execute("CREATE TABLE ids (custom_id TEXT PRIMARY KEY, row INTEGER) WITHOUT ROWID")
-    return file
 
 
 def _first_repeated(file: sqlite3.Connection, new: list[tuple[str, int]]) -> GroqInputError:

@@ -102,11 +102,6 @@ class SpoolFolder:
         """Where the answers of a shard are kept."""
         return self.path / f"answers-{number}-{shard:05}.jsonl"
 
-    @property
-    def known(self) -> Path:
-        """Where the answers are kept that were there before the first round."""
-        return self.path / "answers-0.jsonl"
-
 
 def others(parent: Path, mine: WorkFolder) -> Iterator[WorkFolder]:
     """The work folders of other task instances that lie beside one."""

@@ -46,6 +46,9 @@ class GroqBatchInferenceOperator(BatchOperator):
         columns: The names of the columns of rows that are tuples.
         id_column: The column that is each row's ``custom_id``.
         request_params: Body parameters of each request, such as ``{"temperature": 0}``. (``params`` is Airflow's.)
+        reuse: An output folder of this operator, or several: rows whose request has an answer that succeeded there are
+            answered from there, and not sent. Nothing, as a template may give it, reuses nothing.
+        dedupe: Whether rows that ask the same are sent once. Each has an answer of its own all the same.
         output_type: What each answer must be: anything that a pydantic ``TypeAdapter`` takes, or a JSON schema.
         completion_window: How long Groq may take for a round: from ``24h`` to ``7d``.
         metadata: Text that Groq keeps with each batch.
@@ -69,6 +72,8 @@ class GroqBatchInferenceOperator(BatchOperator):
         delete_files: Whether the job's files are deleted from Groq when the answers have been landed.
         asset_partition: The partition of the outlets' assets that is landed, such as ``"{{ ds }}"``. Airflow 3.3+.
         asset_partition_column: In its place: the carried column that names the partition of each row.
+        dry_run: Whether the rows are only read and checked, and the task returns what would be sent and what that
+            would take.
         kwargs: What every operator takes. Of ``outlets`` each asset's event carries the manifest.
 
     Raises:
@@ -82,6 +87,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         "work_path",
         "model",
         "endpoint",
+        "reuse",
         "completion_window",
         "metadata",
         "groq_conn_id",
@@ -103,6 +109,8 @@ class GroqBatchInferenceOperator(BatchOperator):
         columns: Sequence[str] | None = None,
         id_column: str | None = None,
         request_params: Mapping[str, Any] | None = None,
+        reuse: str | ObjectStoragePath | Sequence[str | ObjectStoragePath] | None = None,
+        dedupe: bool = False,
         output_type: Any = None,
         completion_window: str = "24h",
         metadata: Mapping[str, str] | None = None,
@@ -123,6 +131,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         delete_files: bool = True,
         asset_partition: str | None = None,
         asset_partition_column: str | None = None,
+        dry_run: bool = False,
         **kwargs: Any,
     ) -> None:
         super().__init__(
@@ -143,6 +152,8 @@ class GroqBatchInferenceOperator(BatchOperator):
         self.columns = columns
         self.id_column = id_column
         self.request_params = request_params
+        self.reuse = reuse
+        self.dedupe = dedupe
         self.output_type = output_type
         self.completion_window = completion_window
         self.metadata = metadata
@@ -160,13 +171,15 @@ class GroqBatchInferenceOperator(BatchOperator):
         self.delete_files = delete_files
         self.asset_partition = asset_partition
         self.asset_partition_column = asset_partition_column
+        self.is_dry_run = dry_run  # every operator has a method dry_run
         self.check_arguments()
 
     def execute(self, context: Context) -> dict[str, Any]:
         """Answer the rows.
 
         Returns:
-            The manifest, without its long lists: rows by status, errors, tokens, and where the answers are.
+            The manifest, without its long lists: rows by status, errors, tokens, and where the answers are. Of a dry
+            run: how many rows would be sent, and what they would take.
 
         Raises:
             AirflowFailException: For what no retry can fix: a wrong row, a refused key, too many failed rows.
@@ -202,6 +215,8 @@ class GroqBatchInferenceOperator(BatchOperator):
         ratio = self.max_failed_ratio
         if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0 <= ratio <= 1:
             raise GroqInputError(f"max_failed_ratio is {shown(ratio)}, but must be a number from 0.0 to 1.0.")
+        _check_flag("dry_run", self.is_dry_run)
+        _check_flag("dedupe", self.dedupe)
         for number, override in enumerate(self.escalate or ()):
             if not isinstance(override, Mapping) or NEVER_OVERRIDDEN & set(override):
                 raise GroqInputError(
@@ -251,11 +266,12 @@ class GroqBatchInferenceOperator(BatchOperator):
         Raises:
             GroqInputError: An argument is wrong.
         """
-        response_format = None
+        response_format = output_schema = None
         if self.output_type is not None:
             from airflow_provider_groq.jobs.output_type import OutputType  # noqa: PLC0415 - only where there is one
 
-            response_format = OutputType.of(self.output_type).response_format(self.model)
+            kind = OutputType.of(self.output_type)
+            response_format, output_schema = kind.response_format(self.model), kind.schema
         return RequestForm(
             model=self.model,
             endpoint=self.endpoint,
@@ -265,6 +281,7 @@ class GroqBatchInferenceOperator(BatchOperator):
             id_column=self.id_column,
             params=self.request_params,
             response_format=response_format,
+            output_schema=output_schema,
         )
 
     def override(self, number: int) -> dict[str, Any]:
@@ -280,6 +297,11 @@ class GroqBatchInferenceOperator(BatchOperator):
     def round_seconds(self) -> float:
         """How long a round may take where the job has no ``timeout``."""
         return default_timeout(self.completion_window)
+
+
+def _check_flag(argument: str, value: Any) -> None:
+    if not isinstance(value, bool):
+        raise GroqInputError(f"{argument} is {shown(value)}, but must be True or False.")
 
 
 def _check_number(argument: str, value: Any, least: int, most: int) -> None:

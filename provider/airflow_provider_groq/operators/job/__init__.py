@@ -7,6 +7,8 @@
     rounds      one round after another                       round     one of them
     batches     the batches of a round: made, awaited         journal   what is written down of them
     answers     results of batches, as answers to rows        kept      those that are kept
-    known       answers that were there before
+    apart       rows that need not be sent              known     where they are answered already
+    reuse       outputs of other jobs
+    dry_run     what would be sent
     ending      landed, cleaned up, judged
 """

@@ -16,29 +16,27 @@ from airflow_provider_groq.jobs.kept import Run
 from airflow_provider_groq.jobs.merge import goodness
 from airflow_provider_groq.jobs.outcomes import is_good
 from airflow_provider_groq.jobs.seals import Stop
-from airflow_provider_groq.jobs.work_folder import SpoolFolder
 from airflow_provider_groq.operators.job import answers, batches, budget
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.journal import RoundJournal
-from airflow_provider_groq.operators.job.kept import kept_answers, lines_in, lines_of
+from airflow_provider_groq.operators.job.kept import kept_answers, lines_in
 from airflow_provider_groq.operators.job.round import Round
 
 
-def is_needed(job: JobRun, folder: SpoolFolder, rounds: Sequence[Round], *, rows: int) -> bool:
+def is_needed(job: JobRun, kept: Iterable[Iterator[bytes | Run]], *, rows: int) -> bool:
     """Whether the first rows of a round that is to be sealed go first, alone.
 
     Not if enough of them have a good answer already, or if the job has no others.
 
     Args:
         job: The job.
-        folder: Its spool.
-        rounds: Those that have ended.
+        kept: The answers that are there already, as `kept_answers` has them.
         rows: How many rows the job has.
     """
     most = job.operator.canary_rows
     if not 0 < most < rows:
         return False
-    good = sum(map(is_good, _first_answers(_kept(folder, rounds), most).values()))
+    good = sum(map(is_good, _first_answers(kept, most).values()))
     return not good or most - good > job.operator.max_failed_ratio * most
 
 
@@ -67,7 +65,7 @@ def let_pass(round_: Round, rounds: Sequence[Round]) -> None:
         return
     sent = [*rounds[:-1], alone]
     with job.in_work():
-        first = [*_first_answers(_kept(round_.folder, sent), job.operator.canary_rows).values()] if is_first else None
+        first = [*_first_answers(kept_answers(sent).values(), job.operator.canary_rows).values()] if is_first else None
     stop = _judged(job, first or []) if alone.seal.shards else None
     if stop is None:
         stop = budget.checked(sent, round_.rows - alone.rows, sample=first, models=[*round_.requests.index.first_rows])
@@ -76,12 +74,6 @@ def let_pass(round_: Round, rounds: Sequence[Round]) -> None:
     else:
         job.operator.log.error("%s", stop.message)
         journal.stop(time.time(), stop)
-
-
-def _kept(folder: SpoolFolder, rounds: Sequence[Round]) -> Iterable[Iterator[bytes | Run]]:
-    if rounds:
-        return kept_answers(rounds).values()
-    return [lines_of([folder.known])] if folder.known.exists() else []
 
 
 def _first_answers(kept: Iterable[Iterator[bytes | Run]], most: int) -> dict[int, Head]:

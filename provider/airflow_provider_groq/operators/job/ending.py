@@ -10,14 +10,13 @@ from typing import Any
 from airflow_provider_groq.exceptions import GroqJobError
 from airflow_provider_groq.jobs import report
 from airflow_provider_groq.jobs.manifest import Accounts, for_xcom, message
-from airflow_provider_groq.jobs.merge import merge
 from airflow_provider_groq.jobs.parts import commit, remove_unlisted, write_parts
 from airflow_provider_groq.jobs.seals import JobSeal
 from airflow_provider_groq.operators import outlets
 from airflow_provider_groq.operators.deleting import delete_files
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.journal import RoundJournal
-from airflow_provider_groq.operators.job.kept import kept_answers
+from airflow_provider_groq.operators.job.kept import all_rows
 from airflow_provider_groq.operators.job.partitions import partitions_of
 from airflow_provider_groq.operators.job.round import Round
 from airflow_provider_groq.storage.paths import make_folder, remove_folder
@@ -60,7 +59,7 @@ def _landed(job: JobRun, seal: JobSeal) -> dict[str, Any]:
     job.fence()
     with job.in_output():
         make_folder(job.output)
-        answers = merge(kept_answers(rounds, tell=accounts.count_usage), rows=seal.rows)
+        answers = all_rows(rounds, rows=seal.rows, tell=accounts.count_usage)
         parts = write_parts(accounts.count(answers), job.output, _name(job, seal))
         manifest = accounts.manifest(
             path=str(job.output),

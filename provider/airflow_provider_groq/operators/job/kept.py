@@ -4,15 +4,25 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeAlias
 
 from airflow_provider_groq.batches.requests import read_lines
 from airflow_provider_groq.jobs.answer_lines import Head, read_head
+from airflow_provider_groq.jobs.duplicates import Duplicates, followed, read
 from airflow_provider_groq.jobs.kept import Run, kept_runs, read_summary
+from airflow_provider_groq.jobs.merge import Merged, merge
 from airflow_provider_groq.jobs.summary import Summary
 from airflow_provider_groq.operators.job.round import Round
 
 MAX_LINE_BYTES = 64 << 20
+
+Tell: TypeAlias = Callable[[int, Summary], object]
+
+KNOWN = "known.jsonl"
+"""Beside the requests of the first round: the answers of rows that are not sent in it, since they were there before."""
+
+DUPLICATES = "duplicates.jsonl"
+"""Beside them too: the rows that are not sent, since others ask the same."""
 
 
 def lines_of(paths: Iterable[Any]) -> Iterator[bytes]:
@@ -22,9 +32,19 @@ def lines_of(paths: Iterable[Any]) -> Iterator[bytes]:
             yield from read_lines(file, max_bytes=MAX_LINE_BYTES)
 
 
-def kept_answers(
-    rounds: Sequence[Round], *, tell: Callable[[int, Summary], object] = lambda *_: None
-) -> dict[int, Iterator[bytes | Run]]:
+def duplicates_of(rounds: Sequence[Round]) -> Duplicates | None:
+    """The rows of a job that are not sent, since others ask the same; None if there are none."""
+    path = rounds[0].path / DUPLICATES
+    return (lambda: read(lines_of([path]))) if path.exists() else None
+
+
+def known_lines(requests: Any) -> list[Iterator[bytes]]:
+    """The lines of the answers that are kept beside the requests in a folder: one iterator, or none."""
+    known = requests / KNOWN
+    return [lines_of([known])] if known.exists() else []
+
+
+def kept_answers(rounds: Sequence[Round], *, tell: Tell = lambda *_: None) -> dict[int, Iterator[bytes | Run]]:
     """The answers by round; those from before the first as round 0.
 
     Args:
@@ -38,9 +58,21 @@ def kept_answers(
             tell(round_.number, summary)
             yield from kept_runs(path, summary, round=round_.number)
 
-    known = rounds[0].folder.known
-    before: dict[int, Iterator[bytes | Run]] = {0: lines_of([known])} if known.exists() else {}
+    before: dict[int, Iterator[bytes | Run]] = dict(enumerate(known_lines(rounds[0].path)))
     return before | {round_.number: runs(round_) for round_ in rounds}
+
+
+def sent_rows(rounds: Sequence[Round], *, rows: int, tell: Tell = lambda *_: None) -> Iterator[Merged | Run]:
+    """Each row that was sent or is known, with its best answer: all but duplicates."""
+    duplicates = duplicates_of(rounds)
+    elsewhere = () if duplicates is None else (duplicate.index for duplicate in duplicates())
+    return merge(kept_answers(rounds, tell=tell), rows=rows, elsewhere=elsewhere)
+
+
+def all_rows(rounds: Sequence[Round], *, rows: int, tell: Tell) -> Iterator[Merged | Run]:
+    """Each row of a job with its best answer; see `kept_answers`."""
+    sent, duplicates = sent_rows(rounds, rows=rows, tell=tell), duplicates_of(rounds)
+    return sent if duplicates is None else followed(sent, duplicates, total=rows)
 
 
 def lines_in(answers: Iterable[bytes | Run]) -> Iterator[bytes]:

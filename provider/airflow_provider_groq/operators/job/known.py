@@ -1,65 +1,57 @@
-"""Answers that were there before a job's first round: of a generation before, which a clear has ended."""
+"""Where there are answers to a job's rows before its first round: of before a clear, and in outputs that it reuses."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from itertools import chain
-from typing import Any
+from collections.abc import Iterator, Sequence
+from typing import Any, NamedTuple
 
-from airflow_provider_groq.jobs.answer_lines import encode
-from airflow_provider_groq.jobs.files import replacing
-from airflow_provider_groq.jobs.known import KnownAnswers, answer_for
-from airflow_provider_groq.jobs.override import overridden
-from airflow_provider_groq.jobs.records import Request
-from airflow_provider_groq.jobs.seals import JobSeal, task_of
-from airflow_provider_groq.jobs.spool import Spool
-from airflow_provider_groq.jobs.work_folder import SpoolFolder
+from airflow_provider_groq.jobs.seals import task_of
 from airflow_provider_groq.operators.job.job_run import JobRun
+from airflow_provider_groq.operators.job.kept import KNOWN
+from airflow_provider_groq.operators.job.reuse import outputs, parts_of
 from airflow_provider_groq.operators.job.round import Round
-from airflow_provider_groq.operators.job.spooling import spooled
 
 
-def unanswered(job: JobRun, seal: JobSeal, folder: SpoolFolder, base: Spool) -> Spool | None:
-    """Answer the rows that were answered before, and give the requests of the others.
+class Source(NamedTuple):
+    """A file of answers.
 
-    Returns:
-        The requests; those of the job itself if none was answered, None if all were.
+    Attributes:
+        path: Where it lies.
+        origin: The output that it is part of, if that is reused; None if the answers are of this very task instance.
     """
-    paths = list(_earlier(job, seal)) if job.operator.reattach else []
-    if not paths:
-        return base
-    count = 0
-    with KnownAnswers() as answers, replacing(folder.known) as sink:
-        for path in paths:
-            answers.add(path)
 
-        def others() -> Iterator[tuple[int, Request]]:
-            nonlocal count
-            for record, line in base.all():
-                answer = answers.lookup(record.digest)
-                if answer is None:
-                    yield record.index, overridden(record, line, {})
-                else:
-                    count += 1
-                    sink.write(encode(answer_for(record, answer)))
-
-        remaining = others()
-        first = next(remaining, None)
-        requests = None if first is None else spooled(job, folder.new_round(1), chain([first], remaining))
-    job.operator.log.info(
-        "%s of %s rows were answered before the task was cleared; the others are sent.", f"{count:,}", f"{seal.rows:,}"
-    )
-    return requests if count else base
+    path: Any
+    origin: str | None = None
 
 
-def _earlier(job: JobRun, seal: JobSeal) -> Iterator[Any]:
+def sources(job: JobRun, previous: Sequence[str]) -> list[Source]:
+    """Where there are answers to a job's rows already: its own before those that it reuses.
+
+    Args:
+        job: The job.
+        previous: The spools of the generations before.
+
+    Raises:
+        GroqInputError: An output is not there, or not whole.
+    """
+    found = [Source(path) for path in _own(job, previous)] if job.operator.reattach else []
+    known = {str(source.path) for source in found}
+    for output in outputs(job):
+        for path in output.parts:
+            if str(path) not in known:  # an output that reuses itself may have been cleared too
+                known.add(str(path))
+                found.append(Source(path, output.origin))
+    return found
+
+
+def _own(job: JobRun, previous: Sequence[str]) -> Iterator[Any]:
     """The files of answers to rows of this task instance, of generations before."""
-    for name in seal.previous:
+    for name in previous:
         before = job.work.spool(name)
         rounds = [Round(job, before, sealed) for sealed in before.rounds()]
-        for path in (before.known, *(path for round_ in rounds for path in round_.answer_paths())):
+        for path in (path for round_ in rounds for path in (round_.path / KNOWN, *round_.answer_paths())):
             if path.exists():
                 yield path
     manifest = job.landed()
     if manifest is not None and task_of(manifest) == job.task:
-        yield from (job.output / part["name"] for part in manifest["parts"])
+        yield from parts_of(manifest, job.output, "output_path")

@@ -37,7 +37,12 @@ class Round:
     def requests(self) -> Spool:
         """What is sent."""
         with self.job.in_work():
-            return Spool.read(self.folder.path / self.seal.requests if self.seal.requests else self.folder.path)
+            return Spool.read(self.path)
+
+    @property
+    def path(self) -> Any:
+        """The folder of its requests."""
+        return self.folder.path / self.seal.requests if self.seal.requests else self.folder.path
 
     @property
     def rows(self) -> int:

@@ -9,18 +9,17 @@ from itertools import accumulate, chain
 from msgspec.structs import replace
 
 from airflow_provider_groq.jobs.kept import Run, read_summary
-from airflow_provider_groq.jobs.merge import merge
 from airflow_provider_groq.jobs.outcomes import is_sent_again
 from airflow_provider_groq.jobs.override import overridden
 from airflow_provider_groq.jobs.seals import JobSeal, RoundSeal, Stop
-from airflow_provider_groq.jobs.spool import Shard, Spool
+from airflow_provider_groq.jobs.spool import Spool
 from airflow_provider_groq.jobs.work_folder import SpoolFolder
-from airflow_provider_groq.operators.job import answers, batches, canary, known
+from airflow_provider_groq.operators.job import answers, apart, batches, canary, known
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.journal import RoundJournal
-from airflow_provider_groq.operators.job.kept import kept_answers, not_good
+from airflow_provider_groq.operators.job.kept import kept_answers, known_lines, not_good, sent_rows
 from airflow_provider_groq.operators.job.round import Round
-from airflow_provider_groq.operators.job.spooling import spooled
+from airflow_provider_groq.operators.job.spooling import shards_of, spooled
 
 
 def complete(job: JobRun, seal: JobSeal) -> None:
@@ -68,9 +67,10 @@ def _give_up(round_: Round) -> None:
 def _first(job: JobRun, seal: JobSeal, folder: SpoolFolder) -> Round:
     """Seal the first round: all rows but those that are answered already."""
     with job.in_work():
-        requests = known.unanswered(job, seal, folder, Spool.read(folder.path))
-        first_alone = canary.is_needed(job, folder, [], rows=seal.rows)
-    return _seal(job, seal, [], folder, requests, first_alone=first_alone)
+        before = known.sources(job, seal.previous)
+        first = apart.unanswered(job, folder, Spool.read(folder.path), before, dedupe=seal.dedupe)
+        first_alone = canary.is_needed(job, known_lines(first.requests.folder), rows=seal.rows)
+    return _seal(job, seal, [], folder, first.requests, first_alone=first_alone)
 
 
 def _next(job: JobRun, seal: JobSeal, rounds: list[Round]) -> Round | None:
@@ -87,7 +87,7 @@ def _next(job: JobRun, seal: JobSeal, rounds: list[Round]) -> Round | None:
         if mine:
             chosen = _failed(rounds[-1], changed=override != job.operator.override(len(mine)))
         else:  # the task was cleared since the last round: all that is not good is sent again
-            merged = merge(kept_answers(rounds), rows=seal.rows)
+            merged = sent_rows(rounds, rows=seal.rows)
             heads = (row.best.head for row in merged if not isinstance(row, Run))  # a run's are whole
             chosen = (head.index for head in heads if head.status != "succeeded")
         first = next(chosen, None)
@@ -106,7 +106,8 @@ def _next(job: JobRun, seal: JobSeal, rounds: list[Round]) -> Round | None:
             f"{seal.rows:,}",
             f", with {override}" if override else "",
         )
-        first_alone = not mine and canary.is_needed(job, folder, rounds, rows=seal.rows)
+        kept = kept_answers(rounds).values()
+        first_alone = not mine and canary.is_needed(job, kept, rows=seal.rows)
     return _seal(job, seal, rounds, folder, requests, first_alone=first_alone)
 
 
@@ -137,25 +138,21 @@ def _seal(
     seal: JobSeal,
     before: list[Round],
     folder: SpoolFolder,
-    requests: Spool | None,
+    requests: Spool,
     *,
     first_alone: bool,
 ) -> Round:
     """Seal a round, and return what is sealed."""
     operator = job.operator
-    max_bytes = job.hook.get_conn().settings.max_file_bytes
-    shards: list[Shard] = []
-    apart = 0
-    if requests is not None:
-        shards = requests.shards(shard_size=operator.shard_size, max_bytes=max_bytes, canary=first_alone)
-        ends = accumulate(shard.rows for shard in shards)
-        apart = sum(end <= requests.index.canary for end in ends) if first_alone else 0
+    shards = shards_of(job, requests, first_alone=first_alone)
+    ends = accumulate(shard.rows for shard in shards)
+    canary_shards = sum(end <= requests.index.canary for end in ends) if first_alone else 0
     sealed = RoundSeal(
         number=len(before) + 1,
         generation=seal.generation,
-        requests="" if requests is None or requests.folder == folder.path else requests.folder.name,
+        requests="" if requests.folder == folder.path else requests.folder.name,
         shards=shards,
-        canary=apart,
+        canary=canary_shards,
         follows=RoundJournal(before[-1]).batch_ids() if before else [],
         sealed_at=time.time(),
         deadline=seal.deadline or time.time() + operator.round_seconds(),

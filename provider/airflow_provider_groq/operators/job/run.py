@@ -16,7 +16,7 @@ from airflow_provider_groq.hooks.errors import fail_for_good
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.jobs.seals import JobSeal
 from airflow_provider_groq.operators import outlets, waiting
-from airflow_provider_groq.operators.job import batches, ending, rounds, start
+from airflow_provider_groq.operators.job import batches, dry_run, ending, rounds, start
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.submission.tries import has_retries_left
 
@@ -27,8 +27,10 @@ if TYPE_CHECKING:
 
 
 def execute(operator: GroqBatchInferenceOperator, context: Context) -> dict[str, Any]:
-    """Run the job, or go on with it, and return the manifest."""
+    """Run the job, or go on with it, and return the manifest; of a dry run, the estimate."""
     with _job(operator, context) as job:
+        if operator.is_dry_run:
+            return dry_run.estimate(job)
         # What is there before the first try is of a run of the same name that was deleted.
         landed = None if job.this.first else ending.landed(job)
         return landed or _finish(job, start.sealed(job))

@@ -7,7 +7,7 @@ from typing import Any
 
 from airflow_provider_groq.jobs import spool
 from airflow_provider_groq.jobs.records import Request
-from airflow_provider_groq.jobs.spool import Spool
+from airflow_provider_groq.jobs.spool import Shard, Spool
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.storage.paths import make_folder
 
@@ -21,7 +21,6 @@ def spooled(job: JobRun, path: Any, requests: Iterable[tuple[int, Request]]) -> 
         requests: With the number of its row each, in order.
 
     Raises:
-        GroqInputError: There are none.
         GroqStorageError: The storage is away.
     """
     with job.in_work():
@@ -33,3 +32,15 @@ def spooled(job: JobRun, path: Any, requests: Iterable[tuple[int, Request]]) -> 
             chunk_rows=job.operator.shard_size or spool.CHUNK_ROWS,
             canary=job.operator.canary_rows,
         )
+
+
+def shards_of(job: JobRun, requests: Spool, *, first_alone: bool) -> list[Shard]:
+    """The batches that are made of requests.
+
+    Args:
+        job: The job.
+        requests: What is sent.
+        first_alone: Whether those of the job's first rows are batches of their own.
+    """
+    max_bytes = job.hook.get_conn().settings.max_file_bytes
+    return requests.shards(shard_size=job.operator.shard_size, max_bytes=max_bytes, canary=first_alone)

@@ -16,7 +16,7 @@ from airflow_provider_groq.jobs.rows import requests
 from airflow_provider_groq.jobs.seals import JobSeal, task_of
 from airflow_provider_groq.jobs.spool import Spool
 from airflow_provider_groq.jobs.work_folder import others
-from airflow_provider_groq.operators.job import budget
+from airflow_provider_groq.operators.job import budget, reuse
 from airflow_provider_groq.operators.job.job_run import JobRun, Passed
 from airflow_provider_groq.operators.job.partitions import checked
 from airflow_provider_groq.operators.job.spooling import spooled
@@ -46,13 +46,23 @@ def sealed(job: JobRun) -> JobSeal:
         return old
     if old is None and not job.is_first_of_generation:
         _check_nothing_was_sent(job)
+    reuse.outputs(job)  # what is wrong with them is said before the rows are read
     before = job.landed()
-    found = _spooled(job)
+    found = spooled_rows(job)
+    check_named_models(job, found)
+    return _seal(job, found, old, before)
+
+
+def check_named_models(job: JobRun, found: Spool) -> None:
+    """Check that the models that the rows and ``escalate`` name are there, and have prices where they must.
+
+    Raises:
+        GroqInputError: One is not, or has none.
+    """
     escalate = enumerate(job.operator.escalate or ())
     models = {str(override["model"]): number for number, override in escalate if "model" in override}
     budget.check_prices(job, found.index.first_rows)
     check_models(job.operator, job.hook, {"row": found.index.first_rows, "escalate": models})
-    return _seal(job, found, old, before)
 
 
 def _check_folders(job: JobRun) -> None:
@@ -103,8 +113,13 @@ def _check_nothing_was_sent(job: JobRun) -> None:
         )
 
 
-def _spooled(job: JobRun) -> Spool:
-    """Read and check all rows."""
+def spooled_rows(job: JobRun) -> Spool:
+    """Read and check all rows, and spool their requests into the work folder.
+
+    Raises:
+        GroqInputError: A row is wrong.
+        Exception: What reading them raises.
+    """
     began = time.monotonic()
     max_bytes = job.hook.get_conn().settings.max_file_bytes
     try:
@@ -145,6 +160,7 @@ def _seal(job: JobRun, found: Spool, old: JobSeal | None, before: dict[str, Any]
         generation=job.generation,
         sealed_at=time.time(),
         deadline=None if timeout is None else time.time() + timeout,
+        dedupe=job.operator.dedupe,
     )
     if old is not None and job.operator.reattach:
         seal = _following(job, seal, old)
@@ -167,9 +183,10 @@ def _seal(job: JobRun, found: Spool, old: JobSeal | None, before: dict[str, Any]
 
 def _following(job: JobRun, seal: JobSeal, old: JobSeal) -> JobSeal:
     """The seal of a job whose task was cleared."""
-    if old.digest != seal.digest:
+    if (old.digest, old.dedupe) != (seal.digest, seal.dedupe):
+        what = "its rows are others" if old.digest != seal.digest else f"dedupe is {seal.dedupe}"
         job.operator.log.info(
-            "The task was cleared, and its rows are others now. Rows that are answered already are not sent again."
+            "The task was cleared, and %s now. Rows that are answered already are not sent again.", what
         )
         return replace(seal, previous=[*old.previous, old.spool])
     job.operator.log.info("The task was cleared, and its rows are the same: the job goes on.")

@@ -1,0 +1,40 @@
+"""How do I see what a job will take before it is sent, and have somebody approve it? For Airflow 3.1 and later."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from airflow.providers.standard.operators.hitl import ApprovalOperator
+from airflow.sdk import DAG, Param
+
+from airflow_provider_groq.operators.inference import GroqBatchInferenceOperator
+
+# Both tasks get the same arguments, so that what is approved is what is sent.
+JOB: dict[str, Any] = {
+    "model": "openai/gpt-oss-20b",
+    "input_path": "{{ params.input_path }}",
+    "output_path": "{{ params.output_path }}/{{ run_id }}",
+    "prompt_template": "Summarize this ticket in one sentence: {text}",
+    "request_params": {"max_completion_tokens": 200},
+}
+
+with DAG(
+    "groq_estimate_approve_send",
+    schedule=None,
+    tags=["groq"],
+    params={
+        "input_path": Param("/tmp/tickets.csv", type="string"),  # noqa: S108 - an example
+        "output_path": Param("/tmp/groq", type="string"),  # noqa: S108
+    },
+):
+    estimate = GroqBatchInferenceOperator(task_id="estimate", dry_run=True, **JOB)
+    approve = ApprovalOperator(
+        task_id="approve",
+        subject="Send {{ ti.xcom_pull('estimate')['to_send'] }} rows to Groq?",
+        body="{{ ti.xcom_pull('estimate') | tojson(2) }}",
+        response_timeout=timedelta(days=1),
+    )
+    send = GroqBatchInferenceOperator(task_id="send", deferrable=True, **JOB)
+
+    estimate >> approve >> send

@@ -1,0 +1,242 @@
+"""Rows that ask what another one asks: found before anything is sent, and answered with what the other was answered.
+
+Of rows whose requests are equal but for their ``custom_id`` the first is the original, and is sent. What is known of a
+million duplicates lies in files.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Callable, Generator, Iterable, Iterator
+from io import BytesIO
+from itertools import islice
+from tempfile import TemporaryFile
+from types import TracebackType
+from typing import BinaryIO, Self, TypeAlias
+
+import msgspec
+
+from airflow_provider_groq.exceptions import GroqStorageError
+from airflow_provider_groq.jobs.answer_lines import encode, read_head
+from airflow_provider_groq.jobs.kept import REMEDY, Run
+from airflow_provider_groq.jobs.merge import Merged, Sent
+from airflow_provider_groq.jobs.records import Answer, RowRecord
+from airflow_provider_groq.jobs.temporary import open_database, temporary_errors
+
+INSERTED = 10_000
+"""How many rows go into the index at a time."""
+
+TABLE = "CREATE TABLE rows (digest BLOB, number INTEGER)"
+REPEATED = """
+    SELECT number, original
+    FROM (SELECT number, min(number) OVER (PARTITION BY digest) AS original FROM rows)
+    WHERE number <> original ORDER BY number
+"""
+FINDING, KEEPING = "equal requests are found", "the answers of equal requests are kept"
+
+WRITE_BYTES = 1 << 18
+
+PLACE = struct.Struct("<QQ")
+"""Where the answer of an original lies: its place, and its size."""
+
+
+class Duplicate(msgspec.Struct, array_like=True, gc=False, frozen=True):
+    """A row that is not sent, since another asks the same; a line of a file.
+
+    Attributes:
+        index: The number of the row, from 0.
+        original: The number of the row that is sent.
+        custom_id: The row's own.
+        input: Its carried columns, as JSON.
+    """
+
+    index: int
+    original: int
+    custom_id: str
+    input: msgspec.Raw
+
+
+Duplicates: TypeAlias = Callable[[], Iterator[Duplicate]]
+"""Gives the duplicates of a job, in the order of the rows, as often as it is called."""
+
+
+def repeated(records: Iterable[RowRecord]) -> Generator[tuple[int, int]]:
+    """Find the rows that ask what one before them asks.
+
+    Args:
+        records: All rows.
+
+    Returns:
+        The number of each such row, and that of the first row which asks the same; in the order of the rows.
+
+    Raises:
+        GroqStorageError: There is no room for finding them.
+    """
+    rows = ((bytes.fromhex(record.digest), record.index) for record in records)
+    with temporary_errors(FINDING):
+        database = open_database(TABLE)
+    try:
+        while some := list(islice(rows, INSERTED)):
+            with temporary_errors(FINDING):
+                database.execute("BEGIN")
+                database.executemany("INSERT INTO rows VALUES (?, ?)", some)
+                database.execute("COMMIT")
+        with temporary_errors(FINDING):
+            found = database.execute(REPEATED)
+        while True:
+            with temporary_errors(FINDING):
+                pairs = found.fetchmany(INSERTED)
+            if not pairs:
+                return
+            yield from pairs
+    finally:
+        database.close()
+
+
+class DuplicateWriter:
+    """Writes duplicates to an open file, a block at a time.
+
+    Args:
+        sink: The file.
+
+    Attributes:
+        count: How many.
+    """
+
+    def __init__(self, sink: BinaryIO) -> None:
+        self._sink = sink
+        self._block = bytearray()
+        self._encoder = msgspec.json.Encoder()
+        self.count = 0
+
+    def add(self, duplicate: Duplicate) -> None:
+        """Take the next one."""
+        self._encoder.encode_into(duplicate, self._block, -1)
+        self._block += b"\n"
+        self.count += 1
+        if len(self._block) >= WRITE_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is left."""
+        self._sink.write(bytes(self._block))
+        self._block.clear()
+
+
+def read(lines: Iterable[bytes]) -> Iterator[Duplicate]:
+    """The duplicates in the lines of a file.
+
+    Raises:
+        GroqStorageError: It was cut off or changed.
+    """
+    decode = msgspec.json.Decoder(Duplicate).decode
+    for line in lines:
+        try:
+            duplicate = decode(line)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise GroqStorageError(f"A line of duplicates cannot be read: {error}. {REMEDY}") from None
+        yield duplicate
+
+
+def followed(rows: Iterable[Merged | Run], duplicates: Duplicates, *, total: int) -> Iterator[Merged | Run]:
+    """Give all rows of a job: those that were sent with their answers, and each duplicate with that of its original.
+
+    Args:
+        rows: Those that are no duplicates, in order.
+        duplicates: The others.
+        total: How many rows the job has.
+
+    Raises:
+        GroqStorageError: An original has no answer, or there is no room for keeping one.
+    """
+    is_original = _Marks(total)
+    for duplicate in duplicates():
+        is_original.add(duplicate.original)
+    with _Originals() as originals:
+        left = duplicates()
+        following = next(left, None)
+        for row in rows:
+            index = row.first if isinstance(row, Run) else row.best.head.index
+            while following is not None and following.index < index:
+                yield originals.answer(following)
+                following = next(left, None)
+            if isinstance(row, Run):
+                numbers = range(index, index + row.rows)  # no duplicate is among them
+                if any(number in is_original for number in numbers):
+                    for number, line in zip(numbers, BytesIO(row.lines), strict=True):
+                        if number in is_original:
+                            originals.keep(number, row.round, line)
+            elif index in is_original:
+                originals.keep(index, row.best.round, row.best.line)
+            yield row
+        while following is not None:
+            yield originals.answer(following)
+            following = next(left, None)
+
+
+class _Marks:
+    """A set of numbers of rows: a bit for each row."""
+
+    def __init__(self, total: int) -> None:
+        self._bits = bytearray(-(-total // 8))
+
+    def add(self, number: int) -> None:
+        self._bits[number >> 3] |= 1 << (number & 7)
+
+    def __contains__(self, number: int) -> bool:
+        return bool(self._bits[number >> 3] & 1 << (number & 7))
+
+
+class _Originals:
+    """The answers of originals, in one temporary file, and in another the place of each, by the number of its row."""
+
+    def __init__(self) -> None:
+        with temporary_errors(KEEPING):
+            self._lines, self._places = TemporaryFile(), TemporaryFile()  # noqa: SIM115 - closed in __exit__
+        self._end = 0
+        self._decode = msgspec.json.Decoder(Answer).decode
+        self._last: tuple[int, Sent, Answer] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._lines.close()
+        self._places.close()
+
+    def keep(self, number: int, round_: int, line: bytes) -> None:
+        """Keep an answer that duplicates are to have, with the number of its row and its round."""
+        with temporary_errors(KEEPING):
+            self._lines.seek(self._end)
+            self._lines.write(PLACE.pack(round_, len(line)) + line)
+            self._places.seek(number * PLACE.size)
+            self._places.write(PLACE.pack(self._end, PLACE.size + len(line)))
+        self._end += PLACE.size + len(line)
+
+    def answer(self, duplicate: Duplicate) -> Merged:
+        """The answer of a duplicate."""
+        if self._last is None or self._last[0] != duplicate.original:
+            sent = self._find(duplicate)
+            self._last = duplicate.original, sent, self._decode(sent.line)
+        _, sent, answer = self._last
+        answer.custom_id, answer.index, answer.input = duplicate.custom_id, duplicate.index, duplicate.input
+        answer.same_as = sent.head.custom_id
+        head = msgspec.structs.replace(sent.head, custom_id=duplicate.custom_id, index=duplicate.index)
+        return Merged(Sent(sent.round, head, encode(answer)), is_duplicate=True)
+
+    def _find(self, duplicate: Duplicate) -> Sent:
+        with temporary_errors(KEEPING):
+            self._places.seek(duplicate.original * PLACE.size)
+            place = self._places.read(PLACE.size)
+            start, size = PLACE.unpack(place) if len(place) == PLACE.size else (0, 0)
+            self._lines.seek(start)
+            kept = self._lines.read(size)
+        if not size:
+            raise GroqStorageError(
+                f"Row {duplicate.index:,} ({duplicate.custom_id!r}) asks what row {duplicate.original:,} asks, but no "
+                f"round has an answer to that. {REMEDY}"
+            )
+        line = kept[PLACE.size :]
+        return Sent(PLACE.unpack_from(kept)[0], read_head(line), line)

@@ -1,0 +1,46 @@
+"""Temporary files, in which is kept what does not fit into memory."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from airflow_provider_groq.exceptions import GroqStorageError
+
+
+@contextmanager
+def temporary_errors(purpose: str) -> Iterator[None]:
+    """Say what is wrong with a temporary file, and that it is not the storage that is used at the same time.
+
+    Args:
+        purpose: What it is for, as the end of "The temporary file in which …".
+
+    Raises:
+        GroqStorageError: It cannot be used.
+    """
+    try:
+        yield
+    except (sqlite3.Error, OSError) as error:
+        raise temporary_error(purpose, error) from error
+
+
+def temporary_error(purpose: str, error: Exception) -> GroqStorageError:
+    """The same, where a context manager for each row would take too long."""
+    return GroqStorageError(
+        f"The temporary file in which {purpose} cannot be used: {error}. Make room in the folder for temporary files, "
+        "or name another in the environment variables TMPDIR and SQLITE_TMPDIR."
+    )
+
+
+def open_database(table: str) -> sqlite3.Connection:
+    """A database in a temporary file, which SQLite removes by itself, also when the process dies.
+
+    Args:
+        table: The statement that makes its table.
+    """
+    file = sqlite3.connect("", isolation_level=None)
+    for setting in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE"):
+        file.execute(f"PRAGMA {setting}")
+    file.execute(table)
+    return file

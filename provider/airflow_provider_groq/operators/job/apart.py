@@ -1,0 +1,150 @@
+"""The rows of a job that need not be sent, set apart: those that are answered already, and duplicates of others."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing
+from itertools import chain
+from typing import BinaryIO, NamedTuple
+
+from airflow_provider_groq.exceptions import GroqStorageError
+from airflow_provider_groq.jobs.answer_lines import encode
+from airflow_provider_groq.jobs.duplicates import Duplicate, DuplicateWriter, repeated
+from airflow_provider_groq.jobs.files import replacing
+from airflow_provider_groq.jobs.known import KnownAnswers, answer_for
+from airflow_provider_groq.jobs.override import overridden
+from airflow_provider_groq.jobs.records import Request, RowRecord
+from airflow_provider_groq.jobs.spool import Spool
+from airflow_provider_groq.jobs.work_folder import SpoolFolder
+from airflow_provider_groq.operators.job.job_run import JobRun
+from airflow_provider_groq.operators.job.kept import DUPLICATES, KNOWN
+from airflow_provider_groq.operators.job.known import Source
+from airflow_provider_groq.operators.job.reuse import ARGUMENT
+from airflow_provider_groq.operators.job.spooling import spooled
+from airflow_provider_groq.storage.paths import make_folder, storage_errors
+
+
+class First(NamedTuple):
+    """What a job's first round is made of.
+
+    Attributes:
+        requests: What is sent.
+        reused: How many rows are answered already.
+        duplicates: How many rows ask what another one asks that is sent.
+    """
+
+    requests: Spool
+    reused: int = 0
+    duplicates: int = 0
+
+
+def unanswered(job: JobRun, folder: SpoolFolder, base: Spool, before: Sequence[Source], *, dedupe: bool) -> First:
+    """Set the rows apart that need not be sent, and give the requests of the others.
+
+    They are kept beside the requests of the others, in a folder that no other try has: the seal of the round names
+    what this try found.
+
+    Args:
+        job: The job.
+        folder: Of the job's requests.
+        base: The job's requests.
+        before: Where there are answers already.
+        dedupe: Whether rows that ask the same are sent once.
+
+    Returns:
+        What is to be sent: the requests of the job itself if all of them are.
+    """
+    with closing(repeated(base.all_records() if dedupe else ())) as repeats, KnownAnswers() as answers:
+        first = next(repeats, None)
+        for source in before:
+            _add(answers, source)
+        # Where no row is set apart, the requests need not be written once more.
+        records = base.all_records() if before else iter(())
+        if first is None and not any(answers.lookup(record.digest) for record in records):
+            if before:
+                job.operator.log.info("None of %s rows is answered already.", f"{base.index.rows:,}")
+            return First(base)
+        path = folder.new_round(1)
+        make_folder(path)
+        with replacing(path / KNOWN) as known, replacing(path / DUPLICATES) as duplicates:
+            apart = _Apart(answers, known, duplicates)
+            requests = spooled(job, path, apart.others(base.all(), chain(() if first is None else [first], repeats)))
+            apart.flush()
+    _tell(job, base, apart)
+    reused, duplicated = apart.reused.total(), apart.duplicates.count
+    return First(requests, reused, duplicated)
+
+
+class _Apart:
+    """Sets rows apart.
+
+    Args:
+        answers: Those that are there already.
+        known: Takes the answers of the rows that have one.
+        duplicates: Takes the duplicates.
+
+    Attributes:
+        reused: How many rows have an answer, by the output that it is of.
+        duplicates: The duplicates.
+    """
+
+    def __init__(self, answers: KnownAnswers, known: BinaryIO, duplicates: BinaryIO) -> None:
+        self._answers = answers
+        self._known = known
+        self.duplicates = DuplicateWriter(duplicates)
+        self.reused: Counter[str | None] = Counter()
+
+    def others(
+        self, rows: Iterable[tuple[RowRecord, bytes]], repeats: Iterator[tuple[int, int]]
+    ) -> Iterator[tuple[int, Request]]:
+        """Give the requests of the other rows.
+
+        Args:
+            rows: All rows, with their requests.
+            repeats: Those that ask what a row before them asks, with the number of the first one that does.
+        """
+        repeat = next(repeats, None)
+        for record, line in rows:
+            original = None
+            if repeat is not None and repeat[0] == record.index:
+                original, repeat = repeat[1], next(repeats, None)
+            found = self._answers.lookup(record.digest)
+            if found is not None:  # then there is one for all that ask the same
+                self.reused[found.origin] += 1
+                self._known.write(encode(answer_for(record, found)))
+            elif original is not None:
+                self.duplicates.add(Duplicate(record.index, original, record.custom_id, record.input))
+            else:
+                yield record.index, overridden(record, line, {})
+
+    def flush(self) -> None:
+        """Write what is left."""
+        self.duplicates.flush()
+
+
+def _add(answers: KnownAnswers, source: Source) -> None:
+    with storage_errors("output_path" if source.origin is None else ARGUMENT, source.path):
+        try:
+            answers.add(source.path, source.origin)
+        except FileNotFoundError as error:
+            raise GroqStorageError(
+                f"{source.path} was there, and is gone: another job has replaced that output. Retry the task."
+            ) from error
+
+
+def _tell(job: JobRun, base: Spool, apart: _Apart) -> None:
+    found = [
+        f"{count:,} {'before the task was cleared' if origin is None else f'in {origin}'}"
+        for origin, count in apart.reused.items()
+    ]
+    job.operator.log.info(
+        "%s of %s rows are answered already, and are not sent%s.",
+        f"{apart.reused.total():,}",
+        f"{base.index.rows:,}",
+        f": {', '.join(found)}" if found else "",
+    )
+    if apart.duplicates.count:
+        job.operator.log.info(
+            "%s rows ask what another row asks, and are not sent (dedupe).", f"{apart.duplicates.count:,}"
+        )

@@ -1,0 +1,26 @@
+"""The benchmark of dedupe and reuse still measures."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+BENCHMARK = Path(__file__).with_name("never_twice.py")
+
+SENT = {"without": 400, "dedupe-none": 400, "dedupe-half": 200, "reuse-none": 400, "reuse-all": 0, "both": 100}
+
+
+@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux for the memory used")
+def test_all_jobs_are_measured():
+    command = [sys.executable, str(BENCHMARK), "--rows", "400"]
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=250)
+    measured = re.findall(
+        r"^([\w-]+) +400 +(\d+) +([\d.]+) +[\d.]+ +([\d.]+) +[\d.]+ +([\d.]+) ", done.stdout, re.MULTILINE
+    )
+    assert {kind: int(sent) for kind, sent, *_ in measured} == SENT
+    for _, _, seconds, cpu, added in measured:
+        assert 0 < float(seconds) < 200
+        assert 0 < float(cpu) < 60
+        assert float(added) < 60

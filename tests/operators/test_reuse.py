@@ -1,0 +1,282 @@
+"""``reuse``: rows that earlier outputs have an answer to are answered from there, and not paid again."""
+
+import errno
+import json
+import os
+import shutil
+
+import pytest
+from airflow.sdk import ObjectStoragePath
+from operators.conftest import LARGE, JobTries, texts
+from operators.test_inference import Mood
+
+from airflow_provider_groq.answers import read_answers
+from airflow_provider_groq.compat import AirflowFailException
+from airflow_provider_groq.exceptions import GroqStorageError
+
+CRASHES = "airflow_provider_groq.operators.job.ending.write_parts"
+ENDED = {"reused_from", "round", "batch_id"}
+
+
+@pytest.fixture
+def day(groq_emulator, quick, tmp_path):
+    """Makes the task of a day, with an output of its own."""
+    groq_emulator.set(seconds=0)
+    groq_emulator.answer_with(lambda request: request["body"]["messages"][-1]["content"].upper())
+    return lambda name: JobTries(groq_emulator, tmp_path / name, run_id=name)
+
+
+@pytest.fixture
+def monday(day):
+    job = day("monday")
+    job.run()
+    return job
+
+
+def posts(job):
+    return len(job.emulator.requests("POST"))
+
+
+def without(answer, *names):
+    return {name: value for name, value in answer.items() if name not in names}
+
+
+def full(*_, **__):
+    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_growing_table_is_paid_for_what_is_new(day, monday, capsys):
+    tuesday = day("tuesday")
+    rows = [{"custom_id": f"new-{n}", "text": f"thing {n}", "day": 2} for n in reversed(range(10))]
+    manifest = tuesday.run(rows=rows, reuse=str(monday.output), delete_files=False)
+    assert tuesday.sent() == [["new-9", "new-8"]]
+    assert (manifest["rows"]["total"], manifest["rows"]["succeeded"], manifest["reused"]) == (10, 10, 8)
+    (sent,) = manifest["rounds"]
+    assert (sent["rows"], sent["succeeded"]) == (2, 2)
+    assert sum(tokens["total_tokens"] for tokens in manifest["tokens"].values()) == sum(
+        answer["usage"]["total_tokens"] for answer in tuesday.answers() if "reused_from" not in answer
+    )
+    before = {answer["request_digest"]: answer for answer in monday.answers()}
+    for index, answer in enumerate(tuesday.answers()):
+        number = 9 - index
+        mine = {"custom_id": f"new-{number}", "index": index, "input": {"text": f"thing {number}", "day": 2}}
+        assert answer.items() >= mine.items()
+        assert answer["output"] == f"WHAT IS THING {number}?"
+        if number < 8:
+            old = before[answer["request_digest"]]
+            assert without(answer, *mine, "reused_from") == without(old, *mine)
+            assert answer["reused_from"] == str(monday.output)
+        else:
+            assert "reused_from" not in answer
+    assert f"8 of 10 rows are answered already, and are not sent: 8 in {monday.output}." in capsys.readouterr().out
+    assert next(read_answers(manifest)).reused_from is None
+    assert list(read_answers(manifest))[-1].reused_from == str(monday.output)
+
+
+def test_if_all_is_known_nothing_is_sent_and_the_job_lands(day, monday):
+    before = posts(monday)
+    manifest = day("tuesday").run(reuse=str(monday.output))
+    assert posts(monday) == before
+    assert (manifest["rows"]["succeeded"], manifest["reused"], manifest["batches"]) == (8, 8, 0)
+    wednesday = day("wednesday")
+    wednesday.run(reuse=manifest["path"])
+    assert posts(monday) == before
+    assert {answer["reused_from"] for answer in wednesday.answers()} == {manifest["path"]}
+
+
+def test_only_what_succeeded_is_reused(day):
+    monday = day("monday")
+    monday.emulator.set(failing_requests={"row-3": 422})
+    monday.run(max_failed_ratio=0.5)
+    monday.emulator.set(failing_requests={})
+    tuesday = day("tuesday")
+    assert tuesday.run(reuse=str(monday.output), delete_files=False)["reused"] == 7
+    assert tuesday.sent() == [["row-3"]]
+
+
+@pytest.mark.parametrize("reuse", [None, "", "  ", "None", [], [None, ""]])
+def test_nothing_as_a_template_gives_it_reuses_nothing(day, monday, reuse):
+    assert day("tuesday").run(reuse=reuse)["reused"] == 0
+
+
+@pytest.mark.parametrize("form", ["{}/manifest.json", "{}/", "file://{}"])
+def test_an_output_is_named_in_many_forms(day, monday, form):
+    tuesday = day("tuesday")
+    assert tuesday.run(reuse=form.format(monday.output))["reused"] == 8
+    told = form.format(monday.output).removesuffix("manifest.json").rstrip("/")
+    assert {answer["reused_from"] for answer in tuesday.answers()} == {told}
+
+
+def test_of_several_outputs_the_first_that_has_the_answer_counts(day, monday):
+    other = day("other")
+    other.run(rows=texts(9)[7:])
+    tuesday = day("tuesday")
+    manifest = tuesday.run(rows=texts(10), reuse=[ObjectStoragePath(str(monday.output)), str(other.output)])
+    assert [answer.get("reused_from") for answer in tuesday.answers()] == [
+        *8 * [str(monday.output)],
+        str(other.output),
+        None,
+    ]
+    assert manifest["reused"] == 9
+
+
+def of_version_9(folder):
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"version": 9}))
+
+
+def without_parts(folder):
+    path = folder / "manifest.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"parts": 1}))
+
+
+def part_of(folder):
+    (part,) = folder.glob("part-*")
+    return part
+
+
+DAMAGED = {
+    "is missing. Correct the path, .*let the template give an empty text": shutil.rmtree,
+    "holds no output: there is no manifest.json": lambda folder: (folder / "manifest.json").unlink(),
+    "is a manifest of version 9": of_version_9,
+    "no manifest of airflow-provider-groq": lambda folder: (folder / "manifest.json").write_text("[]"),
+    "it is cut off": lambda folder: os.truncate(folder / "manifest.json", 50),
+    "its manifest.json was changed": without_parts,
+    "part-.*jsonl is missing. Clear the task that wrote it": lambda folder: part_of(folder).unlink(),
+    r"has [\d,]+ bytes, and was written with": lambda folder: os.truncate(part_of(folder), 900),
+}
+
+
+@pytest.mark.parametrize("message", DAMAGED)
+def test_what_is_no_whole_output_is_refused_before_rows_are_read_and_anything_is_sent(day, monday, message):
+    DAMAGED[message](monday.output)
+    before = posts(monday)
+    with pytest.raises(AirflowFailException, match=rf"reuse .*{monday.output}.*{message}.*") as raised:
+        day("tuesday").run(reuse=["", str(monday.output)], rows=lambda: pytest.fail("The rows were read."))
+    assert "take the folder out of reuse. Nothing was sent." in str(raised.value)
+    assert posts(monday) == before
+
+
+def test_a_manifest_in_place_of_its_folder_is_refused_with_a_remedy(day, monday):
+    manifest = json.loads((monday.output / "manifest.json").read_text())
+    with pytest.raises(AirflowFailException, match=r"must be an output folder.*\['path'\]"):
+        day("tuesday").run(reuse=manifest)
+
+
+def test_an_output_that_is_not_there_yet_may_reuse_itself(day):
+    job = day("monday")
+    assert job.run(reuse=str(job.output))["reused"] == 0
+    half_landed = day("tuesday")
+    half_landed.output.mkdir()
+    (half_landed.output / "part-0123-00000.jsonl").write_text('{"custom')
+    assert half_landed.run(reuse=f"{half_landed.output}/")["reused"] == 0
+
+
+def test_an_output_that_reuses_itself_is_there_until_the_new_one_is(day, monday, monkeypatch):
+    old = sorted(path.name for path in monday.output.iterdir())
+    tuesday = JobTries(monday.emulator, monday.output, run_id="tuesday")
+    with monkeypatch.context() as patch:
+        patch.setattr(CRASHES, full)
+        with pytest.raises(GroqStorageError):
+            tuesday.run(rows=texts(10), reuse=str(monday.output), delete_files=False)
+    assert sorted(path.name for path in monday.output.iterdir() if "_groq_" not in path.name) == old
+    manifest = tuesday.run(rows=texts(10), reuse=str(monday.output), delete_files=False)
+    assert (manifest["rows"]["succeeded"], manifest["reused"]) == (10, 8)
+    assert tuesday.sent() == [["row-8", "row-9"]]
+    assert len(sorted(monday.output.glob("part-*"))) == 1
+    assert [answer["index"] for answer in tuesday.answers()] == list(range(10))
+
+
+def test_after_a_crash_what_was_copied_before_the_round_was_sealed_counts(day, monday, monkeypatch):
+    tuesday = day("tuesday")
+    with monkeypatch.context() as patch:
+        patch.setattr(CRASHES, full)
+        with pytest.raises(GroqStorageError):
+            tuesday.run(rows=texts(10), reuse=str(monday.output), delete_files=False)
+    shutil.rmtree(monday.output)
+    manifest = tuesday.run(rows=texts(10), reuse=str(monday.output), delete_files=False)
+    assert (manifest["rows"]["succeeded"], manifest["reused"]) == (10, 8)
+    assert tuesday.sent() == [["row-8", "row-9"]]
+
+
+def test_answers_that_another_try_copied_without_sealing_the_round_are_not_mixed_in(day, monday, monkeypatch):
+    """The first try found more answers than the second, which seals the round: its own belong to it."""
+    tuesday = day("tuesday")
+    with monkeypatch.context() as patch:
+        patch.setattr("airflow_provider_groq.operators.job.rounds._seal", full)
+        with pytest.raises(OSError, match="No space"):
+            tuesday.run(reuse=str(monday.output), delete_files=False)
+    fewer = JobTries(monday.emulator, monday.output, run_id="again")
+    fewer.run(rows=texts(2), delete_files=False)
+    manifest = tuesday.run(reuse=str(monday.output), delete_files=False)
+    assert (manifest["rows"]["succeeded"], manifest["reused"]) == (8, 2)
+    assert tuesday.sent()[1:] == [["row-2", "row-3", "row-4"], ["row-5", "row-6", "row-7"]]
+
+
+def test_after_a_clear_the_tasks_own_answers_come_first(day, monday, capsys):
+    tuesday = day("tuesday")
+    tuesday.run(rows=texts(9)[7:], delete_files=False)
+    tuesday.clear()
+    manifest = tuesday.run(rows=texts(9), reuse=[str(monday.output), str(tuesday.output)], delete_files=False)
+    assert tuesday.sent() == [["row-7", "row-8"]]
+    assert [answer.get("reused_from") for answer in tuesday.answers()] == [*7 * [str(monday.output)], None, None]
+    assert (manifest["reused"], manifest["batches"]) == (9, 0)
+    assert f"7 in {monday.output}, 2 before the task was cleared" in capsys.readouterr().out
+
+
+def test_a_clear_finds_what_was_reused_before_it_though_the_output_is_gone(day, monday, monkeypatch):
+    tuesday = day("tuesday")
+    with monkeypatch.context() as patch:
+        patch.setattr(CRASHES, full)
+        with pytest.raises(GroqStorageError):
+            tuesday.run(rows=texts(9), reuse=str(monday.output), delete_files=False)
+    shutil.rmtree(monday.output)
+    tuesday.clear()
+    manifest = tuesday.run(rows=texts(10), delete_files=False)
+    assert sorted(tuesday.sent()) == [["row-8"], ["row-9"]]
+    assert (manifest["rows"]["succeeded"], manifest["reused"]) == (10, 9)
+    assert [answer.get("reused_from") for answer in tuesday.answers()][:9] == [*8 * [str(monday.output)], None]
+
+
+def test_with_reattach_false_a_clear_reuses_what_is_named_all_the_same(day, monday):
+    tuesday = day("tuesday")
+    for _ in range(2):
+        assert tuesday.run(reuse=str(monday.output), reattach=False)["reused"] == 8
+        tuesday.clear()
+
+
+def test_what_was_reused_is_never_sent_again_with_what_failed(day, monday):
+    tuesday = day("tuesday")
+    tuesday.emulator.set(failing_requests={"row-8": {"error": 498, "times": 1}})
+    manifest = tuesday.run(rows=texts(10), reuse=str(monday.output), delete_files=False)
+    assert tuesday.sent() == [["row-8", "row-9"], ["row-8"]]
+    assert (manifest["rows"]["succeeded"], manifest["reused"]) == (10, 8)
+
+
+def test_an_answer_of_another_model_is_not_reused(day, monday):
+    assert day("tuesday").run(reuse=str(monday.output), model=LARGE)["reused"] == 0
+
+
+def test_an_answer_that_was_not_checked_is_not_reused_for_one_that_is(day):
+    """The requests are equal to the byte: monday asks for the same form of answer without an output type."""
+    monday, tuesday, wednesday = map(day, ("monday", "tuesday", "wednesday"))
+    asked = []
+
+    def answer(request):
+        asked.append(json.dumps(request["body"]))
+        return {"mood": "good", "reason": None}
+
+    monday.emulator.answer_with(answer)
+    form = monday.operator(output_type=Mood).request_form().response_format
+    monday.run(request_params={"response_format": dict(form)})
+    assert tuesday.run(output_type=Mood, reuse=str(monday.output))["reused"] == 0
+    assert sorted(asked[:8]) == sorted(asked[8:])
+    assert wednesday.run(output_type=Mood, reuse=[str(monday.output), str(tuesday.output)])["reused"] == 8
+    assert {type(answer["output"]) for answer in wednesday.answers()} == {dict}
+
+
+def test_one_answer_of_the_output_serves_all_equal_requests(day, monday):
+    tuesday = day("tuesday")
+    rows = [{"custom_id": f"equal-{number}", "text": "thing 1"} for number in range(5)]
+    assert tuesday.run(rows=rows, reuse=str(monday.output))["reused"] == 5
+    assert {answer["output"] for answer in tuesday.answers()} == {"WHAT IS THING 1?"}
