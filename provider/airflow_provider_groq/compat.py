@@ -7,6 +7,7 @@ release pins lacks what came later (Airflow 3.0.6 pins 1.7, which has no ``sdk``
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -69,6 +70,7 @@ __all__ = [
     "has_partitions",
     "mask_secret",
     "started_at",
+    "takes_nested_extra_by_alias",
 ]
 
 
@@ -115,3 +117,10 @@ def has_partitions() -> bool:
     from airflow.sdk.execution_time.context import OutletEventAccessor  # noqa: PLC0415 - only for those who ask
 
     return hasattr(OutletEventAccessor, "add_partitions")
+
+
+def takes_nested_extra_by_alias() -> bool:
+    """Whether the ``extra`` of an alias' event may hold dicts and lists: before 3.1.3 Airflow uses it as a key."""
+    from airflow import __version__  # noqa: PLC0415 - only for those who ask
+
+    return tuple(map(int, re.findall(r"\d+", __version__)[:3])) >= (3, 1, 3)

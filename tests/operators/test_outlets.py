@@ -150,6 +150,17 @@ def test_a_job_that_fails_tells_nothing(job, told):
     assert not told[0][OUTLET].partition_keys
 
 
+@pytest.mark.parametrize("version", ["3.0.6", "3.1.2"])
+def test_an_alias_has_the_folder_in_its_event_where_airflow_takes_nothing_nested(job, told, monkeypatch, version):
+    """Airflow uses the extra as a key there, and the task would not end."""
+    monkeypatch.setattr("airflow.__version__", version)
+    alias = AssetAlias("any")
+    job.run(rows=ROWS, outlets=[alias])
+    (event,) = told[0][alias].asset_alias_events
+    assert frozenset(event.extra.items()) == {("manifest", str(job.output))}
+    assert len(list(read_answers(event.extra["manifest"]))) == 8
+
+
 def test_what_others_have_put_into_the_event_stays(job, told):
     def before(context):
         context["outlet_events"][OUTLET].extra["by"] = "hand"

@@ -11,7 +11,7 @@ from airflow_provider_groq.assets import folder_asset
 from airflow_provider_groq.batches.options import shown
 from airflow_provider_groq.batches.partitions import PartitionProblem, partition_key
 from airflow_provider_groq.batches.rendered import NOTHING
-from airflow_provider_groq.compat import has_partitions
+from airflow_provider_groq.compat import has_partitions, takes_nested_extra_by_alias
 from airflow_provider_groq.exceptions import GroqInputError
 
 if TYPE_CHECKING:
@@ -104,7 +104,9 @@ def announce(
     """
     for outlet in operator.outlets:
         if isinstance(outlet, AssetAlias):
-            context["outlet_events"][outlet].add(folder_asset(folder), extra={"manifest": dict(manifest)})
+            # Where the manifest does not fit, the folder stands for it: `read_answers` takes either.
+            told = dict(manifest) if takes_nested_extra_by_alias() else str(folder)
+            context["outlet_events"][outlet].add(folder_asset(folder), extra={"manifest": told})
         elif isinstance(outlet, (Asset, AssetRef)):
             event: Any = context["outlet_events"][outlet]
             event.extra["manifest"] = dict(manifest)
