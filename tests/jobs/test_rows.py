@@ -474,10 +474,14 @@ def test_what_ends_a_line_of_text_is_escaped():
     assert request.input == '{"note":"\\u2029“é”"}'.encode()
 
 
-def test_a_lone_surrogate_is_sent_as_an_escape():
-    (request,) = made([{"prompt": "a\ud800", "note": "\ud800"}])
+@pytest.mark.parametrize(
+    ("columns", "carried"),
+    [({"note": "\ud800"}, '{"note":"\ufffd"}'), ({"a\udc00": [{"b": "é\ud800"}]}, '{"a\ufffd":[{"b":"é\ufffd"}]}')],
+)
+def test_a_lone_surrogate_is_sent_as_an_escape_and_carried_as_text_that_every_reader_takes(columns, carried):
+    (request,) = made([{"prompt": "a\ud800", **columns}])
     assert b'"content":"a\\ud800"' in request.line
-    assert request.input == b'{"note":"\\ud800"}'
+    assert request.input.decode() == carried
 
 
 def test_a_row_too_large_alone_is_refused():

@@ -4,7 +4,7 @@ import json
 from typing import Literal
 
 import pytest
-from airflow.sdk import DAG
+from airflow.sdk import DAG, Asset
 from operators.conftest import LARGE, SMALL, texts
 from pydantic import BaseModel
 
@@ -156,6 +156,18 @@ def test_a_prompt_is_never_rendered(stored_job):
     assert line["body"]["messages"][-1]["content"] == "{{ ds }} {% if %}"
 
 
+@pytest.mark.parametrize("dedupe", [False, True])
+@pytest.mark.parametrize("escalate", [None, [{"temperature": 0}]])
+def test_half_an_emoji_in_a_row_is_asked_about_twice_and_landed(stored_job, dedupe, escalate):
+    """A lone surrogate: JSON can escape it, and not every reader of JSON takes that."""
+    rows = [{"custom_id": f"{number}", "text": "cut \ud83d", "note": "\udc00"} for number in (1, 2)]
+    stored_job.emulator.set(failing_requests={"*": {"error": 498, "times": 1}})
+    assert stored_job.run(rows=rows, dedupe=dedupe, escalate=escalate)["rows"]["succeeded"] == 2
+    assert [answer["input"] for answer in stored_job.answers()] == 2 * [{"text": "cut \ufffd", "note": "\ufffd"}]
+    estimate = stored_job.run(rows=rows, dedupe=dedupe, dry_run=True, output_path=f"{stored_job.output}-2")
+    assert estimate["to_send"] == (1 if dedupe else 2)
+
+
 def test_the_params_of_a_dag_are_no_part_of_requests(groq_emulator, quick, tmp_path):
     """Airflow puts a Dag's ``params`` into an argument of that name; ours has another."""
     with DAG("dag", schedule=None, params={"output_path": "x"}):
@@ -199,6 +211,7 @@ def test_what_the_rows_raise_is_raised_with_the_row_and_nothing_is_sent(stored_j
 
 
 WRONG = [
+    ({"rows": ["a"], "dry_run": True, "outlets": [Asset("answers")]}, "A dry run lands nothing"),
     ({"rows": ["a"], "input_path": "b"}, "Exactly one of rows and input_path"),
     ({"rows": None}, "Exactly one of rows and input_path"),
     ({"rows": "text"}, "rows is text"),

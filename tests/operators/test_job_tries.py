@@ -198,13 +198,15 @@ def test_an_output_folder_of_another_task_is_refused_before_anything_is_paid(job
 
 
 @pytest.mark.parametrize("change", [lambda content: content[:-100], lambda content: content.replace(b"\n", b" ", 1)])
-def test_kept_answers_that_were_changed_are_an_error_and_nothing_is_landed(job, crashed, change):
+def test_kept_answers_that_were_changed_are_an_error_until_they_are_deleted(job, crashed, change):
     crashed(delete_files=False)
     (path,) = job.work.glob("*/answers-1-00001.jsonl")
     path.write_bytes(change(path.read_bytes()))
-    with pytest.raises(GroqStorageError, match=r"kept in .*answers-1-00001.jsonl cannot be read: it .*Clear the task"):
+    with pytest.raises(GroqStorageError, match=r"kept in .*answers-1-00001.jsonl cannot be read: it .*Delete it and"):
         job.run(delete_files=False)
     assert not (job.output / "manifest.json").exists()
+    path.unlink()
+    assert job.run(delete_files=False)["rows"]["succeeded"] == 8
     assert job.sent() == SHARDS
 
 

@@ -28,6 +28,11 @@ def counted(number: int, one: str, many: str) -> str:
     return f"{number:,} {one if number == 1 else many}"
 
 
+def without_surrogates(text: str) -> str:
+    """The text without lone surrogates, which no reader of JSON has to take: each becomes U+FFFD."""
+    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
+
+
 def as_text(value: Any) -> str:
     """Any JSON as text: text as it is, else the JSON."""
     if isinstance(value, str):
@@ -56,4 +61,4 @@ def plain(value: Any, *, deep: int = MAX_DEPTH) -> Any:
 
 
 def _plain_text(text: str) -> str:
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace").replace("\0", "\ufffd")
+    return without_surrogates(text).replace("\0", "\ufffd")

@@ -9,7 +9,7 @@ from typing import Any
 
 import msgspec
 
-from airflow_provider_groq.api.text import one_line
+from airflow_provider_groq.api.text import one_line, without_surrogates
 from airflow_provider_groq.jobs.prices import total
 from airflow_provider_groq.jobs.request_form import CHAT
 
@@ -73,7 +73,7 @@ def by_model(lines: Iterable[bytes]) -> dict[str, Estimate]:
     """
     found: dict[str, Estimate] = {}
     for line in lines:
-        request = _lines.decode(line)
+        request = _read(line)
         body = _bodies.decode(request.body)
         is_chat = request.url == CHAT
         tokens = -(-len(bytes(request.body)) // BYTES_A_TOKEN)
@@ -81,6 +81,13 @@ def by_model(lines: Iterable[bytes]) -> dict[str, Estimate]:
             Estimate(1, len(line), tokens if is_chat else None, _limit(body) if is_chat else None)
         )
     return dict(sorted(found.items(), key=lambda item: -item[1].rows))
+
+
+def _read(line: bytes) -> _Line:
+    try:
+        return _lines.decode(line)
+    except msgspec.DecodeError:  # a lone surrogate, which only the json module reads
+        return _lines.decode(without_surrogates(json.dumps(json.loads(line), ensure_ascii=False)))
 
 
 def for_xcom(models: Mapping[str, Estimate]) -> dict[str, dict[str, Any]]:

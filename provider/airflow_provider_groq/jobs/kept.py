@@ -26,8 +26,9 @@ TAIL_BYTES = 1 << 16
 """How much of a file's end is read to find its last line; more if that is not enough."""
 
 REMEDY = (
-    "Files in the work folder are missing or were changed. Clear the task: it reads the rows anew, and what is "
-    "answered already is not paid again."
+    "Files in the work folder are missing or were changed. Delete its files answers-*.jsonl and run the task again: it "
+    "downloads them again, and pays nothing again. If it fails likewise, delete the work folder and clear the task, "
+    "which pays again for what was answered only there."
 )
 
 
@@ -155,4 +156,7 @@ def _last_line(file: BinaryIO, size: int) -> bytes:
 
 
 def _changed(path: Path, why: str) -> GroqStorageError:
-    return GroqStorageError(f"The answers kept in {path} cannot be read: {why}. {REMEDY}")
+    return GroqStorageError(
+        f"The answers kept in {path} cannot be read: {why}. The file was cut off or changed after it was written. "
+        "Delete it and run the task again: it downloads the answers again, and pays nothing again."
+    )

@@ -7,6 +7,7 @@ from typing import Any, Literal, NamedTuple, Protocol, cast
 
 import msgspec
 
+from airflow_provider_groq.api.text import without_surrogates
 from airflow_provider_groq.batches.json_lines import Reader
 from airflow_provider_groq.batches.outcome import TRANSIENT_CODES
 from airflow_provider_groq.batches.result_line import kind, read_row, reason_of
@@ -161,20 +162,15 @@ def _dict(value: Any) -> dict[str, Any]:
 
 
 def _text(value: Any) -> str | None:
-    return _writable(value) if isinstance(value, str) else None
+    return without_surrogates(value) if isinstance(value, str) else None
 
 
 def _whole(value: Any) -> Any:
     """A value of any depth, or None if that is too deep to be written."""
     try:
-        return json.loads(_writable(json.dumps(value, ensure_ascii=False)))
+        return json.loads(without_surrogates(json.dumps(value, ensure_ascii=False)))
     except RecursionError:
         return None
-
-
-def _writable(text: str) -> str:
-    """The text without lone surrogates, which no reader of JSON has to take: each becomes U+FFFD."""
-    return text.encode("utf-16", "surrogatepass").decode("utf-16", "replace")
 
 
 class Ended(Protocol):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -36,8 +37,8 @@ def overridden(record: RowRecord, line: bytes, override: Mapping[str, Any]) -> R
     """
     carried = None if bytes(record.input) == b"null" else bytes(record.input)
     if not override:
-        return Request(record.custom_id, line, record.digest, _model_of(line).body.model, carried)
-    request = msgspec.json.decode(line)
+        return Request(record.custom_id, line, record.digest, _model(line), carried)
+    request = _read(line)
     both = {**request["body"], **override}
     body = {name: value for name, value in both.items() if value is not None or name not in override}
     if "response_format" in body and "response_format" not in override:
@@ -45,3 +46,17 @@ def overridden(record: RowRecord, line: bytes, override: Mapping[str, Any]) -> R
         body["response_format"] = for_model(body["response_format"], body["model"])
     request["body"] = body
     return Request(record.custom_id, json_lines.write(request), record.digest, body["model"], carried)
+
+
+def _model(line: bytes) -> str:
+    try:
+        return _model_of(line).body.model
+    except msgspec.DecodeError:
+        return str(_read(line)["body"]["model"])
+
+
+def _read(line: bytes) -> Any:
+    try:
+        return msgspec.json.decode(line)
+    except msgspec.DecodeError:  # a lone surrogate, which only the json module reads
+        return json.loads(line)

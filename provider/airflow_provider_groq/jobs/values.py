@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Mapping
 from datetime import date, time
@@ -11,6 +12,7 @@ from uuid import UUID
 
 import msgspec
 
+from airflow_provider_groq.api.text import without_surrogates
 from airflow_provider_groq.batches import json_lines
 from airflow_provider_groq.batches.options import shown
 from airflow_provider_groq.jobs.problems import RowProblem
@@ -25,7 +27,7 @@ _encode = msgspec.json.Encoder().encode
 
 
 def encode(value: Any) -> bytes:
-    """A value that `plain` gave, or a text, as JSON in one line, without its end.
+    """A value that `plain` gave, or a text, as JSON in one line, without its end; a lone surrogate becomes an escape.
 
     Raises:
         RowProblem: It holds an integer of more digits than Python writes.
@@ -45,15 +47,27 @@ def _encode_any(value: Any) -> bytes:
 
 
 def encode_columns(columns: Mapping[str, Any]) -> bytes:
-    """The columns of a row as JSON.
+    """The columns of a row as JSON; a lone surrogate becomes U+FFFD, as in answers, since not every reader takes it.
 
     Raises:
         RowProblem: The value of one cannot be written; names the column.
     """
     for name, value in columns.items():
         if value.__class__ not in AS_THEY_ARE or name.__class__ is not str:
-            return encode(plain_columns(columns))
-    return encode(columns)
+            columns = plain_columns(columns)
+            break
+    try:
+        text = _encode(columns)
+    except (ValueError, OverflowError):  # as above
+        return _encode_any(_without_surrogates(columns))
+    return text if text.isascii() else json_lines.escape_ends(text)
+
+
+def _without_surrogates(columns: Mapping[str, Any]) -> Any:
+    try:
+        return json.loads(without_surrogates(json.dumps(columns, ensure_ascii=False)))
+    except ValueError as error:
+        raise RowProblem(f"cannot be written as JSON: {error}") from None
 
 
 def plain_columns(columns: Mapping[str, Any]) -> dict[str, Any]:

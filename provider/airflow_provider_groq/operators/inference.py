@@ -216,6 +216,10 @@ class GroqBatchInferenceOperator(BatchOperator):
         if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0 <= ratio <= 1:
             raise GroqInputError(f"max_failed_ratio is {shown(ratio)}, but must be a number from 0.0 to 1.0.")
         _check_flag("dry_run", self.is_dry_run)
+        if self.is_dry_run and self.outlets:
+            raise GroqInputError(
+                "A dry run lands nothing, so it can have no outlets: give them to the task that sends."
+            )
         _check_flag("dedupe", self.dedupe)
         for number, override in enumerate(self.escalate or ()):
             if not isinstance(override, Mapping) or NEVER_OVERRIDDEN & set(override):

@@ -44,7 +44,9 @@ class RoundJournal:
     def deadline(self) -> float:
         """When the round is given up, as Unix time; a canary and the shards that follow it have the same time each."""
         passed_at, seal = self._record.canary_passed_at, self._round.seal
-        return seal.deadline if passed_at is None or seal.seconds is None else passed_at + seal.seconds
+        if passed_at is None or seal.seconds is None:
+            return seal.deadline
+        return max(seal.deadline, passed_at + seal.seconds)  # a clear gives a later one
 
     @property
     def why_stopped(self) -> Stop | None:

@@ -54,8 +54,9 @@ def _renewed(job: JobRun, seal: JobSeal, round_: Round) -> Round:
     """The round with the time that a clear has given the job; the deadline of its seal is that of before."""
     if round_.seal.generation == seal.generation:
         return round_
-    deadline = seal.deadline or seal.sealed_at + job.operator.round_seconds()
-    return Round(job, round_.folder, replace(round_.seal, deadline=deadline, seconds=None))
+    each = job.operator.round_seconds()
+    deadline, seconds = seal.deadline or seal.sealed_at + each, None if seal.deadline else each
+    return Round(job, round_.folder, replace(round_.seal, deadline=deadline, seconds=seconds))
 
 
 def _give_up(round_: Round) -> None:
