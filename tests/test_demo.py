@@ -69,7 +69,7 @@ def test_ends_with_a_table_of_answers_and_their_path(tmp_path):
 def test_leaves_nothing_running_when_stopped(tmp_path, number):
     folder = tmp_path / "demo"
     with start(folder) as demo:
-        assert next(line for line in demo.stdout if "sent" in line and "batches" in line)
+        assert next(line for line in demo.stdout if "sent" in line and "batch" in line)
         assert holders(folder)
         demo.send_signal(number)
         output = demo.communicate(timeout=60)[0]
