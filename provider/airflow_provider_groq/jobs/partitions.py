@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 
-from airflow_provider_groq.batches.json_lines import loads
 from airflow_provider_groq.batches.partitions import PartitionProblem, partition_key
 from airflow_provider_groq.jobs.problems import row_error
 from airflow_provider_groq.jobs.records import Request
@@ -60,12 +59,9 @@ class Partitions:
 
     def _read(self, carried: bytes) -> dict[str, Any]:
         """The carried columns, of which only the one is decoded: the others may be long."""
-        try:
-            columns = _columns.decode(carried)
-            if self._column in columns:
-                columns[self._column] = msgspec.json.decode(columns[self._column])
-        except (msgspec.MsgspecError, UnicodeDecodeError):  # a lone surrogate
-            return cast("dict[str, Any]", loads(carried))
+        columns = _columns.decode(carried)
+        if self._column in columns:
+            columns[self._column] = msgspec.json.decode(columns[self._column])
         return columns
 
     def _take(self, value: Any) -> None:
