@@ -130,7 +130,7 @@ def test_a_file_that_was_cut_off_or_changed_is_an_error(tmp_path, change):
     file = Path(tmp_path, "kept")
     assert sum(run.rows for run in runs_of(path)) == 3
     file.write_bytes(change(file.read_bytes()))
-    with pytest.raises(GroqStorageError, match=r"kept in .*/kept cannot be read: it .*Clear the task"):
+    with pytest.raises(GroqStorageError, match=r"kept in .*/kept cannot be read: it .*run the task again"):
         list(runs_of(path))
 
 

@@ -103,7 +103,7 @@ def test_what_was_known_before_the_first_round_need_not_be_sent_in_it():
     ],
 )
 def test_rows_that_do_not_fit_together_are_an_error(first, later, said_):
-    with pytest.raises(GroqStorageError, match=f"{said_}.*Clear the task"):
+    with pytest.raises(GroqStorageError, match=f"{said_}.*run the task again"):
         merged(lines_of(first), lines_of(later), rows=3)
 
 
