@@ -192,10 +192,10 @@ def test_a_work_folder_in_which_duplicates_are_cut_off_is_named_with_a_remedy(ec
     (duplicates,) = echo.work.glob("*/round-1-*/duplicates.jsonl")
     lines = duplicates.read_bytes().splitlines(keepends=True)
     duplicates.write_bytes(b"".join(lines[:-1]) + b"[1,")
-    with pytest.raises(GroqStorageError, match=r"A line of duplicates cannot be read.*Clear the task"):
+    with pytest.raises(GroqStorageError, match=r"A line of duplicates cannot be read.*run the task again"):
         echo.run(rows=MIXED, dedupe=True, delete_files=False)
     duplicates.write_bytes(b"".join(lines[:-1]))
-    with pytest.raises(GroqStorageError, match=r"No round has an answer to row 7 of 8.*Clear the task"):
+    with pytest.raises(GroqStorageError, match=r"No round has an answer to row 7 of 8.*run the task again"):
         echo.run(rows=MIXED, dedupe=True, delete_files=False)
 
 
