@@ -66,15 +66,8 @@ def results(hook: GroqHook, batch: Batch) -> Iterator[RawResultItem]:
     except BaseException:
         sink.close()
         raise
-    if found.repeated or found.unknown or found.unreadable:
-        log.warning(
-            "Batch %s: %d lines of its result files repeat a custom_id, %d have one that is none of the batch's, and "
-            "%d cannot be read. They are left out.",
-            batch.id,
-            found.repeated,
-            found.unknown,
-            found.unreadable,
-        )
+    if said := found.left_out(batch):
+        log.warning("%s", said)
     _tell_of_failures(hook, batch)
     return _items(sink)
 

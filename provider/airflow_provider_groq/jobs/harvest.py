@@ -74,6 +74,15 @@ class Harvest:
             return False
         return self.succeeded >= counts.completed
 
+    def left_out(self, batch: Batch) -> str | None:
+        """Which lines belong to no row, for the log; None if there are none."""
+        if not (self.repeated or self.unknown or self.unreadable):
+            return None
+        return (
+            f"Batch {batch.id}: {self.repeated:,} lines of its result files repeat a custom_id, {self.unknown:,} have "
+            f"one that is none of the batch's, and {self.unreadable:,} cannot be read. They are left out."
+        )
+
     def check(self, batch: Batch) -> None:
         """Refuse files that lack lines which the batch promises: their requests are paid, and not to be sent again.
 

@@ -84,13 +84,6 @@ def _harvested(round_: Round, records: Iterable[RowRecord], batch: Batch, sink: 
             validate=validate,
         )
     found.check(batch)
-    if found.repeated or found.unknown or found.unreadable:
-        job.operator.log.warning(
-            "Batch %s: %d lines of its result files repeat a custom_id, %d have one that is none of the batch's, "
-            "and %d cannot be read. They are left out.",
-            batch.id,
-            found.repeated,
-            found.unknown,
-            found.unreadable,
-        )
+    if said := found.left_out(batch):
+        job.operator.log.warning("%s", said)
     return found.summary
