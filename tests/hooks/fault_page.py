@@ -49,7 +49,7 @@ While a batch is waited for, each look at it is one attempt, and what passes is 
 
 `POST /batches` costs money, so it is never blindly sent again. Where it may have taken effect, the hook raises a
 [`GroqLostAnswerError`](errors.md#no-answer-or-a-wrong-one). The create operator then looks for the batch on Groq before
-anything is sent again, and takes up what it finds: see [How a try knows](operators.md#how-a-try-knows).
+anything is sent again, and goes on with what it finds: see [How a try knows](operators.md#how-a-try-knows).
 
 {creation}
 
