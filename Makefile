@@ -18,8 +18,8 @@ demo: $(INSTALLED) ## run an example Dag on a private Airflow, and see the answe
 airflow: $(INSTALLED) ## start the whole of Airflow with the example Dags, to look around in
 	@$(PY) -m airflow_provider_groq.demo --standalone
 
-# In two processes, unless told what to run.
-test: ARGS ?= -n 2 --dist loadgroup
+# In three processes, of which two mostly wait for Airflow, unless told what to run.
+test: ARGS ?= -n 3 --dist loadgroup
 test: $(INSTALLED) ## run all tests
 	@$(PY) -m pytest $(ARGS)
 

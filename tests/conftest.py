@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["tries"]  # for all tests that run an operator by hand
+pytest_plugins = ["browser", "tries"]  # what several folders of tests use
 
 TESTS = Path(__file__).parent
 HOME = tempfile.mkdtemp(prefix="airflow-")
