@@ -16,6 +16,7 @@ from jobs.test_manifest import PRICES
 from jobs.test_merge import jobs
 
 from airflow_provider_groq.exceptions import GroqStorageError
+from airflow_provider_groq.jobs import files as job_files
 from airflow_provider_groq.jobs import kept as module
 from airflow_provider_groq.jobs import merge as merging
 from airflow_provider_groq.jobs.answer_lines import read_head
@@ -58,7 +59,7 @@ def test_what_is_landed_and_counted_is_the_same_as_if_each_line_were_read(job, s
     everyone = records([f"row-{n}" for n in range(rows)])
     plain, kept, accounts = {}, {}, Accounts()
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
-        patch.setattr(module, "READ_BYTES", read_bytes)
+        patch.setattr(job_files, "READ_BYTES", read_bytes)
         for number, (kinds, lines, _) in enumerate(rounds, 1):
             sent = [record for record in everyone if record.index in kinds]
             parts = [harvested(shard, lines, round=number) for shard in split(sent, shard_size)]

@@ -10,8 +10,10 @@ from hypothesis import strategies as st
 from jobs.result_lines import MODEL, USAGE, line, refused, said, unfinished
 
 from airflow_provider_groq.batches.json_lines import Reader
-from airflow_provider_groq.jobs.outcomes import Outcome, is_cut_off, is_sent_again, outcome_of
+from airflow_provider_groq.jobs.outcomes import Outcome, is_cut_off, is_sent_again, outcome_of, successes_of
 from airflow_provider_groq.jobs.records import Error
+
+USED, COMPACT = msgspec.Raw(json.dumps(USAGE).encode()), msgspec.Raw(msgspec.json.encode(USAGE))
 
 CALLS = [{"id": "call_1", "type": "function", "function": {"name": "f", "arguments": "{}"}}]
 
@@ -19,15 +21,15 @@ CALLS = [{"id": "call_1", "type": "function", "function": {"name": "f", "argumen
 @pytest.mark.parametrize(
     ("text", "expected"),
     [
-        (said("a"), Outcome("succeeded", "Yes.", None, MODEL, "stop", USAGE)),
+        (said("a"), Outcome("succeeded", "Yes.", None, MODEL, "stop", USED)),
         (said("a", "", usage=None), Outcome("succeeded", "", None, MODEL, "stop")),
         (
             said("a", None, finish_reason="tool_calls", tool_calls=CALLS),
-            Outcome("succeeded", None, None, MODEL, "tool_calls", USAGE, None, CALLS),
+            Outcome("succeeded", None, None, MODEL, "tool_calls", USED, None, CALLS),
         ),
-        (said("a", reasoning="Hm."), Outcome("succeeded", "Yes.", None, MODEL, "stop", USAGE, "Hm.")),
-        (said("a", finish_reason="length"), Outcome("succeeded", "Yes.", None, MODEL, "length", USAGE)),
-        (said("a", "broken \ud83d"), Outcome("succeeded", "broken \ufffd", None, MODEL, "stop", USAGE)),
+        (said("a", reasoning="Hm."), Outcome("succeeded", "Yes.", None, MODEL, "stop", USED, "Hm.")),
+        (said("a", finish_reason="length"), Outcome("succeeded", "Yes.", None, MODEL, "length", USED)),
+        (said("a", "broken \ud83d"), Outcome("succeeded", "broken \ufffd", None, MODEL, "stop", COMPACT)),
         (said("a", ["parts"], model=5, usage=[1]), Outcome("succeeded", None, None, None, "stop")),
         (line("a", body={"text": "Spoken.", "x_groq": {"id": "req"}}), Outcome("succeeded", "Spoken.")),
         (line("a", body={"text": ""}), Outcome("succeeded", "")),
@@ -57,6 +59,16 @@ CALLS = [{"id": "call_1", "type": "function", "function": {"name": "f", "argumen
 )
 def test_what_became_of_a_request(text, expected):
     assert outcome_of(text) == expected
+
+
+@pytest.mark.parametrize("usage", [b'{"prompt_tokens": 5 }', b'{"prompt_tokens":\r5}', b"{}"])
+def test_a_usage_is_as_groq_wrote_it_but_on_one_line(usage):
+    text = said("a", usage="USAGE").replace(b'"USAGE"', usage)
+    (in_block,) = getattr(successes_of(text), "outcomes", [None])
+    alone = outcome_of(text).usage
+    assert json.loads(bytes(alone)) == json.loads(usage)
+    assert b"\r" not in bytes(alone)
+    assert in_block is None if b"\r" in usage else in_block.usage == alone == msgspec.Raw(usage)
 
 
 @pytest.mark.parametrize("text", [b"", b"no JSON", b"[1]", b"{}", b'{"custom_id": 5}', b"\xff", b"[" * 5000])
@@ -95,8 +107,8 @@ def test_reading_fast_changes_nothing_and_whatever_is_read_can_be_written(text):
     found = outcome_of(text)
     with mock.patch.object(Reader, "read", return_value=None):
         alone = outcome_of(text)
-    assert repr(alone) == repr(found)  # NaN is not equal to itself
-    assert json.loads(msgspec.json.encode(found)) == json.loads(msgspec.json.encode(alone))
+    as_written = [outcome and json.loads(msgspec.json.encode(outcome)) for outcome in (found, alone)]
+    assert repr(as_written[0]) == repr(as_written[1])  # NaN is not equal to itself
 
 
 def test_answers_are_read_fast():

@@ -53,3 +53,21 @@ def test_nothing_used_costs_nothing_and_tells_nothing():
     usage = used(refused)
     assert usage.cost(PRICES) == 0
     assert usage.project(10, PRICES) == Projection(10, 0, 0, None)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {},
+        {"prompt_tokens": "many"},
+        {"prompt_tokens": -1, "completion_tokens": 2**70, "total_tokens": True},
+        {"completion_tokens_details": 5},
+        {"completion_tokens_details": {"reasoning_tokens": None}, "reasoning_tokens": 0},
+    ],
+)
+def test_what_is_no_number_of_tokens_counts_as_none_of_them(odd):
+    usage = used(answer(prompt=100, completion=10), lambda custom_id: said(custom_id, usage=odd))
+    assert usage.answers == 2
+    sums = {"prompt_tokens": 100, "completion_tokens": 10, "reasoning_tokens": 0, "total_tokens": 110}
+    assert usage.by_model == {MODEL: sums}
+    assert usage.cost(PRICES) == pytest.approx((100 + 10 * 10) / 1e6)

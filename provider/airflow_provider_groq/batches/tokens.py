@@ -33,7 +33,7 @@ class Tokens:
             model: The model that answered.
             usage: What it used; only numbers of tokens count.
         """
-        sums = (self.by_model.get(model) if type(model) is str else None) or self._sums(model)
+        sums = self.sums(model)
         for kind, number in usage.items():
             if type(number) is not int or not 0 <= number <= MAX_TOKENS:
                 continue
@@ -45,11 +45,12 @@ class Tokens:
     def add_sums(self, by_model: Mapping[str, Mapping[str, int]]) -> None:
         """Take what was summed elsewhere, as `by_model` gives it."""
         for model, counted in by_model.items():
-            sums = self._sums(model)
+            sums = self.sums(model)
             for kind, number in counted.items():
                 sums[kind] = sums.get(kind, 0) + number
 
-    def _sums(self, model: Any) -> dict[str, int]:
+    def sums(self, model: Any) -> dict[str, int]:
+        """The sums of one model, to which more may be added."""
         name = "unknown"
         if isinstance(model, str):
             if model in self.by_model:

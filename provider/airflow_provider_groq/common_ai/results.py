@@ -18,8 +18,9 @@ from airflow_provider_groq.common_ai.claims import KEY
 from airflow_provider_groq.common_ai.contract import RawResultItem
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.jobs.harvest import becomes_without_line, harvest
-from airflow_provider_groq.jobs.records import Answer, Error, RowRecord, Status
+from airflow_provider_groq.jobs.records import NOTHING, Answer, Error, RowRecord, Status
 from airflow_provider_groq.jobs.result_files import custom_id_of
+from airflow_provider_groq.jobs.usage import counts_of
 from airflow_provider_groq.storage.results import downloaded
 
 log = logging.getLogger(__name__)
@@ -31,8 +32,6 @@ STATUSES: dict[Status, Literal["success", "errored", "expired", "cancelled"]] = 
     "cancelled": "cancelled",
 }
 """common-ai's words. Requests of another status have no line, which it finds out by itself."""
-
-NOTHING = msgspec.Raw(b"null")
 
 _decode = msgspec.json.Decoder(Answer).decode
 
@@ -119,12 +118,10 @@ def _item(answer: Answer) -> RawResultItem:
     )
 
 
-def _usage(usage: dict[str, Any] | None) -> dict[str, int] | None:
+def _usage(usage: msgspec.Raw) -> dict[str, int] | None:
     """The tokens by the names that common-ai's other adapters give them."""
-    if usage is None:
-        return None
-    named = {"input_tokens": usage.get("prompt_tokens"), "output_tokens": usage.get("completion_tokens")}
-    return {name: number if type(number) is int else 0 for name, number in named.items()}
+    counts = counts_of(usage)
+    return None if counts is None else {"input_tokens": counts.prompt_tokens, "output_tokens": counts.completion_tokens}
 
 
 def _error(status: Status, error: Error) -> dict[str, Any]:

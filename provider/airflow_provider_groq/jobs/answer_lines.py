@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any, BinaryIO
+from collections.abc import Sequence
+from typing import BinaryIO
 
 import msgspec
 
 from airflow_provider_groq.batches.json_lines import ENDS_OF_LINES
 from airflow_provider_groq.exceptions import GroqStorageError
-from airflow_provider_groq.jobs.records import Answer, Error, Status
+from airflow_provider_groq.jobs.records import NOTHING, Answer, Error, Status
 from airflow_provider_groq.jobs.summary import Summarizer, Summary
+from airflow_provider_groq.jobs.usage import Counts
 
 BLOCK_BYTES = 1 << 16
 """How much is gathered before it is written; more leaves the processor's cache, and takes three times as long."""
@@ -29,7 +31,7 @@ class Head(msgspec.Struct, gc=False):
     error: Error | None = None
     model: str | None = None
     finish_reason: str | None = None
-    usage: dict[str, Any] | None = None
+    usage: msgspec.Raw = NOTHING
     batch_id: str | None = None
 
 
@@ -92,13 +94,28 @@ class Writer:
         if len(self._block) >= BLOCK_BYTES:
             self._flush()
 
+    def add_all(self, answers: Sequence[Answer], counts: Sequence[Counts | None]) -> None:
+        """Take the next answers, which are written at once.
+
+        Args:
+            answers: The answers.
+            counts: What each says that it used.
+        """
+        self._flush()
+        self._summarizer.add_all(answers, counts)
+        self._write(_encoder.encode_lines(answers))
+
     def end(self) -> Summary:
         """Write what is left, and give the summary of all."""
         self._flush()
         return self._summarizer.summary(self._size)
 
     def _flush(self) -> None:
-        block = self._block if self._block.isascii() else _one_line(bytes(self._block))
+        if self._block:
+            self._write(bytes(self._block))
+            self._block.clear()
+
+    def _write(self, lines: bytes) -> None:
+        block = lines if lines.isascii() else _one_line(lines)
         self._size += len(block)
         self._sink.write(block)
-        self._block.clear()

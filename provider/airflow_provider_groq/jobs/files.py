@@ -17,6 +17,9 @@ Path: TypeAlias = Any
 BLOCK_BYTES = 8 << 20
 """How much object storage takes at a time; its default of 50 MiB costs three times that in memory."""
 
+READ_BYTES = 1 << 18
+"""How much is read at a time, and so how large a block of lines is, but for a single line that is larger."""
+
 T = TypeVar("T")
 
 
@@ -38,6 +41,18 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees what was there before, or all of it."""
     with replacing(path) as file:
         file.write(content)
+
+
+def blocks_of_lines(file: BinaryIO, size: int) -> Iterator[bytes]:
+    """Give so many bytes of a file in blocks of whole lines; what is at their end and no line is left out."""
+    rest = bytearray()
+    while size and (read := file.read(min(READ_BYTES, size))):
+        size -= len(read)
+        end = read.rfind(b"\n") + 1
+        if end:
+            yield b"".join((rest, memoryview(read)[:end]))
+            rest.clear()
+        rest += memoryview(read)[end:]
 
 
 def read_whole(path: Path, form: type[T], what: str) -> T:

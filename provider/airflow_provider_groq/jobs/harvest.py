@@ -5,9 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import Any, BinaryIO, TypeAlias
 
 import msgspec
+from msgspec.structs import replace
 
 from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.exceptions import GroqResponseError
@@ -131,33 +133,47 @@ def harvest(
     results = ResultFiles(files)
     writer = Writer(sink)
     without = Outcome(status_without_line, error=Error(status_without_line, None, WITHOUT_LINE[status_without_line]))
-    for record in records:
-        outcome = results.take(record.custom_id) or without
-        output: Any = outcome.output
-        found.without_line += outcome is without
-        if outcome.status == "succeeded":
-            found.succeeded += 1
-            if validate is not None:
-                outcome, output = _validated(outcome, validate)
-        found.rows[outcome.status] += 1
-        writer.add(
-            Answer(
-                record.custom_id,
-                record.index,
-                outcome.status,
-                output,
-                outcome.error,
-                outcome.model,
-                outcome.finish_reason,
-                outcome.usage,
-                round,
-                batch_id,
-                record.digest,
-                record.input,
-                msgspec.UNSET if outcome.reasoning is None else outcome.reasoning,
-                msgspec.UNSET if outcome.tool_calls is None else outcome.tool_calls,
-            )
+
+    def answer(record: RowRecord, outcome: Outcome, output: Any) -> Answer:
+        return Answer(
+            record.custom_id,
+            record.index,
+            outcome.status,
+            output,
+            outcome.error,
+            outcome.model,
+            outcome.finish_reason,
+            outcome.usage,
+            round,
+            batch_id,
+            record.digest,
+            record.input,
+            msgspec.UNSET if outcome.reasoning is None else outcome.reasoning,
+            msgspec.UNSET if outcome.tool_calls is None else outcome.tool_calls,
         )
+
+    def judged(outcome: Outcome) -> tuple[Outcome, Any]:
+        if validate is None or outcome.status != "succeeded":
+            return outcome, outcome.output
+        return _validated(outcome, validate)
+
+    left = iter(records)
+    for some, successes in results.take_all(left):
+        if successes is None:
+            left = chain(some, left)
+            break
+        ends = zip(some, map(judged, successes.outcomes), strict=True)
+        answers = [answer(record, *end) for record, end in ends]
+        found.succeeded += len(answers)
+        found.rows.update(Counter(ended.status for ended in answers) if validate else {"succeeded": len(answers)})
+        writer.add_all(answers, successes.counts)
+    for record in left:
+        outcome = results.take(record.custom_id) or without
+        found.without_line += outcome is without
+        found.succeeded += outcome.status == "succeeded"
+        end = judged(outcome)
+        found.rows[end[0].status] += 1
+        writer.add(answer(record, *end))
     found.lines = found.rows.total() - found.without_line
     found.summary = writer.end()
     found.unknown, found.repeated, found.unreadable = results.unknown(), results.repeated, results.unreadable
@@ -175,4 +191,4 @@ def _validated(outcome: Outcome, validate: Validate) -> tuple[Outcome, Any]:
 
 
 def _invalid(outcome: Outcome, message: str) -> Outcome:
-    return outcome._replace(status="invalid_output", error=Error("invalid_output", None, message))
+    return replace(outcome, status="invalid_output", error=Error("invalid_output", None, message))

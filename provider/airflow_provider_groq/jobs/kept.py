@@ -13,14 +13,11 @@ import msgspec
 
 from airflow_provider_groq.batches.json_lines import count_lines
 from airflow_provider_groq.exceptions import GroqStorageError
-from airflow_provider_groq.jobs.files import BLOCK_BYTES
+from airflow_provider_groq.jobs.files import BLOCK_BYTES, blocks_of_lines
 from airflow_provider_groq.jobs.summary import Summary
 
 Path: TypeAlias = Any
 """``ObjectStoragePath``: what is Airflow's is not imported here."""
-
-READ_BYTES = 1 << 18
-"""How much is read at a time, and so how large a run is at most, but for a single line that is larger."""
 
 TAIL_BYTES = 1 << 16
 """How much of a file's end is read to find its last line; more if that is not enough."""
@@ -93,7 +90,7 @@ class _Lines:
 
     def __init__(self, path: Path, file: BinaryIO, size: int) -> None:
         self._path = path
-        self._blocks = _blocks(file, size)
+        self._blocks = blocks_of_lines(file, size)
         self._block = b""
         self._at = self._count = 0
 
@@ -117,18 +114,6 @@ class _Lines:
         """There must be no more."""
         if self._count or next(self._blocks, b""):
             raise _changed(self._path, "it has more answers than its summary says")
-
-
-def _blocks(file: BinaryIO, size: int) -> Iterator[bytes]:
-    """The beginning of a file in blocks of whole lines; what is at its end and no line is left out."""
-    rest = bytearray()
-    while size and (read := file.read(min(READ_BYTES, size))):
-        size -= len(read)
-        end = read.rfind(b"\n") + 1
-        if end:
-            yield b"".join((rest, memoryview(read)[:end]))
-            rest.clear()
-        rest += memoryview(read)[end:]
 
 
 def _summary(path: Path, file: BinaryIO) -> Summary:

@@ -6,13 +6,15 @@ import json
 from typing import Any, Literal, NamedTuple, Protocol, cast
 
 import msgspec
+from msgspec.structs import replace
 
 from airflow_provider_groq.api.text import without_surrogates
 from airflow_provider_groq.batches.json_lines import Reader
 from airflow_provider_groq.batches.outcome import TRANSIENT_CODES
 from airflow_provider_groq.batches.result_line import kind, read_row, reason_of
 from airflow_provider_groq.exceptions import PASSING, SERVER_ERRORS
-from airflow_provider_groq.jobs.records import Error, Status
+from airflow_provider_groq.jobs.records import NOTHING, Error, Status
+from airflow_provider_groq.jobs.usage import Counts, counts_of_all
 
 CUT_OFF = "length"
 """Why the model stopped, where its answer came to the limit of its tokens."""
@@ -30,7 +32,7 @@ MAX_MESSAGE = 2_000
 """A longer message is cut: it is written for each row."""
 
 
-class Outcome(NamedTuple):
+class Outcome(msgspec.Struct, gc=False, frozen=True):
     """What became of a request. The fields are those of an `Answer`."""
 
     status: Status
@@ -38,9 +40,23 @@ class Outcome(NamedTuple):
     error: Error | None = None
     model: str | None = None
     finish_reason: str | None = None
-    usage: dict[str, Any] | None = None
+    usage: msgspec.Raw = NOTHING
     reasoning: str | None = None
     tool_calls: Any = None
+
+
+class Successes(NamedTuple):
+    """What became of requests whose lines follow each other, all of which succeeded.
+
+    Attributes:
+        custom_ids: The id of each.
+        outcomes: What became of each.
+        counts: What each used, if it says so.
+    """
+
+    custom_ids: list[str]
+    outcomes: list[Outcome]
+    counts: list[Counts | None]
 
 
 class _Message(msgspec.Struct, gc=False):
@@ -58,7 +74,7 @@ class _Body(msgspec.Struct, gc=False):
     choices: list[_Choice] | None = None
     text: str | None = None
     model: str | None = None
-    usage: dict[str, Any] | None = None
+    usage: msgspec.Raw = NOTHING
 
 
 class _Response(msgspec.Struct, gc=False):
@@ -75,20 +91,24 @@ class _Success(msgspec.Struct, gc=False):
 
 
 _successes = Reader(_Success)
+_usages = msgspec.json.Decoder(dict[str, Any] | None)
 
 
-def successes_of(block: bytes) -> list[tuple[str, Outcome]] | None:
-    """For each line of a block its ``custom_id`` and what became of the request; None unless all of them succeeded.
-
-    One that succeeded in an unusual form may count as one that did not.
-    """
-    found = []
-    for success in _successes.read_block(block) or ():
+def successes_of(block: bytes) -> Successes | None:
+    """What the lines of a block say; None unless all of them say that the request succeeded, and in the usual form."""
+    found = None if b"\r" in block else _successes.read_block(block)  # it could stand within a usage
+    if not found:
+        return None
+    counts = counts_of_all([success.response.body.usage for success in found])
+    if counts is None:
+        return None
+    outcomes = []
+    for success in found:
         outcome = _succeeded(success)
         if outcome is None:
             return None
-        found.append((success.custom_id, outcome))
-    return found or None
+        outcomes.append(outcome)
+    return Successes([success.custom_id for success in found], outcomes, counts)
 
 
 def outcome_of(line: bytes, *, read_before: bool = False) -> Outcome | None:
@@ -102,8 +122,8 @@ def outcome_of(line: bytes, *, read_before: bool = False) -> Outcome | None:
     """
     success = _successes.read_again(line) if read_before else _successes.read(line)
     outcome = None if success is None else _succeeded(success)
-    if outcome is not None:
-        return outcome
+    if outcome is not None and (usage := _read_usage(outcome.usage)) is not None:
+        return replace(outcome, usage=usage)
     row = read_row(line)
     return None if row is None else _judged(row)
 
@@ -127,6 +147,19 @@ def _succeeded(success: _Success) -> Outcome | None:
     return None if body.text is None else Outcome("succeeded", body.text, model=body.model, usage=body.usage)
 
 
+def _read_usage(usage: msgspec.Raw) -> msgspec.Raw | None:
+    """A usage, on one line; None if it has an unusual form."""
+    try:
+        read = _usages.decode(usage)
+    except msgspec.MsgspecError:
+        return None
+    return _json(read) if b"\r" in bytes(usage) else usage
+
+
+def _json(value: Any) -> msgspec.Raw:
+    return msgspec.Raw(msgspec.json.encode(value))
+
+
 def _judged(row: dict[str, Any]) -> Outcome:
     """What became of the request of a row of any shape."""
     response = _dict(row.get("response"))
@@ -139,13 +172,14 @@ def _judged(row: dict[str, Any]) -> Outcome:
         status,
         model=_text(body.get("model")),
         finish_reason=_text(choice.get("finish_reason")),
-        usage=_whole(_dict(body.get("usage")) or None),
+        usage=_json(_whole(_dict(body.get("usage")) or None)),
     )
     if status != "succeeded":
-        return outcome._replace(error=_error(row))
+        return replace(outcome, error=_error(row))
     said = response["body"] if isinstance(response["body"], str) else message.get("content", body.get("text"))
     tool_calls = message.get("tool_calls")
-    return outcome._replace(
+    return replace(
+        outcome,
         output=_text(said),
         reasoning=_text(message.get("reasoning")),
         tool_calls=_whole(tool_calls) if isinstance(tool_calls, list) else None,

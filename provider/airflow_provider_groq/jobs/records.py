@@ -8,6 +8,8 @@ import msgspec
 
 MESSAGE_CHARS = 300
 
+NOTHING = msgspec.Raw(b"null")
+
 Status: TypeAlias = Literal["succeeded", "failed", "expired", "cancelled", "missing", "invalid_output", "not_sent"]
 
 
@@ -77,7 +79,7 @@ class Answer(msgspec.Struct, gc=False, omit_defaults=False):
         error: Why there is no output, or why it is invalid.
         model: The model that answered.
         finish_reason: Why the model stopped; ``length`` means that the answer is cut off.
-        usage: The tokens, as Groq counts them.
+        usage: The tokens, as Groq counts them, as JSON; `NOTHING` without any.
         round: The round that the answer is of, from 1.
         batch_id: The batch that the answer is of.
         request_digest: As in `Request`.
@@ -95,7 +97,7 @@ class Answer(msgspec.Struct, gc=False, omit_defaults=False):
     error: Error | None
     model: str | None
     finish_reason: str | None
-    usage: dict[str, Any] | None
+    usage: msgspec.Raw
     round: int
     batch_id: str | None
     request_digest: str

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import os
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import BinaryIO, TypeAlias
 
 import msgspec
@@ -13,7 +14,8 @@ from airflow_provider_groq.batches.json_lines import Reader
 from airflow_provider_groq.batches.result_line import read_row
 from airflow_provider_groq.batches.results import MAX_LINE_BYTES, MAX_LINES, too_many_lines
 from airflow_provider_groq.exceptions import GroqResponseError
-from airflow_provider_groq.jobs.outcomes import Outcome, outcome_of, successes_of
+from airflow_provider_groq.jobs.outcomes import Outcome, Successes, outcome_of, successes_of
+from airflow_provider_groq.jobs.records import RowRecord
 
 LONG_ID = 64
 """Of a longer id its hash is remembered: however long a foreign one is, it takes no more memory."""
@@ -50,13 +52,33 @@ class ResultFiles:
     def __init__(self, files: Sequence[BinaryIO]) -> None:
         self.repeated = self.unreadable = 0
         self._files = files
-        self._start = self._size = 0
-        self._block: Iterator[tuple[str, Outcome]] = iter(())
-        self._taken_before: list[str | bytes] = []
-        self._taken_of_block: list[str] = []
+        self._start = 0
+        self._taken: list[str | bytes] = []
         self._places: dict[str | bytes, _Place] | None = None
         for file in files:
             file.seek(0)  # writes what is only in memory, for `os.pread`
+
+    def take_all(self, records: Iterator[RowRecord]) -> Iterator[tuple[list[RowRecord], Successes | None]]:
+        """Give the next rows with what became of their requests, as long as their lines come in order.
+
+        Args:
+            records: The rows.
+
+        Yields:
+            Some of the rows, and their lines. None of lines: these rows, and all after them, are for `take`.
+        """
+        while self._files:
+            block = _block(self._files[0].fileno(), self._start)
+            found = successes_of(block)
+            if found is None:
+                return
+            some = list(islice(records, len(found.custom_ids)))
+            if [record.custom_id for record in some] != found.custom_ids:
+                yield some, None
+                return
+            self._start += len(block)
+            self._taken += map(key_of, found.custom_ids)
+            yield some, found
 
     def take(self, custom_id: str) -> Outcome | None:
         """What became of a request, by its first line, or by the first that tells of success; None without any.
@@ -65,10 +87,6 @@ class ResultFiles:
             GroqResponseError: There are more lines than a batch can have.
         """
         if self._places is None:
-            line = next(self._block, None) or self._next_block()
-            if line is not None and line[0] == custom_id:
-                self._taken_of_block.append(custom_id)
-                return line[1]
             self._places = self._find()
         place = self._places.pop(key_of(custom_id), None)
         return None if place is None else self._read(place)
@@ -79,20 +97,10 @@ class ResultFiles:
             self._places = self._find()
         return len(self._places)
 
-    def _next_block(self) -> tuple[str, Outcome] | None:
-        """Read the next block of the first file, all of whose lines were taken so far; its first line."""
-        self._start += self._size
-        self._taken_before += map(key_of, self._taken_of_block)
-        self._taken_of_block = []
-        block = _block(self._files[0].fileno(), self._start) if self._files else b""
-        self._size = len(block)
-        self._block = iter(successes_of(block) or ())
-        return next(self._block, None)
-
     def _find(self) -> dict[str | bytes, _Place]:
-        """Find the line of each id that has not been taken, from the block on that is being read."""
+        """Find the line of each id that has not been taken."""
         places: dict[str | bytes, _Place] = {}
-        taken = set(self._taken_before)
+        taken = set(self._taken)
         for number, offset, line in _lines(self._files, start=self._start, before=len(taken)):
             read = None if len(line) > MAX_LINE_BYTES else _keys.read(line)
             custom_id = read.custom_id if read else _custom_id(line)
@@ -106,8 +114,6 @@ class ResultFiles:
                 self.repeated += 1
                 if _outcome(line).status == "succeeded" and self._read(first).status != "succeeded":
                     places[key] = place
-        for custom_id in self._taken_of_block:
-            del places[key_of(custom_id)]
         return places
 
     def _read(self, place: _Place) -> Outcome:

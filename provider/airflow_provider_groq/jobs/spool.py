@@ -17,7 +17,8 @@ import msgspec
 
 from airflow_provider_groq.batches.options import MAX_LINES
 from airflow_provider_groq.batches.requests import read_lines
-from airflow_provider_groq.jobs.files import BLOCK_BYTES, read_whole, write_whole
+from airflow_provider_groq.exceptions import GroqStorageError
+from airflow_provider_groq.jobs.files import BLOCK_BYTES, blocks_of_lines, read_whole, write_whole
 from airflow_provider_groq.jobs.records import Request, RowRecord
 
 Path: TypeAlias = Any
@@ -34,6 +35,8 @@ DIGEST_CHARS = 32
 REQUESTS, RECORDS, INDEX = "requests.jsonl", "rows.jsonl", "index.json"
 
 WRITE_BYTES = 1 << 18
+
+_records = msgspec.json.Decoder(RowRecord)
 
 
 class Chunk(msgspec.Struct, array_like=True, frozen=True, gc=False):
@@ -119,11 +122,22 @@ class Spool:
             yield from read_lines(file, max_bytes=shard.bytes + 1)
 
     def records(self, shard: Shard) -> Iterator[RowRecord]:
-        """The records of a shard's rows."""
-        decode = msgspec.json.Decoder(RowRecord).decode
-        with _section(self.folder / RECORDS, shard.records_start, shard.record_bytes) as file:
-            for line in read_lines(file, max_bytes=shard.record_bytes + 1):
-                yield decode(line)
+        """The records of a shard's rows.
+
+        Raises:
+            GroqStorageError: The file was cut off, or changed.
+        """
+        path, rows = self.folder / RECORDS, 0
+        with _section(path, shard.records_start, shard.record_bytes) as file:
+            for block in blocks_of_lines(file, shard.record_bytes):
+                try:
+                    some = _records.decode_lines(block)
+                except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+                    raise _changed(path, str(error)) from None
+                rows += len(some)
+                yield from some
+        if rows != shard.rows:
+            raise _changed(path, f"a batch's part of it has {rows:,} rows, not {shard.rows:,}")
 
     def all_records(self) -> Iterator[RowRecord]:
         """The records of all rows."""
@@ -310,6 +324,13 @@ def _shards(chunks: list[Chunk], *, most_rows: int, max_bytes: int, apart: int =
         before += chunk.rows
     if together:
         yield shard()
+
+
+def _changed(path: Path, why: str) -> GroqStorageError:
+    return GroqStorageError(
+        f"The rows kept in {path} cannot be read: {why}. The file was cut off or changed after it was written. Delete "
+        "the job's work folder and clear the task, which pays again for rows that were answered only there."
+    )
 
 
 def _open(path: Path, mode: str) -> Any:

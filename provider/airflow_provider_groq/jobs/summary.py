@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import msgspec
 
 from airflow_provider_groq.jobs.outcomes import is_cut_off, is_good, is_sent_again
 from airflow_provider_groq.jobs.records import Answer
-from airflow_provider_groq.jobs.usage import Usage
+from airflow_provider_groq.jobs.usage import Counts, Usage
 
 
 class Segment(NamedTuple):
@@ -86,14 +86,20 @@ class Summarizer:
 
     def add(self, answer: Answer) -> None:
         """Take the next answer."""
-        index = answer.index
-        if index != self._end:
-            self._close_range()
-            self._begin = index
-        self._end = index + 1
         self._usage.add(answer)
-        if not is_good(answer):
-            self._kind_of(answer).append(index)
+        self._extend(answer.index, answer.index + 1)
+        self._judge([answer])
+
+    def add_all(self, answers: Sequence[Answer], counts: Sequence[Counts | None]) -> None:
+        """Take the next answers, which are known to have used so much."""
+        self._usage.count(answers, counts)
+        first, last = answers[0].index, answers[-1].index
+        if last - first == len(answers) - 1:
+            self._extend(first, last + 1)
+        else:
+            for answer in answers:
+                self._extend(answer.index, answer.index + 1)
+        self._judge(answers)
 
     def summary(self, size: int) -> Summary:
         """The summary of all answers, which have so many bytes; no more are taken after it."""
@@ -108,6 +114,17 @@ class Summarizer:
             cut_off=self._cut_off,
             final=self._final,
         )
+
+    def _extend(self, begin: int, end: int) -> None:
+        if begin != self._end:
+            self._close_range()
+            self._begin = begin
+        self._end = end
+
+    def _judge(self, answers: Sequence[Answer]) -> None:
+        for answer in answers:
+            if not is_good(answer):
+                self._kind_of(answer).append(answer.index)
 
     def _close_range(self) -> None:
         if self._end > self._begin:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import BinaryIO
 
 from airflow_provider_groq.jobs.answer_lines import Writer
-from airflow_provider_groq.jobs.records import Answer, Error, RowRecord, Status
+from airflow_provider_groq.jobs.records import NOTHING, Answer, Error, RowRecord, Status
 from airflow_provider_groq.jobs.summary import Summary
 
 
@@ -43,7 +43,7 @@ def write(
                 error=error,
                 model=None,
                 finish_reason=None,
-                usage=None,
+                usage=NOTHING,
                 round=round,
                 batch_id=batch_id,
                 request_digest=record.digest,

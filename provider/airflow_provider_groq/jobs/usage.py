@@ -2,14 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NamedTuple, Protocol
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Annotated, Any, NamedTuple, Protocol
 
-from airflow_provider_groq.batches.tokens import Tokens
+import msgspec
+
+from airflow_provider_groq.batches.tokens import MAX_TOKENS, Tokens
 from airflow_provider_groq.jobs.prices import Prices, total
 from airflow_provider_groq.jobs.records import Status
 
 KINDS_OF_TOKENS = ("prompt_tokens", "completion_tokens", "reasoning_tokens", "total_tokens")
+
+_Number = Annotated[int, msgspec.Meta(ge=0, le=MAX_TOKENS)]
+
+
+class _Details(msgspec.Struct, gc=False):
+    reasoning_tokens: _Number | None = None
+
+
+class Counts(msgspec.Struct, gc=False):
+    """The tokens that one answer used, as far as they are summed."""
+
+    prompt_tokens: _Number = 0
+    completion_tokens: _Number = 0
+    reasoning_tokens: _Number = 0
+    total_tokens: _Number = 0
+    completion_tokens_details: _Details | None = None
+
+    @property
+    def reasoning(self) -> int:
+        """How many of the completion's tokens are of reasoning."""
+        details = self.completion_tokens_details
+        told = None if details is None else details.reasoning_tokens
+        return self.reasoning_tokens if told is None else told
+
+
+_counts = msgspec.json.Decoder(Counts | None)
+_all_counts = msgspec.json.Decoder(list[Counts | None])
+
+
+def counts_of(usage: msgspec.Raw) -> Counts | None:
+    """What an answer says that it used; None if it does not say it. What is no number of tokens counts as 0.
+
+    Args:
+        usage: A JSON object or null.
+    """
+    try:
+        counts: Counts | None = _counts.decode(usage)
+    except msgspec.MsgspecError:
+        return msgspec.convert(_numbers(msgspec.json.decode(usage)), Counts)
+    return counts
+
+
+def counts_of_all(usages: Iterable[msgspec.Raw]) -> list[Counts | None] | None:
+    """The same for several at once; None if each has to be read alone."""
+    try:
+        return _all_counts.decode(b"[%b]" % b",".join(usages))
+    except msgspec.MsgspecError:
+        return None
+
+
+def _numbers(usage: Mapping[str, Any]) -> dict[str, int]:
+    details = usage.get("completion_tokens_details")
+    told = details.get("reasoning_tokens") if isinstance(details, dict) else None
+    numbers = {kind: usage.get(kind) for kind in KINDS_OF_TOKENS} | ({} if told is None else {"reasoning_tokens": told})
+    return {kind: number for kind, number in numbers.items() if type(number) is int and 0 <= number <= MAX_TOKENS}
 
 
 class Used(Protocol):
@@ -24,7 +81,7 @@ class Used(Protocol):
         """The model that answered."""
 
     @property
-    def usage(self) -> dict[str, Any] | None:
+    def usage(self) -> msgspec.Raw:
         """The tokens, as Groq counts them."""
 
 
@@ -63,12 +120,27 @@ class Usage:
 
     def add(self, answer: Used) -> None:
         """Take an answer."""
-        usage = answer.usage
-        if usage is None:
-            self.unmetered += answer.status == "succeeded"
+        self.count([answer], [counts_of(answer.usage)])
+
+    def count(self, answers: Sequence[Used], counts: Sequence[Counts | None]) -> None:
+        """Take answers that are known to have used so much."""
+        metered = [used for used in counts if used is not None]
+        models = {answer.model for answer in answers}
+        if len(models) > 1 or len(metered) < len(counts):
+            if len(answers) > 1:
+                for answer, used in zip(answers, counts, strict=True):
+                    self.count([answer], [used])
+                return
+            self.unmetered += answers[0].status == "succeeded"
             return
-        self.answers += 1
-        self._tokens.add(answer.model, _tokens_of(usage))
+        self.answers += len(metered)
+        sums = self._tokens.sums(models.pop())
+        if not sums:
+            sums.update(dict.fromkeys(KINDS_OF_TOKENS, 0))
+        sums["prompt_tokens"] += sum([used.prompt_tokens for used in metered])
+        sums["completion_tokens"] += sum([used.completion_tokens for used in metered])
+        sums["reasoning_tokens"] += sum([used.reasoning for used in metered])
+        sums["total_tokens"] += sum([used.total_tokens for used in metered])
 
     def add_all(self, other: Usage) -> None:
         """Take what another sum holds."""
@@ -109,15 +181,3 @@ class Usage:
             round(sum(completion for _, _, completion in used)),
             costs if self.answers and not self.unmetered else None,
         )
-
-
-def _tokens_of(usage: Mapping[str, Any]) -> dict[str, Any]:
-    """Each of `KINDS_OF_TOKENS`, as the usage has it, or 0; what it has need not be a number."""
-    details = usage.get("completion_tokens_details")
-    reasoning = details.get("reasoning_tokens") if isinstance(details, dict) else None
-    return {
-        "prompt_tokens": usage.get("prompt_tokens", 0),
-        "completion_tokens": usage.get("completion_tokens", 0),
-        "reasoning_tokens": usage.get("reasoning_tokens", 0) if reasoning is None else reasoning,
-        "total_tokens": usage.get("total_tokens", 0),
-    }

@@ -30,6 +30,7 @@ ARGUMENT = "source"
 SHOWN_CHARS = 200
 
 _decode = msgspec.json.Decoder(Answer).decode
+_decode_usage = msgspec.json.Decoder(dict[str, Any] | None).decode
 
 
 def read(source: Any, as_type: Any) -> Iterator[Answer]:
@@ -124,7 +125,18 @@ def _of_files(files: list[ObjectStoragePath], batch_id: str | None) -> Iterator[
                 raise _cut_off(path, number, "it is no JSON object with a custom_id")
             if (key := key_of(custom_id)) not in seen:
                 seen.add(key)
-                yield Answer(custom_id, *outcome, batch_id=batch_id)
+                yield Answer(
+                    custom_id=custom_id,
+                    status=outcome.status,
+                    output=outcome.output,
+                    error=outcome.error,
+                    model=outcome.model,
+                    finish_reason=outcome.finish_reason,
+                    usage=_decode_usage(outcome.usage),
+                    reasoning=outcome.reasoning,
+                    tool_calls=outcome.tool_calls,
+                    batch_id=batch_id,
+                )
 
 
 def _lines(path: ObjectStoragePath) -> Iterator[tuple[int, bytes]]:
