@@ -108,6 +108,11 @@ def test_shards_of_other_requests_have_other_digests_and_the_same_ones_the_same(
     whole_of_carried, shards_of_carried = digests("d", carried)
     assert whole_of_carried != whole
     assert shards_of_carried == shards
+    escalated = requests(2_500)
+    escalated[1_200] = (1_200, request(1_200)._replace(sent="another"))
+    whole_of_escalated, shards_of_escalated = digests("e", escalated)
+    assert whole_of_escalated == whole
+    assert [one == other for one, other in zip(shards, shards_of_escalated, strict=True)] == [True, False, True]
 
 
 @given(chosen=st.sets(st.integers(0, 99)), chunk_rows=st.integers(1, 40))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Mapping
 from typing import Any
@@ -45,7 +46,9 @@ def overridden(record: RowRecord, line: bytes, override: Mapping[str, Any]) -> R
         # Not every model can be held to a schema.
         body["response_format"] = for_model(body["response_format"], body["model"])
     request["body"] = body
-    return Request(record.custom_id, json_lines.write(request), record.digest, body["model"], carried)
+    changed = json_lines.write(request)
+    sent = hashlib.sha256(changed).hexdigest()
+    return Request(record.custom_id, changed, record.digest, body["model"], carried, sent)
 
 
 def _model(line: bytes) -> str:

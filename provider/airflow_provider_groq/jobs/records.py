@@ -22,6 +22,7 @@ class Request(NamedTuple):
         digest: The same for each request that differs only in its ``custom_id``.
         model: The model that it names.
         input: The columns that are carried through to the answer, as JSON; None if there are none.
+        sent: The digest of what is sent, where that differs from what the row asks.
     """
 
     custom_id: str
@@ -29,6 +30,7 @@ class Request(NamedTuple):
     digest: str
     model: str
     input: bytes | None
+    sent: str = ""
 
 
 class RowRecord(msgspec.Struct, array_like=True, gc=False, frozen=True):

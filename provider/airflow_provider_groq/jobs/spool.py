@@ -247,6 +247,7 @@ class _Writer:
             self._canary_rows = sum(chunk.rows for chunk in self._chunks)
         self._left -= 1
         self.lines += request.line
+        self._sent.append((request.custom_id, request.sent or request.digest))
         record = self._encode(
             RowRecord(index, request.custom_id, request.digest, msgspec.Raw(request.input or b"null"))
         )
@@ -260,18 +261,16 @@ class _Writer:
 
     def flush(self, lines: BinaryIO, records: BinaryIO) -> None:
         """Write what has been collected."""
-        self._digest_lines()
         self._all.update(self._records)
         lines.write(self.lines)
         records.write(self._records)
-        self.lines, self._records, self._digested = bytearray(), bytearray(), 0
+        self.lines, self._records = bytearray(), bytearray()
 
     def close_chunk(self) -> None:
         """The next request is of another chunk."""
         if not self._rows:
             return
-        self._digest_lines()
-        digest = self._digest.hexdigest()[:DIGEST_CHARS]
+        digest = hashlib.sha256(self._encode(self._sent)).hexdigest()[:DIGEST_CHARS]
         self._chunks.append(Chunk(self._rows, self._bytes, self._record_bytes, digest))
         self._begin_chunk()
 
@@ -287,13 +286,7 @@ class _Writer:
 
     def _begin_chunk(self) -> None:
         self._rows = self._bytes = self._record_bytes = 0
-        self._digest = hashlib.sha256()
-        self._digested = len(self.lines)
-
-    def _digest_lines(self) -> None:
-        with memoryview(self.lines) as lines:
-            self._digest.update(lines[self._digested :])
-        self._digested = len(self.lines)
+        self._sent: list[tuple[str, str]] = []
 
 
 def _shards(chunks: list[Chunk], *, most_rows: int, max_bytes: int, apart: int = 0) -> Iterator[Shard]:
