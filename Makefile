@@ -4,6 +4,8 @@
 .DEFAULT_GOAL := help
 PY := .venv/bin/python
 INSTALLED := .venv/installed
+# Its warnings, such as of an index that is not there, help nobody here; its errors are shown.
+PIP := $(PY) -m pip --quiet --quiet --disable-pip-version-check install
 # The first of these that runs and has the right version.
 PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 
@@ -50,7 +52,7 @@ bench: .venv/peers ## install the peers, and run the benchmarks; takes an hour
 	@for benchmark in imports.py memory.py whole_job.py never_twice.py triggerer.py waits; do echo "== $$benchmark"; $(PY) tests/benchmarks/$$benchmark || exit 1; done
 
 .venv/peers: $(INSTALLED)
-	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt --group bench
+	@$(PIP) -c constraints.txt --group bench
 	@touch .venv/peers
 
 build: $(INSTALLED) ## build the sdist and the wheel into dist
@@ -71,6 +73,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	fi; \
 	echo "Making .venv with $$found; this takes as long as installing Airflow does."; \
 	"$$found" -m venv --clear .venv
-	@$(PY) -m pip install --quiet --upgrade --disable-pip-version-check -c constraints.txt pip
-	@$(PY) -m pip install --quiet --disable-pip-version-check -c constraints.txt --group dev -e .
+	@$(PIP) -c constraints.txt pip uv
+	@$(PY) -m uv pip install --quiet --python $(PY) -c constraints.txt --group dev -e . 2> .venv/uv.log || \
+	    $(PIP) -c constraints.txt --group dev -e . || { cat .venv/uv.log >&2; exit 1; }
 	@touch $(INSTALLED)
