@@ -130,24 +130,28 @@ class Ran:
     def xcom(self, task_id, key="return_value", map_index=-1):
         from airflow.models.xcom import XComModel
         from airflow.utils.session import create_session
+        from sqlalchemy import select
 
         with create_session() as session:
-            query = XComModel.get_many(
-                run_id=self._run.run_id, dag_ids=self._run.dag_id, task_ids=task_id, key=key, map_indexes=map_index
+            query = select(XComModel).where(
+                XComModel.run_id == self._run.run_id,
+                XComModel.dag_id == self._run.dag_id,
+                XComModel.task_id == task_id,
+                XComModel.key == key,
+                XComModel.map_index == map_index,
             )
-            rows = session.execute(query.with_only_columns(XComModel)).scalars().all()
-            return [XComModel.deserialize_value(row) for row in rows]
+            return [XComModel.deserialize_value(row) for row in session.execute(query).scalars()]
 
 
 @pytest.fixture
 def run_dag(airflow_database, groq_emulator, quick, capfd):
     """Runs a Dag with Airflow's own `dag.test()`, triggers and all."""
-    from airflow.dag_processing.dagbag import DagBag
+    from airflows import NEWER_EXAMPLES, dag_bag
 
     def run(dag_id, folder="dags", logical_date=None, **conf):
         path = TESTS / "dags" if folder == "dags" else TESTS.parent / folder
-        bag = DagBag(path)
-        assert not bag.import_errors
+        bag = dag_bag(path)
+        assert {Path(name).name for name in bag.import_errors} <= NEWER_EXAMPLES
         capfd.readouterr()
         when = {} if logical_date is None else {"logical_date": logical_date}
         dag_run = bag.dags[dag_id].test(run_conf=conf, **when)

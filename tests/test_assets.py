@@ -2,7 +2,7 @@
 
 import pytest
 from airflow.sdk import Asset, ObjectStoragePath
-from airflow.sdk.lineage import HookLineageCollector
+from airflows import HookLineageCollector
 
 from airflow_provider_groq.assets import create_asset, folder_asset
 

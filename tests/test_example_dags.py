@@ -9,6 +9,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
+from airflows import since
 
 from airflow_provider_groq.answers import read_answers
 
@@ -92,6 +93,7 @@ def test_mapped_partitions(run_example, tmp_path):
     assert answers == [["fr", "fr"], ["de", "de"], ["it", "it"]]
 
 
+@since(3, 3, "partitions of assets")
 def test_partitions(run_example, tmp_path):
     """The Dag that is woken runs in `tests/system/test_assets.py`: only a scheduler wakes one."""
     from airflow.models.asset import AssetEvent
@@ -203,6 +205,7 @@ class Approver:
             time.sleep(0.2)
 
 
+@since(3, 1, "ApprovalOperator")
 @pytest.mark.parametrize("answer", ["Approve", "Reject"])
 def test_estimate_approve_send(run_example, groq_emulator, api, tmp_path, answer):
     tickets = tmp_path / "tickets.csv"

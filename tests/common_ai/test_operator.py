@@ -4,7 +4,7 @@ import asyncio
 import json
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
+from airflows import TaskDeferred
 from common_ai.conftest import SMALL, imported
 
 from airflow_provider_groq.exceptions import GroqConnectionError

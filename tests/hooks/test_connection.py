@@ -4,6 +4,7 @@ import json
 from urllib.parse import urlencode
 
 import pytest
+from airflows import redact
 from relays import clear_environment
 
 from airflow_provider_groq.api.settings import BASE_URL, MAX_FILE_BYTES
@@ -205,16 +206,12 @@ def test_headers_stand_in_the_extra(connect, uri):
 
 
 def test_headers_are_masked_in_the_logs_of_tasks(connect):
-    from airflow.sdk._shared.secrets_masker import redact
-
     connect(extra={"headers": {"X-Team": "team_of_the_task"}})
     settings()
     assert redact("for team_of_the_task") == "for ***"
 
 
 async def test_headers_are_masked_in_the_logs_of_the_triggerer(connect):
-    from airflow.sdk._shared.secrets_masker import redact
-
     from airflow_provider_groq.hooks.groq import GroqHook
 
     connect(extra={"headers": {"X-Team": "team_of_the_trigger", "X-Key": "Bearer the_gateways"}})

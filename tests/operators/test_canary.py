@@ -5,7 +5,7 @@ import json
 import time
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
+from airflows import TaskDeferred
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from operators.conftest import LARGE, SMALL, JobTries, texts

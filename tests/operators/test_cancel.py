@@ -1,7 +1,7 @@
 """The cancel operator against the emulator."""
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
+from airflows import TaskDeferred
 
 from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.operators.batch import GroqCancelBatchOperator

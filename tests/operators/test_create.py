@@ -8,7 +8,7 @@ from datetime import timedelta
 
 import pytest
 from airflow.sdk import ObjectStoragePath
-from airflow.sdk.exceptions import TaskDeferred
+from airflows import TaskDeferred
 
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd
 from airflow_provider_groq.compat import AirflowFailException

@@ -6,7 +6,7 @@ import os
 from collections import Counter
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
+from airflows import TaskDeferred
 from operators.conftest import LARGE, SMALL, JobTries
 
 from airflow_provider_groq.answers import read_answers

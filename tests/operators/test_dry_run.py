@@ -4,7 +4,7 @@ import json
 import tempfile
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
+from airflows import TaskDeferred
 from operators.conftest import LARGE, SMALL, JobTries, texts
 
 from airflow_provider_groq.compat import AirflowFailException

@@ -4,7 +4,7 @@ import asyncio
 from datetime import timedelta
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
+from airflows import TaskDeferred
 
 from airflow_provider_groq.compat import AirflowSkipException, AirflowTaskTimeout
 

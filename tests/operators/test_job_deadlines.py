@@ -5,7 +5,7 @@ import time
 from datetime import timedelta
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
+from airflows import TaskDeferred
 
 from airflow_provider_groq.compat import AirflowFailException, AirflowTaskTimeout
 

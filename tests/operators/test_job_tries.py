@@ -10,7 +10,7 @@ from contextlib import nullcontext
 from threading import Timer
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
+from airflows import TaskDeferred
 from operators.conftest import JobTries, texts
 
 from airflow_provider_groq.compat import AirflowFailException

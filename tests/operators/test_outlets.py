@@ -6,6 +6,7 @@ from types import SimpleNamespace
 import pytest
 from airflow.sdk import Asset, AssetAlias
 from airflow.sdk.execution_time.context import OutletEventAccessor, OutletEventAccessors
+from airflows import since
 
 from airflow_provider_groq.answers import read_answers
 from airflow_provider_groq.compat import AirflowFailException
@@ -88,6 +89,7 @@ def test_each_mapped_instance_has_an_event_of_its_own(land):
     assert found == {index: landed.manifest(index) for index in (0, 1)}
 
 
+@since(3, 3, "partitions of assets")
 class TestPartitions:
     def test_of_a_job_are_in_the_event_of_each_outlet(self, land):
         landed = land("partitions_of_a_job", day="2026-11-24")

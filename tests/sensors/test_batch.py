@@ -5,7 +5,7 @@ import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
+from airflows import TaskDeferred
 
 from airflow_provider_groq.compat import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
 from airflow_provider_groq.sensors.batch import GroqBatchSensor

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+from airflows import dag_bag
 
 TESTS = Path(__file__).parents[1]
 
@@ -31,9 +32,8 @@ def test_the_batch_is_in_xcom(run_dag, groq_emulator, make_batch, way):
 
 def test_one_dag_object_may_run_twice(airflow_database, groq_emulator, quick, make_batch):
     """As users' own tests with `dag.test()` do."""
-    from airflow.dag_processing.dagbag import DagBag
 
-    dag = DagBag(TESTS / "dags").dags["sense_poke"]
+    dag = dag_bag(TESTS / "dags").dags["sense_poke"]
     groq_emulator.set(seconds=0.2)
     for _ in range(2):
         assert dag.test(run_conf={"batch_id": make_batch()}).state == "success"

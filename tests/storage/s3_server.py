@@ -10,7 +10,7 @@ import time
 import uuid
 from pathlib import Path
 
-import boto3
+import pytest
 
 KEYS = {"aws_access_key_id": "testing", "aws_secret_access_key": "testing", "region_name": "us-east-1"}
 
@@ -24,6 +24,8 @@ class ObjectStorage:
     """
 
     def __init__(self, conn_id, *, unguarded=None):
+        for module in ("boto3", "moto.server", "airflow.providers.amazon"):
+            pytest.importorskip(module, reason="needs the dependency group s3")
         self.conn_id = conn_id
         environment = os.environ | {"PYTHONUNBUFFERED": "1"}
         if unguarded is not None:
@@ -42,6 +44,8 @@ class ObjectStorage:
         return found[1]
 
     def client(self, service="s3"):
+        import boto3
+
         return boto3.client(service, endpoint_url=self.url, **KEYS)
 
     def connection(self, login=KEYS["aws_access_key_id"], password=KEYS["aws_secret_access_key"]):

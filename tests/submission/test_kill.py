@@ -7,6 +7,7 @@ import time
 from threading import Timer
 
 import pytest
+from airflows import timeout
 
 from airflow_provider_groq.compat import AirflowTaskTimeout
 from airflow_provider_groq.submission.kill import Guard, TaskStoppedError
@@ -145,8 +146,6 @@ def cancellings(groq_emulator):
 
 def execute_with_timeout(operator, context):
     """As Airflow's task runner does it."""
-    from airflow.sdk.execution_time.timeout import timeout
-
     try:
         with timeout(1):
             operator.execute(context)

@@ -1,12 +1,13 @@
 """Every trigger test runs under a detector of blocking calls."""
 
 import pytest
+from airflows import cache_secrets
 from blockbuster import blockbuster_ctx
 
 
 @pytest.fixture(autouse=True)
 def no_blocking_calls():
-    import airflow.sdk.execution_time.cache  # noqa: F401 - Airflow imports it at its first look-up, which blocks
+    cache_secrets()
 
     # Code of Airflow and of the tests may block; ours may not.
     with blockbuster_ctx([f"airflow_provider_groq.{name}" for name in ("api", "batches", "hooks", "triggers")]):

@@ -1,0 +1,85 @@
+"""What tests take from Airflow, which stands elsewhere in its older versions; what a version lacks is skipped."""
+
+import airflow
+import pytest
+
+VERSION = tuple(int(part) for part in airflow.__version__.split(".")[:2])
+"""Major and minor."""
+
+NEEDED = {"groq_estimate_approve_send.py": (3, 1), "groq_partitions.py": (3, 3)}
+"""The first version that has what an example Dag uses."""
+
+NEWER_EXAMPLES = {name for name, needed in NEEDED.items() if needed > VERSION}
+"""Those that this version cannot import."""
+
+try:
+    from airflow.sdk.exceptions import TaskDeferred
+except ImportError:  # 3.0 and 3.1
+    from airflow.exceptions import TaskDeferred
+
+try:
+    from airflow.sdk.lineage import HookLineageCollector
+except ImportError:  # 3.0
+    from airflow.lineage.hook import HookLineageCollector
+
+__all__ = [
+    "NEWER_EXAMPLES",
+    "VERSION",
+    "HookLineageCollector",
+    "TaskDeferred",
+    "cache_secrets",
+    "dag_bag",
+    "redact",
+    "since",
+    "timeout",
+]
+    "NEWER_EXAMPLES",
+    "VERSION",
+    "HookLineageCollector",
+    "TaskDeferred",
+    "cache_secrets",
+    "dag_bag",
+    "redact",
+    "since",
+    "timeout",
+]
+
+
+def since(major, minor, what):
+    """Marks tests of what Airflow has from this version on."""
+    return pytest.mark.skipif((major, minor) > VERSION, reason=f"{what} came with Airflow {major}.{minor}")
+
+
+def dag_bag(folder):
+    """The Dags of a folder."""
+    try:
+        from airflow.dag_processing.dagbag import DagBag
+    except ImportError:  # 3.0 and 3.1
+        from airflow.models.dagbag import DagBag
+    return DagBag(folder)
+
+
+def cache_secrets():
+    """Import what Airflow else imports at its first look-up of a connection, which blocks the event loop."""
+    try:
+        import airflow.sdk.execution_time.cache
+    except ImportError:  # 3.0
+        import airflow.secrets.cache  # noqa: F401 - likewise
+
+
+def redact(text):
+    """A text as the logs of tasks show it."""
+    try:
+        from airflow.sdk._shared.secrets_masker import redact
+    except ImportError:  # 3.0 and 3.1
+        from airflow.sdk.execution_time.secrets_masker import redact
+    return redact(text)
+
+
+def timeout(seconds):
+    """The clock of `execution_timeout`."""
+    try:
+        from airflow.sdk.execution_time.timeout import timeout
+    except ImportError:  # 3.0
+        from airflow.utils.timeout import timeout
+    return timeout(seconds)
