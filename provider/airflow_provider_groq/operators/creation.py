@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, cast
 
+from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.identity import Claim, check_metadata
@@ -63,6 +64,7 @@ def finish(operator: GroqCreateBatchOperator, context: Context, end: WaitEnd) ->
         end, fate = waiting.last_poll(operator, context, end, cancel=operator.cancel_on_timeout)
     reasons = ""
     if end.batch:
+        telemetry.ended(operator.groq_conn_id, end.batch)
         with GroqHook(operator.groq_conn_id) as hook:
             reasons = hook.failure_reasons(end.batch)
             if operator.delete_files:

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import PokeReturnValue
 
+from airflow_provider_groq import telemetry
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd, shortened
 from airflow_provider_groq.batches.outcome import has_reasons, problem, warning
 from airflow_provider_groq.batches.polling import Poller, Step
@@ -98,7 +99,7 @@ class Polls:
             )
             for batch_id in self._batch_ids
         )
-        self._polls = polls.Polls(pollers, polls.BatchReader(single_retries=0), self._say)
+        self._polls = polls.Polls(pollers, polls.BatchReader(single_retries=0), self._say, sensor.groq_conn_id)
         self._ends = self._polls.ends
         self._said = 0
         _link(sensor)
@@ -115,6 +116,8 @@ class Polls:
                 self._said = ended
                 self._sensor.log.info("%d of %d batches have ended.", ended, total)
             return PokeReturnValue(is_done=False)
+        if not self._sensor.deferrable:
+            telemetry.wait_ended("sensor", self._sensor.groq_conn_id, self._batch_ids, since=self._start)
         return PokeReturnValue(
             is_done=True, xcom_value=result(self._sensor, [self._ends[id_] for id_ in self._batch_ids])
         )
@@ -125,6 +128,9 @@ class Polls:
 
 def result(sensor: GroqBatchSensor, ends: Sequence[WaitEnd]) -> Any:
     """The batches, if all are good; else the errors."""
+    for end in ends:
+        if end.batch:
+            telemetry.sensed(sensor.groq_conn_id, end.batch)
     reasons = _reasons(sensor, ends)
     wrong = [
         error

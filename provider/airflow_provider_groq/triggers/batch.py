@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.events import BatchEvent, BriefEvent, WaitEnd
 from airflow_provider_groq.batches.poll_loop import PollLoop
@@ -91,8 +92,10 @@ class GroqBatchTrigger(BaseTrigger):
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Give one event, whose payload `BatchEvent.read` reads, or `BriefEvent.read` if it is to be brief."""
         not_before = time.monotonic() + EARLIEST_EVENT
+        began = time.time()
         with shared(self.groq_conn_id) as ours:
             ends = await self._ends(ours.loop)
+        telemetry.wait_ended("triggerer", self.groq_conn_id, self.batch_ids, since=began)
         event = BriefEvent.of(ends) if self.brief else BatchEvent(ends=ends)
         await asyncio.sleep(not_before - time.monotonic())
         yield TriggerEvent(event.payload())
