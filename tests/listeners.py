@@ -129,6 +129,7 @@ class Span(NamedTuple):
     parent: bytes
     attributes: dict
     seconds: float
+    error: str
 
 
 class Collector:
@@ -151,6 +152,7 @@ class Collector:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/v1/traces"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
         self._thread.start()
 
@@ -159,7 +161,7 @@ class Collector:
         return {
             "AIRFLOW__TRACES__OTEL_ON": "True",
             "OTEL_TRACES_EXPORTER": "otlp_proto_http",
-            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"http://127.0.0.1:{self._server.server_port}/v1/traces",
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": self.url,
         }
 
     def _take(self, body):
@@ -172,6 +174,7 @@ class Collector:
                 span.parent_span_id,
                 {pair.key: _value(pair.value) for pair in span.attributes},
                 (span.end_time_unix_nano - span.start_time_unix_nano) / 1e9,
+                span.status.message,
             )
             for resource in request.resource_spans
             for scope in resource.scope_spans
@@ -194,3 +197,19 @@ class Collector:
 def _value(value):
     kind = value.WhichOneof("value")
     return [_value(item) for item in value.array_value.values] if kind == "array_value" else getattr(value, kind)
+
+
+@pytest.fixture
+def collector(monkeypatch):
+    """A collector that this process sends its spans to, as a task process of Airflow does: in the end, or every 5 s."""
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    server = Collector()
+    provider = TracerProvider()
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(server.url)))
+    monkeypatch.setattr("opentelemetry.trace._TRACER_PROVIDER", provider)
+    yield server
+    provider.shutdown()
+    server.close()

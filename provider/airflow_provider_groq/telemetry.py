@@ -187,6 +187,22 @@ def span(name: str, conn_id: str, **attributes: Any) -> Iterator[Callable[..., N
         yield lambda **later: current.set_attributes(_attributes(conn_id, **later))
 
 
+def exports_spans() -> bool:
+    """Whether this process sends spans anywhere."""
+    return _exporter() is not None
+
+
+def flush_spans() -> None:
+    """Send what has not been sent yet. With a collector that does not answer, this takes up to 20 s."""
+    if flush := _exporter():
+        flush()
+
+
+def _exporter() -> Callable[[], object] | None:
+    trace = _trace()
+    return trace and getattr(trace.get_tracer_provider(), "force_flush", None)
+
+
 def _trace() -> Any:
     """OpenTelemetry, if anybody has loaded it; else nobody collects spans, and to load it would cost all tasks time."""
     return sys.modules.get("opentelemetry.trace")

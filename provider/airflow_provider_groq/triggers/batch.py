@@ -25,6 +25,10 @@ EARLIEST_EVENT = 10.0
 """Seconds from the start of `run()` to its event. Airflow may fail a task whose trigger fires while
 the worker that deferred it has not yet taken note (``[workers] min_heartbeat_interval``, 5 s)."""
 
+EARLIEST_EVENT_TRACED = 15.0
+"""Likewise, where spans are exported: the worker's process then stays for 10 s after it has deferred, if the
+collector does not answer (``OTEL_EXPORTER_OTLP_TIMEOUT``)."""
+
 _killing: set[asyncio.Task[None]] = set()
 """What triggers still do when Airflow has given them up; the event loop itself would forget it."""
 
@@ -91,7 +95,8 @@ class GroqBatchTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Give one event, whose payload `BatchEvent.read` reads, or `BriefEvent.read` if it is to be brief."""
-        not_before = time.monotonic() + EARLIEST_EVENT
+        earliest = EARLIEST_EVENT_TRACED if telemetry.exports_spans() else EARLIEST_EVENT
+        not_before = time.monotonic() + earliest
         began = time.time()
         with shared(self.groq_conn_id) as ours:
             ends = await self._ends(ours.loop)
