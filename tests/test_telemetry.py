@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from opentelemetry.sdk.trace import TracerProvider
 
 from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.models import Batch
@@ -99,9 +100,40 @@ def broken(monkeypatch, statsd):
 def test_a_backend_that_fails_is_logged_once_and_stops_nothing(broken, caplog):
     telemetry.prepare()
     tell_everything()
-    assert [record.getMessage() for record in caplog.records] == [
-        "Metrics of Groq batches could not be sent, and are left out: ValueError('count must be a positive value.')"
-    ]
+    (said,) = (record.getMessage() for record in caplog.records)
+    assert said.endswith("could not be sent, and are left out: ValueError('count must be a positive value.')")
+
+
+class Broken:
+    """A span processor, as users may add it, that fails when a span ends."""
+
+    def on_start(self, span, parent_context=None):
+        pass
+
+    def on_end(self, _):
+        raise OSError("no room")
+
+    def _on_ending(self, span):
+        pass
+
+    def shutdown(self):
+        pass
+
+    def force_flush(self, *_):
+        raise OSError("no room")
+
+
+def test_spans_that_cannot_be_sent_stop_nothing(monkeypatch, caplog):
+    provider = TracerProvider()
+    provider.add_span_processor(Broken())
+    monkeypatch.setattr("opentelemetry.trace._TRACER_PROVIDER", provider)
+    monkeypatch.setattr(telemetry, "_complained", set())
+    with telemetry.span(telemetry.CREATE, "c") as tell:
+        tell(batch_id="batch_1")
+    telemetry.wait_ended("worker", "c", ["batch_1"], since=0.0)
+    telemetry.flush_spans()
+    provider.shutdown()
+    assert [record.getMessage().rpartition(": ")[2] for record in caplog.records] == ["OSError('no room')"]
 
 
 LOADED = """

@@ -1,7 +1,7 @@
 """Metrics and spans: what is told of batches to Airflow's ``Stats`` and to OpenTelemetry.
 
 All names stand here, and in ``docs/metrics.md``. What became of a batch is in the name and not in a tag, since plain
-StatsD drops tags. Nothing here raises: a task that has paid must not fail for a metric.
+StatsD drops tags. Whatever a backend raises is only logged: a task that has paid must not fail for a metric.
 """
 
 from __future__ import annotations
@@ -123,7 +123,8 @@ def wait_ended(where: str, conn_id: str, batch_ids: Sequence[str], *, since: flo
     _time(WAITED + where, time.time() - since, conn_id)
     if trace := _trace():
         found = _attributes(conn_id, batch_ids=batch_ids[:MAX_IDS], batches=len(batch_ids))
-        trace.get_tracer(TRACER).start_span(WAIT, start_time=int(since * 1e9), attributes=found).end()
+        tracer = trace.get_tracer(TRACER)
+        _safely(lambda: tracer.start_span(WAIT, start_time=int(since * 1e9), attributes=found).end())
 
 
 def polled(conn_id: str, batches: int) -> None:
@@ -182,9 +183,12 @@ def span(name: str, conn_id: str, **attributes: Any) -> Iterator[Callable[..., N
     if trace is None:
         yield lambda **_: None
         return
-    found = _attributes(conn_id, **attributes)
-    with trace.get_tracer(TRACER).start_as_current_span(name, attributes=found) as current:
-        yield lambda **later: current.set_attributes(_attributes(conn_id, **later))
+    current = trace.get_tracer(TRACER).start_span(name, attributes=_attributes(conn_id, **attributes))
+    try:
+        with trace.use_span(current):
+            yield lambda **later: _safely(current.set_attributes, _attributes(conn_id, **later))
+    finally:
+        _safely(current.end)
 
 
 def exports_spans() -> bool:
@@ -195,7 +199,7 @@ def exports_spans() -> bool:
 def flush_spans() -> None:
     """Send what has not been sent yet. With a collector that does not answer, this takes up to 20 s."""
     if flush := _exporter():
-        flush()
+        _safely(flush)
 
 
 def _exporter() -> Callable[[], object] | None:
@@ -223,17 +227,17 @@ def _time(name: str, seconds: float, conn_id: str) -> None:
 
 
 def _tell(kind: str, *values: Any, **tags: Any) -> None:
+    _safely(lambda: getattr(stats(), kind)(*values, **tags))
+
+
+def _safely(call: Callable[..., object], *arguments: Any) -> None:
+    """Call it, and log what it raises: once for each kind of error, since it does so often, if at all."""
     try:
-        getattr(stats(), kind)(*values, **tags)
-    except Exception as error:  # noqa: BLE001 - whatever a backend raises, the batch is paid and goes on
-        _complain(error)
-
-
-def _complain(error: Exception) -> None:
-    """Once for each kind of error: metrics fail often, if they fail."""
-    if type(error) not in _complained:
-        _complained.add(type(error))
-        log.warning("Metrics of Groq batches could not be sent, and are left out: %r", error)
+        call(*arguments)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the batch is paid and goes on
+        if type(error) not in _complained:
+            _complained.add(type(error))
+            log.warning("Metrics or spans of Groq batches could not be sent, and are left out: %r", error)
 
 
 _complained: set[type[Exception]] = set()

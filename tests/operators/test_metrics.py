@@ -11,6 +11,7 @@ from operators.conftest import SMALL, texts
 from tries import REQUEST
 
 from airflow_provider_groq.batches import polling
+from airflow_provider_groq.exceptions import GroqBatchResultsPendingError
 from airflow_provider_groq.operators.batch import GroqDownloadBatchResultsOperator
 from airflow_provider_groq.operators.job import ending
 
@@ -47,6 +48,20 @@ def test_a_try_that_finds_its_batch_has_resumed_it(tries, statsd):
     tries.forget_the_end()
     tries.run()
     assert told(statsd, "batches") == {"groq.batches.submitted": 1, "groq.batches.resumed": 1}
+
+
+def test_a_batch_without_its_result_files_ends_when_they_are_there(tries, groq_emulator, statsd):
+    groq_emulator.set(seconds=0, results_delay=1000)
+    with pytest.raises(GroqBatchResultsPendingError):
+        tries.run(wait_for_completion=True)
+    groq_emulator.advance(1000)
+    tries.run(wait_for_completion=True)
+    assert told(statsd, "batches", "requests") == {
+        "groq.batches.submitted": 1,
+        "groq.batches.resumed": 1,
+        "groq.batches.completed": 1,
+        "groq.requests.completed": 1,
+    }
 
 
 def test_a_batch_whose_answer_was_lost_was_submitted_once(tries, groq_emulator, statsd):
