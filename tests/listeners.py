@@ -8,6 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import NamedTuple
 
 import pytest
+from opentelemetry.proto.collector.metrics.v1.metrics_service_pb2 import ExportMetricsServiceRequest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
 METRIC = re.compile(r"airflow\.(?P<name>[^:,|]+)(?P<tags>,[^:|]*)?:(?P<value>[-+\d.e]+)\|(?P<kind>c|g|ms)")
@@ -133,16 +134,22 @@ class Span(NamedTuple):
 
 
 class Collector:
-    """An OpenTelemetry collector: an HTTP port, and the spans that came to it."""
+    """An OpenTelemetry collector: an HTTP port, and what came to it.
+
+    Attributes:
+        metrics: The kinds of metrics by name.
+    """
 
     def __init__(self):
         self._spans = []
+        self.metrics = {}
         self._lock = threading.Lock()
         collector = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
-                collector._take(self.rfile.read(int(self.headers["content-length"])))
+                take = {"/v1/traces": collector._take_spans, "/v1/metrics": collector._take_metrics}[self.path]
+                take(self.rfile.read(int(self.headers["content-length"])))
                 self.send_response(200)
                 self.send_header("content-type", "application/x-protobuf")
                 self.send_header("content-length", "0")
@@ -152,7 +159,7 @@ class Collector:
                 pass
 
         self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/v1/traces"
+        self.address = f"http://127.0.0.1:{self._server.server_port}"
         self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.1}, daemon=True)
         self._thread.start()
 
@@ -161,10 +168,15 @@ class Collector:
         return {
             "AIRFLOW__TRACES__OTEL_ON": "True",
             "OTEL_TRACES_EXPORTER": "otlp_proto_http",
-            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": self.url,
+            "OTEL_EXPORTER_OTLP_TRACES_ENDPOINT": f"{self.address}/v1/traces",
         }
 
-    def _take(self, body):
+    def _take_metrics(self, body):
+        for resource in ExportMetricsServiceRequest.FromString(body).resource_metrics:
+            for scope in resource.scope_metrics:
+                self.metrics |= {metric.name: metric.WhichOneof("data") for metric in scope.metrics}
+
+    def _take_spans(self, body):
         request = ExportTraceServiceRequest.FromString(body)
         spans = [
             Span(
@@ -208,7 +220,7 @@ def collector(monkeypatch):
 
     server = Collector()
     provider = TracerProvider()
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(server.url)))
+    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{server.address}/v1/traces")))
     monkeypatch.setattr("opentelemetry.trace._TRACER_PROVIDER", provider)
     yield server
     provider.shutdown()

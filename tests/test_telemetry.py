@@ -1,6 +1,7 @@
 """The names of metrics, what they carry, and that nothing fails for them; the StatsD server is a real UDP port."""
 
 import logging
+import os
 import re
 import subprocess
 import sys
@@ -39,15 +40,19 @@ def tell_everything():
     telemetry.TriggererPolls("c").add(200, 0.25, 10_000)
 
 
-def test_the_documentation_has_each_metric_with_its_type_and_tags(statsd):
-    tell_everything()
-    found = {(metric.name, KINDS[metric.kind], frozenset(metric.tags)) for metric in statsd.metrics()}
-    documented = {
+def documented():
+    """Name, type and tags of all metrics, as the documentation has them."""
+    return {
         (name, row["type"], frozenset(re.findall(r"`(\w+)`", row["tags"])))
         for row in ROW.finditer(PAGE.read_text(encoding="utf-8"))
         for name in re.findall(r"`([\w.]+)`", row["names"])
     }
-    assert found == documented
+
+
+def test_the_documentation_has_each_metric_with_its_type_and_tags(statsd):
+    tell_everything()
+    found = {(metric.name, KINDS[metric.kind], frozenset(metric.tags)) for metric in statsd.metrics()}
+    assert found == documented()
 
 
 def test_times_are_in_milliseconds(statsd):
@@ -104,6 +109,29 @@ def test_a_backend_that_fails_is_logged_once_and_stops_nothing(broken, caplog):
     assert said.endswith("could not be sent, and are left out: ValueError('count must be a positive value.')")
 
 
+EVERYTHING = """
+import airflow.sdk.serde
+import test_telemetry
+test_telemetry.tell_everything()
+"""
+
+
+def test_opentelemetry_gets_the_same_metrics(collector):
+    """In a process of its own, which sends them when it ends, as tasks do."""
+    settings = {
+        "AIRFLOW__METRICS__OTEL_ON": "True",
+        "OTEL_EXPORTER_OTLP_METRICS_ENDPOINT": f"{collector.address}/v1/metrics",
+        "PYTHONPATH": os.pathsep.join([str(Path(__file__).parent), *sys.path]),
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", EVERYTHING], env=os.environ | settings, capture_output=True, text=True, check=False
+    )
+    assert not done.returncode, done.stderr
+    kinds = {"sum": "counter", "exponential_histogram": "timer", "gauge": "gauge"}
+    found = {(name.removeprefix("airflow."), kinds[kind]) for name, kind in collector.metrics.items() if "groq" in name}
+    assert found == {(name, kind) for name, kind, _ in documented()}
+
+
 class Broken:
     """A span processor, as users may add it, that fails when a span ends."""
 
@@ -151,4 +179,5 @@ def test_nothing_is_loaded_for_metrics_and_spans_that_nobody_collects():
     """Triggers import it. Where Airflow traces, it has loaded OpenTelemetry itself."""
     done = subprocess.run([sys.executable, "-c", LOADED], capture_output=True, text=True, check=False)
     assert not done.returncode, done.stderr
-    assert set(done.stdout.split()) <= {"airflow_provider_groq.telemetry", "platform"}
+    loaded = {name.partition(".")[0] for name in done.stdout.split()}
+    assert loaded - sys.stdlib_module_names == {"airflow_provider_groq"}

@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_groq.batches.polling import ended_at
 from airflow_provider_groq.compat import stats
 
 if TYPE_CHECKING:
@@ -91,7 +92,7 @@ def ended(conn_id: str, batch: Batch) -> None:
     _count(f"{REQUESTS}failed", counts.failed, conn_id)
     rest = batch.status if batch.status in {"expired", "cancelled"} else "missing"
     _count(REQUESTS + rest, counts.total - counts.completed - counts.failed, conn_id)
-    at = batch.completed_at or batch.failed_at or batch.expired_at or batch.cancelled_at
+    at = ended_at(batch)
     if at and batch.created_at:
         _time(DURATION, at - batch.created_at, conn_id)
 
