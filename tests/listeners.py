@@ -138,18 +138,22 @@ class Collector:
 
     Attributes:
         metrics: The kinds of metrics by name.
+        bodies: All requests, as they came.
     """
 
     def __init__(self):
         self._spans = []
         self.metrics = {}
+        self.bodies = []
         self._lock = threading.Lock()
         collector = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self):
                 take = {"/v1/traces": collector._take_spans, "/v1/metrics": collector._take_metrics}[self.path]
-                take(self.rfile.read(int(self.headers["content-length"])))
+                body = self.rfile.read(int(self.headers["content-length"]))
+                collector.bodies.append(body)
+                take(body)
                 self.send_response(200)
                 self.send_header("content-type", "application/x-protobuf")
                 self.send_header("content-length", "0")

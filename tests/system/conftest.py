@@ -60,7 +60,8 @@ def told():
 def airflow(emulator, told, tmp_path_factory):
     """Scheduler, triggerer, API server and Dag processor on a database of their own.
 
-    When the tests have run, the key is in no file of theirs: no log, rendered field, trigger's row, XCom or exception.
+    When the tests have run, the key is in no file of theirs: no log, rendered field, trigger's row, XCom or exception;
+    and in no span.
     """
     folder = tmp_path_factory.mktemp("standalone")
     home = Home(folder / "airflow", emulator.connection_json)
@@ -80,3 +81,4 @@ def airflow(emulator, told, tmp_path_factory):
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert {".log", ".db"} <= {path.suffix for path in files}
     assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+    assert [body for body in told[1].bodies if KEY.encode() in body] == []
