@@ -52,7 +52,7 @@ faults: $(INSTALLED) ## write docs/faults.md anew, after a change of tests/hooks
 	@cd tests && ../$(PY) -m hooks.fault_page
 
 bench: .venv/peers ## install the peers, and run the benchmarks; takes an hour
-	@for benchmark in imports.py memory.py whole_job.py never_twice.py triggerer.py waits; do echo "== $$benchmark"; $(PY) tests/benchmarks/$$benchmark || exit 1; done
+	@for benchmark in imports.py memory.py whole_job.py never_twice.py triggerer.py metrics.py waits; do echo "== $$benchmark"; $(PY) tests/benchmarks/$$benchmark || exit 1; done
 
 .venv/peers: $(INSTALLED)
 	@$(PIP) -c constraints.txt --group bench

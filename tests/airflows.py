@@ -33,16 +33,6 @@ __all__ = [
     "since",
     "timeout",
 ]
-    "NEWER_EXAMPLES",
-    "VERSION",
-    "HookLineageCollector",
-    "TaskDeferred",
-    "cache_secrets",
-    "dag_bag",
-    "redact",
-    "since",
-    "timeout",
-]
 
 
 def since(major, minor, what):

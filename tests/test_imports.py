@@ -18,6 +18,7 @@ LEVELS = [
     {"batches"},
     {"jobs"},
     {"compat"},
+    {"telemetry"},
     {"hooks"},
     {"storage", "assets"},
     {"answers"},

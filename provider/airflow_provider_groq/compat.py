@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import re
 import time
+from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import Connection
@@ -70,6 +71,7 @@ __all__ = [
     "has_partitions",
     "mask_secret",
     "started_at",
+    "stats",
     "takes_nested_extra_by_alias",
 ]
 
@@ -110,6 +112,16 @@ async def amask_secret(secret: Any) -> None:
 def started_at(ti: Any) -> float:
     """When the running try of a task began, as Unix time; ``dag.test()`` of Airflow 3.0.0 does not know it."""
     return float(ti.start_date.timestamp()) if ti.start_date else time.time()
+
+
+@cache
+def stats() -> Any:
+    """Airflow's ``Stats``, which sends metrics to where its configuration says; imported when it is first asked for."""
+    try:
+        from airflow.sdk.observability.stats import Stats  # noqa: PLC0415 - only for those who ask
+    except ImportError:  # 3.0 and 3.1
+        from airflow.stats import Stats  # noqa: PLC0415 - likewise
+    return Stats
 
 
 def has_partitions() -> bool:

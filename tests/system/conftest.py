@@ -2,9 +2,11 @@
 
 import os
 import signal
+from contextlib import closing
 from pathlib import Path
 
 import pytest
+from listeners import Collector, Statsd
 from system.rest import KEY, Airflow
 
 from airflow_provider_groq.demo.home import Home, Standalone
@@ -48,10 +50,18 @@ def slow_batches(emulator):
 
 
 @pytest.fixture(scope="session")
-def airflow(emulator, tmp_path_factory):
+def told():
+    """What Airflow sends its metrics to, and its spans."""
+    with closing(Statsd()) as statsd, closing(Collector()) as collector:
+        yield statsd, collector
+
+
+@pytest.fixture(scope="session")
+def airflow(emulator, told, tmp_path_factory):
     """Scheduler, triggerer, API server and Dag processor on a database of their own.
 
-    When the tests have run, the key is in no file of theirs: no log, rendered field, trigger's row, XCom or exception.
+    When the tests have run, the key is in no file of theirs: no log, rendered field, trigger's row, XCom or exception;
+    and in no span.
     """
     folder = tmp_path_factory.mktemp("standalone")
     home = Home(folder / "airflow", emulator.connection_json)
@@ -61,6 +71,8 @@ def airflow(emulator, tmp_path_factory):
         # For the tests in which a supervisor is held up for so long.
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"],
+        **told[0].settings(),
+        **told[1].settings(),
     }
     with (folder / "standalone.log").open("wb") as log, Standalone(home, log, **settings) as standalone:
         airflow = Airflow(standalone)
@@ -69,3 +81,4 @@ def airflow(emulator, tmp_path_factory):
     files = [path for path in folder.rglob("*") if path.is_file()]
     assert {".log", ".db"} <= {path.suffix for path in files}
     assert [path for path in files if KEY.encode() in path.read_bytes()] == []
+    assert [body for body in told[1].bodies if KEY.encode() in body] == []

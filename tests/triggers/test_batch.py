@@ -174,8 +174,19 @@ async def test_never_fires_early(trigger, groq_emulator, make_batches, monkeypat
     assert time.monotonic() - start >= 1.0
 
 
+async def test_fires_later_where_spans_are_exported(trigger, groq_emulator, make_batches, monkeypatch, collector):
+    """The process that deferred stays for the time that a collector needs which does not answer."""
+    monkeypatch.setattr(triggers, "EARLIEST_EVENT_TRACED", 1.0)
+    (batch_id,) = await make_batches(1)
+    groq_emulator.advance(100)
+    start = time.monotonic()
+    await event_of(trigger(batch_id))
+    assert time.monotonic() - start >= 1.0
+
+
 def test_the_earliest_event_is_ten_seconds_after_the_start():
     assert triggers.EARLIEST_EVENT == 10.0
+    assert triggers.EARLIEST_EVENT_TRACED == 15.0
 
 
 async def test_a_cancelled_wait_changes_nothing_at_groq(trigger, groq_emulator, make_batches):

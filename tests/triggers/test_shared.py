@@ -119,6 +119,22 @@ async def test_the_connection_is_looked_up_once_for_all(trigger, groq_emulator, 
     assert look_up.call_count == 1
 
 
+async def test_metrics_of_all_waits_are_told_together(trigger, groq_emulator, make_batches, statsd):
+    """For each request, not for each wait; the last says that there is none any more."""
+    ids = await make_batches(30)
+    waits = [asyncio.create_task(ends(trigger(batch_id))) for batch_id in ids]
+    await asked(groq_emulator)
+    await control(groq_emulator.advance, 100)
+    await asyncio.gather(*waits)
+    while (await control(statsd.values, "groq.waits.running"))[-1]:  # noqa: ASYNC110 - from outside
+        await asyncio.sleep(0.02)
+    assert await control(statsd.values, "groq.waits.running") == [30, 0]
+    first, _ = await control(statsd.values, "groq.polls")
+    assert first == 30
+    assert len(await control(statsd.values, "groq.polls.lag")) == 2
+    assert len(await control(statsd.values, "groq.waits.triggerer")) == 30
+
+
 async def test_news_of_a_batch_go_to_the_log_of_its_own_trigger(trigger, groq_emulator, make_batches, caplog):
     """Each trigger writes its lines in the context of its own task."""
     caplog.set_level(logging.INFO)

@@ -9,7 +9,7 @@ import asyncio
 import time
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from airflow_provider_groq.api.looks import Glance, Looks
 from airflow_provider_groq.api.models import Batch
@@ -60,18 +60,34 @@ class Source(Protocol):
         """Ask for one."""
 
 
+class Poll(NamedTuple):
+    """One request for batches.
+
+    Attributes:
+        batches: How many batches are asked for.
+        lag: How late, in seconds, by the batch that was due first; up to `LINGER` is meant.
+        waits: How many waits there are in all.
+    """
+
+    batches: int
+    lag: float
+    waits: int
+
+
 class PollLoop:
     """Polls for many waits at once. `run` must be running while there are waits.
 
     Args:
         source: Where batches are asked for.
+        on_poll: Called before each request.
 
     Attributes:
         broken: What ended the loop, if anything did; no wait can begin then.
     """
 
-    def __init__(self, source: Source) -> None:
+    def __init__(self, source: Source, on_poll: Callable[[Poll], object] = lambda _: None) -> None:
         self._source = source
+        self._on_poll = on_poll
         self._queue = PollQueue()
         self._sleeping_until = float("-inf")
         self._earlier = asyncio.Event()
@@ -156,6 +172,7 @@ class PollLoop:
         waits: defaultdict[str, list[Wait]] = defaultdict(list)
         for wait in group:
             waits[wait.poller.batch_id].append(wait)
+        self._on_poll(Poll(len(waits), max(0.0, self._now() - group[0].due), len(self._queue)))
         try:
             if self._now() < self._one_by_one_until or len(waits) == 1:
                 await self._ask_singly(waits)

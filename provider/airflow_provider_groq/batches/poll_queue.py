@@ -84,6 +84,9 @@ class PollQueue:
         """All waits, in the order in which they came."""
         return list(self._waits.values())
 
+    def __len__(self) -> int:
+        return len(self._waits)
+
     def __contains__(self, wait: Wait) -> bool:
         return wait.key in self._waits
 

@@ -173,7 +173,7 @@ class Poller:
         if not results_pending(batch):
             return False
         if self._pending_since is None:
-            self._pending_since = (_ended_at(batch) or now) if self._rescheduled else now
+            self._pending_since = (ended_at(batch) or now) if self._rescheduled else now
         return now - self._pending_since < RESULTS_GRACE
 
     def _news(self, batch: Batch | Glance, now: float) -> tuple[str, int]:
@@ -217,9 +217,9 @@ class Poller:
         return max(0.0, min(pause, self.end_time - now))
 
 
-def _ended_at(batch: Batch) -> int | None:
-    """When the batch ended, as Unix time on the server's clock."""
-    return batch.completed_at or batch.expired_at or batch.cancelled_at
+def ended_at(batch: Batch) -> int | None:
+    """When the batch ended, as Unix time on the server's clock; None if the server does not say."""
+    return batch.completed_at or batch.failed_at or batch.expired_at or batch.cancelled_at
 
 
 def _clock(unix_time: float) -> str:

@@ -11,6 +11,7 @@ from typing import Any, BinaryIO, Self
 
 import tenacity
 
+from airflow_provider_groq import telemetry
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.client import AsyncGroqClient, GroqClient
 from airflow_provider_groq.api.downloads import opened
@@ -128,7 +129,11 @@ class GroqHook(BaseHook):
         call = calls.create_batch(
             input_file_id, endpoint=endpoint, completion_window=completion_window, metadata=metadata
         )
-        return self.get_conn().send(call, sleep=sleep)
+        with telemetry.span(telemetry.CREATE, self.groq_conn_id, input_file_id=input_file_id) as tell:
+            batch = self.get_conn().send(call, sleep=sleep)
+            tell(batch_id=batch.id)
+        telemetry.submitted(self.groq_conn_id)
+        return batch
 
     def get_batch(self, batch_id: str) -> Batch:
         """Ask for one batch."""
@@ -182,9 +187,12 @@ class GroqHook(BaseHook):
             GroqInputError: The file is missing, empty or too large, or changed while it was sent; none was stored.
         """
         client = self.get_conn()
-        return client.send(
-            calls.upload_file(upload(source, filename=filename, max_bytes=client.settings.max_file_bytes))
-        )
+        with telemetry.span(telemetry.UPLOAD, self.groq_conn_id) as tell:
+            file = client.send(
+                calls.upload_file(upload(source, filename=filename, max_bytes=client.settings.max_file_bytes))
+            )
+            tell(file_id=file.id, bytes=file.bytes)
+        return file
 
     def get_file(self, file_id: str) -> File:
         """Ask what is known of a file."""
@@ -209,8 +217,10 @@ class GroqHook(BaseHook):
             GroqInputError: There can be no such file, or it is open for text; nothing was sent.
         """
         call = calls.file_content(file_id)
-        with opened(target) as sink:
-            return self.get_conn().download(call, sink)
+        with telemetry.span(telemetry.DOWNLOAD, self.groq_conn_id, file_id=file_id) as tell, opened(target) as sink:
+            size = self.get_conn().download(call, sink)
+            tell(bytes=size)
+        return size
 
     def failure_reasons(self, batch: Batch) -> str:
         """Say why requests of a batch failed, from the beginning of its error file.
@@ -286,8 +296,18 @@ class GroqHook(BaseHook):
         now = time.time()
         until = seconds("end_time", end_time) + (now if isinstance(end_time, timedelta) else 0.0)
         interval = seconds("poll_interval", poll_interval)
-        waits = Waits(batch_ids, end_time=until, poll_interval=interval, total_rows=total_rows, say=say or self.log.log)
-        return waits.run(self.get_conn(), sleep, on_end)
+        ids = list(batch_ids)
+        waits = Waits(
+            ids,
+            self.groq_conn_id,
+            end_time=until,
+            poll_interval=interval,
+            total_rows=total_rows,
+            say=say or self.log.log,
+        )
+        ends = waits.run(self.get_conn(), sleep, on_end)
+        telemetry.wait_ended("worker", self.groq_conn_id, ids, since=now)
+        return ends
 
     def test_connection(self) -> tuple[bool, str]:
         """Ask for the models, which is free of charge, and say in words whether the connection works."""

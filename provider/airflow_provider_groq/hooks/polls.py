@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import suppress
 from functools import partial
 
+from airflow_provider_groq import telemetry
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.client import GroqClient
 from airflow_provider_groq.api.looks import Looks
@@ -85,13 +86,17 @@ class Polls:
         pollers: The rules of each wait.
         reader: Asks for the batches.
         say: Called with each step that has news.
+        conn_id: The connection, for the metrics.
 
     Attributes:
         ends: How the waits have ended, by batch, as far as they have.
     """
 
-    def __init__(self, pollers: Iterable[Poller], reader: BatchReader, say: Callable[[Step], object]) -> None:
+    def __init__(
+        self, pollers: Iterable[Poller], reader: BatchReader, say: Callable[[Step], object], conn_id: str
+    ) -> None:
         self._pollers = {poller.batch_id: poller for poller in pollers}
+        self._conn_id = conn_id
         self._reader = reader
         self._say = say
         self._pauses = dict.fromkeys(self._pollers, 0.0)
@@ -110,6 +115,7 @@ class Polls:
     def poll(self, client: GroqClient, *, everything: bool = False) -> list[WaitEnd]:
         """Poll what is due, or all that has not ended, and return how those waits have ended that did with it."""
         due = [batch_id for batch_id, pause in self._pauses.items() if everything or pause <= EARLY]
+        telemetry.polled(self._conn_id, len(due))
         ended = []
         for batch_id, get in self._reader.each(client, due):
             step = self._pollers[batch_id].look(get)
@@ -128,6 +134,7 @@ class Waits:
 
     Args:
         batch_ids: The batches.
+        conn_id: The connection, for the metrics.
         end_time: When to give up, as Unix time.
         poll_interval: The longest pause between two polls, in seconds.
         total_rows: How many requests the batches have together; given for one batch, it is told of like several.
@@ -137,6 +144,7 @@ class Waits:
     def __init__(
         self,
         batch_ids: Iterable[str],
+        conn_id: str,
         *,
         end_time: float,
         poll_interval: float,
@@ -153,7 +161,7 @@ class Waits:
         else:
             pollers = [Poller(batch_id, poll_interval=poll_interval, end_time=end_time, now=now) for batch_id in ids]
         self._polls = Polls(
-            pollers, BatchReader(max_retries=0, single_retries=0), lambda step: say(step.level, step.news)
+            pollers, BatchReader(max_retries=0, single_retries=0), lambda step: say(step.level, step.news), conn_id
         )
 
     def run(

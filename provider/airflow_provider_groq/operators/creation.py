@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, cast
 
+from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.identity import Claim, check_metadata
 from airflow_provider_groq.batches.options import check_options, default_timeout
-from airflow_provider_groq.batches.outcome import describe, duration, problem, warning
+from airflow_provider_groq.batches.outcome import describe, duration, problem, results_pending, warning
 from airflow_provider_groq.batches.rendered import SKIPPED, check_id
 from airflow_provider_groq.exceptions import GroqBatchTimeoutError
 from airflow_provider_groq.hooks.errors import fail_for_good
@@ -63,6 +64,8 @@ def finish(operator: GroqCreateBatchOperator, context: Context, end: WaitEnd) ->
         end, fate = waiting.last_poll(operator, context, end, cancel=operator.cancel_on_timeout)
     reasons = ""
     if end.batch:
+        if not results_pending(end.batch):  # else the next try tells it
+            telemetry.ended(operator.groq_conn_id, end.batch)
         with GroqHook(operator.groq_conn_id) as hook:
             reasons = hook.failure_reasons(end.batch)
             if operator.delete_files:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any
 
+from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches import polling
 from airflow_provider_groq.batches.outcome import batch_problem, describe, results_pending, warning
@@ -43,7 +44,10 @@ def execute(operator: GroqDownloadBatchResultsOperator, context: Context) -> dic
             # To land a failed batch once more does not help, whatever it failed for.
             wrong.retryable = not nothing_to_land
             raise wrong
-        manifest = land(hook, batch, operator.output_path)
+        with telemetry.span(telemetry.LAND, operator.groq_conn_id, batch_id=batch.id):
+            manifest = land(hook, batch, operator.output_path)
+        telemetry.landed(operator.groq_conn_id, manifest["requests"])
+        telemetry.tokens(operator.groq_conn_id, manifest["tokens"])
         rows = ", ".join(f"{count:,} {name}" for name, count in manifest["requests"].items() if count)
         operator.log.info("Landed the results of batch %s under %s: %s.", batch.id, operator.output_path, rows)
         if said := str(wrong or "") or warning(batch, reasons):

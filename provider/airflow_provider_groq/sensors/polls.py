@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import PokeReturnValue
 
+from airflow_provider_groq import telemetry
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd, shortened
 from airflow_provider_groq.batches.outcome import has_reasons, problem, warning
 from airflow_provider_groq.batches.polling import Poller, Step
@@ -19,7 +20,7 @@ from airflow_provider_groq.compat import (
     AirflowSkipException,
     AirflowTaskTimeout,
 )
-from airflow_provider_groq.exceptions import GroqBatchFailedError, GroqBatchTimeoutError
+from airflow_provider_groq.exceptions import GroqBatchError, GroqBatchFailedError, GroqBatchTimeoutError, GroqError
 from airflow_provider_groq.hooks import polls
 from airflow_provider_groq.hooks.errors import fail_for_good
 from airflow_provider_groq.hooks.groq import GroqHook
@@ -98,7 +99,7 @@ class Polls:
             )
             for batch_id in self._batch_ids
         )
-        self._polls = polls.Polls(pollers, polls.BatchReader(single_retries=0), self._say)
+        self._polls = polls.Polls(pollers, polls.BatchReader(single_retries=0), self._say, sensor.groq_conn_id)
         self._ends = self._polls.ends
         self._said = 0
         _link(sensor)
@@ -115,6 +116,8 @@ class Polls:
                 self._said = ended
                 self._sensor.log.info("%d of %d batches have ended.", ended, total)
             return PokeReturnValue(is_done=False)
+        if not self._sensor.deferrable:
+            telemetry.wait_ended("sensor", self._sensor.groq_conn_id, self._batch_ids, since=self._start)
         return PokeReturnValue(
             is_done=True, xcom_value=result(self._sensor, [self._ends[id_] for id_ in self._batch_ids])
         )
@@ -135,23 +138,33 @@ def result(sensor: GroqBatchSensor, ends: Sequence[WaitEnd]) -> Any:
             )
         )
     ]
-    if wrong:
-        message = " ".join(f"{type(error).__name__}: {error}" for error in wrong)
-        if len(ends) > 1:
-            message = f"{sum(end.reason == 'terminal' for end in ends)} of {len(ends)} batches have ended. {message}"
-        if all(isinstance(error, GroqBatchTimeoutError) for error in wrong):
-            raise AirflowSensorTimeout(message)
-        # A retry polls the same batches: it does not help where one of them failed, whatever the cause.
-        later = [error for error in wrong if error.retryable and not isinstance(error, GroqBatchFailedError)]
-        if len(later) == len(wrong):
-            raise type(later[0])(message, batch_id=later[0].batch_id)
-        raise AirflowFailException(message)
+    raised = _error(wrong, ends) if wrong else None
+    if not isinstance(raised, GroqError):  # else a retry polls the same batches, and tells of them
+        for end in ends:
+            if end.batch:
+                telemetry.sensed(sensor.groq_conn_id, end.batch)
+    if raised is not None:
+        raise raised
     batches = [end.batch for end in ends if end.batch]
     for batch in batches:
         if said := warning(batch, reasons.get(batch.id, "")):
             sensor.log.warning(said)
     payloads = [shortened(batch).model_dump(mode="json") for batch in batches]
     return payloads[0] if isinstance(sensor.batch_id, str) else payloads
+
+
+def _error(wrong: Sequence[GroqBatchError], ends: Sequence[WaitEnd]) -> Exception:
+    """What the sensor raises for what is wrong with its batches."""
+    message = " ".join(f"{type(error).__name__}: {error}" for error in wrong)
+    if len(ends) > 1:
+        message = f"{sum(end.reason == 'terminal' for end in ends)} of {len(ends)} batches have ended. {message}"
+    if all(isinstance(error, GroqBatchTimeoutError) for error in wrong):
+        return AirflowSensorTimeout(message)
+    # A retry polls the same batches: it does not help where one of them failed, whatever the cause.
+    later = [error for error in wrong if error.retryable and not isinstance(error, GroqBatchFailedError)]
+    if len(later) == len(wrong):
+        return type(later[0])(message, batch_id=later[0].batch_id)
+    return AirflowFailException(message)
 
 
 def _reasons(sensor: GroqBatchSensor, ends: Sequence[WaitEnd]) -> dict[str, str]:

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, cast
 
+from airflow_provider_groq import telemetry
 from airflow_provider_groq.batches import requests as batch_requests
 from airflow_provider_groq.batches.identity import digest_of_file
 from airflow_provider_groq.hooks.groq import GroqHook
@@ -58,14 +59,16 @@ def open_input(hook: GroqHook, source: Any, *, file_id: str | None = None, endpo
     max_bytes = hook.get_conn().settings.max_file_bytes
     with TemporaryFile() as temporary:
         copy = cast("BinaryIO", temporary)
-        if isinstance(source, InlineRequests):
-            lines = batch_requests.encode(source.rows(), endpoint=endpoint)
-            summary = batch_requests.copy_checked(lines, copy, max_bytes=max_bytes)
-        else:
-            with open_source(source, max_bytes=max_bytes) as opened:
-                stem = opened.stem
-                lines = batch_requests.read_lines(opened.file, max_bytes=max_bytes)
+        with telemetry.span(telemetry.CHECK, hook.groq_conn_id) as tell:
+            if isinstance(source, InlineRequests):
+                lines = batch_requests.encode(source.rows(), endpoint=endpoint)
                 summary = batch_requests.copy_checked(lines, copy, max_bytes=max_bytes)
+            else:
+                with open_source(source, max_bytes=max_bytes) as opened:
+                    stem = opened.stem
+                    lines = batch_requests.read_lines(opened.file, max_bytes=max_bytes)
+                    summary = batch_requests.copy_checked(lines, copy, max_bytes=max_bytes)
+            tell(requests=summary.lines, bytes=summary.bytes)
 
         def upload(name: str) -> str:
             uploaded = hook.upload_file(copy, filename=name)

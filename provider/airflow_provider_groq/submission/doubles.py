@@ -6,6 +6,7 @@ import logging
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.batches.identity import Claim, oldest
 from airflow_provider_groq.exceptions import GroqError
@@ -32,6 +33,7 @@ def only_ones(hook: GroqHook, batches: Mapping[Claim, Sequence[Batch]]) -> dict[
         except GroqError as error:
             log.error("Batch %s, a double of %s, could not be cancelled: %s", double.id, other.id, error)  # noqa: TRY400
         else:
+            telemetry.double_cancelled(hook.groq_conn_id)
             log.warning("Batch %s was cancelled: it is a double of the older %s.", double.id, other.id)
 
     if len(doubles) > 1:

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
+from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.identity import Claim, may_be_taken_up, oldest
 from airflow_provider_groq.batches.several import names_of
@@ -82,6 +83,7 @@ class Submission:
         sought = [claim for claim in self._claims if claim not in found]
         if sought and not self._is_clearly_new():
             found |= self._listed_batches(sought, recorded)
+        telemetry.resumed(self._hook.groq_conn_id, len(found))
         if found:
             self._journal.record(
                 {
@@ -195,6 +197,7 @@ class Submission:
             log.warning("%s Looking for the batch.", lost)
             self._in_doubt = True
             if found := self._made_after_all(claim, file_id, sent_at):
+                telemetry.submitted(self._hook.groq_conn_id)
                 log.info("Batch %s was created after all.", found.id)
                 return found
         raise GroqLookupError(f"{lost} That happened {SENDINGS} times, and no batch was found on Groq.") from lost

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
+from contextvars import copy_context
 from queue import Empty, SimpleQueue
 
 from airflow_provider_groq.api.models import Batch
@@ -71,7 +72,8 @@ class Wave:
                 self._is_made(claim, make(claim))
             return
         with ThreadPoolExecutor(UPLOADS_AT_ONCE, thread_name_prefix="groq-create") as pool:
-            running = {pool.submit(make, claim): claim for claim in self._claims}
+            # The spans of the task are those of the threads too.
+            running = {pool.submit(copy_context().run, make, claim): claim for claim in self._claims}
             for future in running:
                 future.add_done_callback(self._inbox.put)
             try:

@@ -10,6 +10,7 @@ from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
+from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.events import BatchEvent, BriefEvent, WaitEnd
 from airflow_provider_groq.batches.poll_loop import PollLoop
@@ -23,6 +24,10 @@ from airflow_provider_groq.triggers.shared import shared
 EARLIEST_EVENT = 10.0
 """Seconds from the start of `run()` to its event. Airflow may fail a task whose trigger fires while
 the worker that deferred it has not yet taken note (``[workers] min_heartbeat_interval``, 5 s)."""
+
+EARLIEST_EVENT_TRACED = 15.0
+"""Likewise, where spans are exported: the worker's process then stays for 10 s after it has deferred, if the
+collector does not answer (``OTEL_EXPORTER_OTLP_TIMEOUT``)."""
 
 _killing: set[asyncio.Task[None]] = set()
 """What triggers still do when Airflow has given them up; the event loop itself would forget it."""
@@ -90,9 +95,12 @@ class GroqBatchTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Give one event, whose payload `BatchEvent.read` reads, or `BriefEvent.read` if it is to be brief."""
-        not_before = time.monotonic() + EARLIEST_EVENT
+        earliest = EARLIEST_EVENT_TRACED if telemetry.exports_spans() else EARLIEST_EVENT
+        not_before = time.monotonic() + earliest
+        began = time.time()
         with shared(self.groq_conn_id) as ours:
             ends = await self._ends(ours.loop)
+        telemetry.wait_ended("triggerer", self.groq_conn_id, self.batch_ids, since=began)
         event = BriefEvent.of(ends) if self.brief else BatchEvent(ends=ends)
         await asyncio.sleep(not_before - time.monotonic())
         yield TriggerEvent(event.payload())

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from airflow_provider_groq import telemetry
 from airflow_provider_groq.compat import started_at
 from airflow_provider_groq.triggers.batch import GroqBatchTrigger
 
@@ -36,6 +37,8 @@ def defer(
     ends = end_time
     if operator.execution_timeout is not None:
         ends = min(ends, started_at(context["ti"]) + operator.execution_timeout.total_seconds())
+    # Airflow does it when the task process ends, which must not last longer than `EARLIEST_EVENT_TRACED` allows.
+    telemetry.flush_spans()
     operator.log.info(
         "Deferring until %s at the latest; the triggerer polls every %g s.",
         datetime.fromtimestamp(ends, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),

@@ -7,7 +7,8 @@ import contextvars
 from typing import Self
 from weakref import WeakKeyDictionary
 
-from airflow_provider_groq.batches.poll_loop import PollLoop
+from airflow_provider_groq import telemetry
+from airflow_provider_groq.batches.poll_loop import Poll, PollLoop
 from airflow_provider_groq.hooks.source import ConnectionSource
 
 
@@ -22,7 +23,8 @@ class Shared:
 
     def __init__(self, groq_conn_id: str) -> None:
         self.source = ConnectionSource(groq_conn_id)
-        self.loop = PollLoop(self.source)
+        self.loop = PollLoop(self.source, self._told)
+        self._polls = telemetry.TriggererPolls(groq_conn_id)
         self._groq_conn_id = groq_conn_id
         self._users = 0
         # In an empty context: what it logs would else go to the task that happened to come first.
@@ -46,10 +48,15 @@ class Shared:
         if not by_connection:
             _shared.pop(event_loop, None)
 
+    def _told(self, poll: Poll) -> None:
+        self._polls.add(poll.batches, poll.lag, poll.waits)
+
     async def _run(self) -> None:
         try:
+            await asyncio.to_thread(telemetry.prepare)
             await self.loop.run()
         finally:
+            self._polls.tell(0)
             await self.source.close()
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import BinaryIO
 
+from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.batches.outcome import batch_problem
 from airflow_provider_groq.jobs import unanswered
@@ -55,6 +56,9 @@ def keep(round_: Round, ended: Mapping[int, Batch | None]) -> None:
             else:
                 summary = _write(round_, shard, batch, sink)
             write_summary(sink, summary)
+        if batch is not None:
+            telemetry.ended(round_.job.operator.groq_conn_id, batch)
+            telemetry.tokens(round_.job.operator.groq_conn_id, summary.tokens)
 
 
 def _write(round_: Round, shard: Shard, batch: Batch, sink: BinaryIO) -> Summary:

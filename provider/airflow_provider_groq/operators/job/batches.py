@@ -6,6 +6,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 
+from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.api.text import counted
 from airflow_provider_groq.batches.events import WaitEnd
@@ -53,7 +54,9 @@ def completed(round_: Round) -> dict[int, Batch | None]:
             return {shard.number: ended.get(journal.batch_id(shard)) for shard in round_.seal.shards}
         pause = PAUSES[max(journal.attempt(shard) for shard in again) - 1]
         for shard in again:
-            round_.job.operator.log.warning("%s", batch_problem(ended[journal.batch_id(shard)]))
+            failed = ended[journal.batch_id(shard)]
+            telemetry.ended(round_.job.operator.groq_conn_id, failed)
+            round_.job.operator.log.warning("%s", batch_problem(failed))
         round_.job.operator.log.info("Creating %s again, in %g s.", counted(len(again), "batch", "batches"), pause)
         round_.job.guard.sleep(pause)
         journal.try_again(again)

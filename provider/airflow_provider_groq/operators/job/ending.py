@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from airflow_provider_groq import telemetry
 from airflow_provider_groq.exceptions import GroqJobError
 from airflow_provider_groq.jobs import report
 from airflow_provider_groq.jobs.manifest import Accounts, for_xcom, message
@@ -45,7 +46,9 @@ def end(job: JobRun, seal: JobSeal) -> dict[str, Any]:
     Raises:
         GroqJobError: Too many rows failed.
     """
-    manifest = _landed(job, seal)
+    with telemetry.span(telemetry.LAND, job.operator.groq_conn_id, requests=seal.rows):
+        manifest = _landed(job, seal)
+    telemetry.landed(job.operator.groq_conn_id, manifest["rows"])
     rows = ", ".join(f"{count:,} {name}" for name, count in manifest["rows"].items() if count)
     job.operator.log.info("Landed the answers under %s: %s.", job.output, rows)
     return _ended(job, manifest)

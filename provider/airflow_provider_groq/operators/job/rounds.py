@@ -8,6 +8,7 @@ from itertools import accumulate, chain
 
 from msgspec.structs import replace
 
+from airflow_provider_groq import telemetry
 from airflow_provider_groq.jobs.kept import Run, read_summary
 from airflow_provider_groq.jobs.outcomes import is_sent_again
 from airflow_provider_groq.jobs.override import overridden
@@ -43,6 +44,13 @@ def complete(job: JobRun, seal: JobSeal) -> None:
         following = _next(job, seal, rounds)
         if following is not None:
             rounds.append(following)
+
+
+def tell_resumed(job: JobRun, seal: JobSeal) -> None:
+    """Tell how many batches an earlier try has made, and written down, that this one goes on with."""
+    for round_ in _sealed_rounds(job, job.work.spool(seal.spool))[-1:]:
+        if not round_.is_answered():
+            telemetry.resumed(job.operator.groq_conn_id, len(RoundJournal(round_).batch_ids()))
 
 
 def _sealed_rounds(job: JobRun, folder: SpoolFolder) -> list[Round]:

@@ -33,7 +33,12 @@ def execute(operator: GroqBatchInferenceOperator, context: Context) -> dict[str,
             return dry_run.estimate(job)
         # What is there before the first try is of a run of the same name that was deleted.
         landed = None if job.this.first else ending.landed(job)
-        return landed or _finish(job, start.sealed(job))
+        if landed:
+            return landed
+        seal = start.sealed(job)
+        if not job.this.first:
+            rounds.tell_resumed(job, seal)
+        return _finish(job, seal)
 
 
 def resume(

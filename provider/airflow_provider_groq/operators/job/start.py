@@ -8,6 +8,7 @@ from typing import Any
 
 from msgspec.structs import replace
 
+from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.text import counted
 from airflow_provider_groq.batches.identity import Claim
 from airflow_provider_groq.exceptions import GroqError, GroqInputError, GroqLookupError
@@ -123,8 +124,10 @@ def spooled_rows(job: JobRun) -> Spool:
     began = time.monotonic()
     max_bytes = job.hook.get_conn().settings.max_file_bytes
     try:
-        made = checked(job, requests(_rows(job), job.form(), max_bytes=max_bytes))
-        found = spooled(job, job.work.new_spool(), _numbered(made))
+        with telemetry.span(telemetry.CHECK, job.operator.groq_conn_id) as tell:
+            made = checked(job, requests(_rows(job), job.form(), max_bytes=max_bytes))
+            found = spooled(job, job.work.new_spool(), _numbered(made))
+            tell(requests=found.index.rows)
     except Passed as passed:
         raise passed.error from None
     job.operator.log.info(

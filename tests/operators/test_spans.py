@@ -1,0 +1,66 @@
+"""The spans of tasks, as they come to an OpenTelemetry collector over HTTP."""
+
+import time
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+from opentelemetry import trace
+
+from airflow_provider_groq import telemetry
+from airflow_provider_groq.compat import AirflowFailException
+from airflow_provider_groq.operators import waiting
+
+
+def came(collector):
+    """The spans by name, once all have been sent."""
+    telemetry.flush_spans()
+    return {span.name: span for span in collector.spans()}
+
+
+def test_each_step_has_a_span_that_says_of_what(create, context, groq_emulator, collector):
+    groq_emulator.set(seconds=0.5)
+    batch_id = create().execute(context)
+    (batch,) = groq_emulator.batches()
+    spans = came(collector)
+    assert set(spans) == {"groq.check", "groq.upload", "groq.create", "groq.wait"}
+    told = {
+        name: {key.removeprefix("groq."): value for key, value in span.attributes.items()}
+        for name, span in spans.items()
+    }
+    size = len(groq_emulator.file_content(batch["input_file_id"]))
+    of = {"conn_id": "groq_default"}
+    assert told["groq.check"] == of | {"requests": 1, "bytes": size}
+    assert told["groq.upload"] == of | {"file_id": batch["input_file_id"], "bytes": size}
+    assert told["groq.create"] == of | {"input_file_id": batch["input_file_id"], "batch_id": batch_id}
+    assert told["groq.wait"] == of | {"batch_ids": [batch_id], "batches": 1}
+    assert 0.4 < spans["groq.wait"].seconds < 60
+
+
+def test_an_error_is_in_the_span_of_its_step(create, context, collector):
+    with pytest.raises(AirflowFailException):
+        create(requests=[{"custom_id": "a"}, {"custom_id": "a"}]).execute(context)
+    assert "GroqInputError" in came(collector)["groq.check"].error
+
+
+def test_what_threads_do_is_under_the_span_of_the_task(stored_job, collector):
+    with trace.get_tracer("airflow").start_as_current_span("worker.create"):
+        stored_job.run()
+    task = came(collector)["worker.create"]
+    steps = [span for span in collector.spans() if span.name != "worker.create"]
+    assert [span.name for span in steps].count("groq.upload") == 3
+    assert {(span.trace_id, span.parent) for span in steps} == {(task.trace_id, task.span_id)}
+    assert {span.name for span in steps} == {
+        f"groq.{step}" for step in ("check", "upload", "create", "wait", "download", "land")
+    }
+
+
+def test_spans_are_sent_before_a_task_defers(create, context, groq_emulator, collector, monkeypatch):
+    """If Airflow alone sent them, the process might stay after the deferral until the trigger has fired."""
+    monkeypatch.setattr(waiting, "WATCH_SECONDS", 0.3)
+    groq_emulator.set(seconds=100)
+    began = time.monotonic()
+    with pytest.raises(TaskDeferred):
+        create(deferrable=True).execute(context)
+    sent = {span.name for span in collector.spans()}
+    assert time.monotonic() - began < 5, "the exporter sends by itself every 5 s"
+    assert sent == {"groq.check", "groq.upload", "groq.create", "groq.wait"}
