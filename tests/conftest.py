@@ -27,13 +27,14 @@ def bundles(*folders):
 
 
 # Airflow reads its environment when it is first imported.
-for variable in [name for name in os.environ if name.startswith("AIRFLOW_")]:
+for variable in [name for name in os.environ if name.startswith(("AIRFLOW_", "OPENLINEAGE_"))]:
     del os.environ[variable]
 os.environ |= {
     "AIRFLOW_HOME": HOME,
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
     "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": bundles(TESTS / "dags", TESTS.parent / "example_dags"),
+    "AIRFLOW__OPENLINEAGE__DISABLED": "True",  # but where a test asks for it
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     "NO_COLOR": "1",
 }

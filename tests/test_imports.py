@@ -20,7 +20,7 @@ LEVELS = [
     {"compat"},
     {"hooks"},
     {"storage", "assets"},
-    {"answers"},
+    {"answers", "lineage"},
     {"submission"},
     {"links"},
     {"triggers"},

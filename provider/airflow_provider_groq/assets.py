@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.sdk import Asset
 
 SCHEME = "groq"
@@ -60,8 +61,25 @@ def create_asset(
     """
     from airflow.sdk import Asset  # noqa: PLC0415 - see above
 
-    path = BATCHES if name is None else f"{BATCHES}/{quote(name, safe=UNQUOTED)}"
-    return Asset(uri=sanitize_uri(urlsplit(f"{SCHEME}://{groq_conn_id}/{path}")).geturl(), extra=extra)
+    return Asset(uri=sanitize_uri(urlsplit(f"{SCHEME}://{groq_conn_id}/{batches_path(name)}")).geturl(), extra=extra)
+
+
+def batches_path(name: str | None) -> str:
+    """The path of the URI of batches: those of a name, a batch, or all."""
+    return BATCHES if name is None else f"{BATCHES}/{quote(name, safe=UNQUOTED)}"
+
+
+def to_openlineage(asset: Asset, lineage_context: Any) -> Dataset:  # noqa: ARG001 - the provider's form
+    """Make the dataset of batches; called by Airflow's OpenLineage provider for assets whose URI is ``groq://``.
+
+    Args:
+        asset: The asset.
+        lineage_context: Whoever tells of it.
+    """
+    from airflow.providers.common.compat.openlineage.facet import Dataset  # noqa: PLC0415 - see above
+
+    uri = urlsplit(asset.uri)
+    return Dataset(namespace=f"{SCHEME}://{uri.netloc}", name=uri.path.removeprefix("/"))
 
 
 def folder_asset(path: Any) -> Asset:

@@ -59,6 +59,7 @@ def resume(
 
 
 def _finish(job: JobRun, seal: JobSeal) -> dict[str, Any]:
+    job.operator.lineage.note_read(seal.read)
     rounds.complete(job, seal)
     return ending.end(job, seal)
 
