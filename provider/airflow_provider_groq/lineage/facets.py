@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from os import PathLike
 from typing import Any, ClassVar
 
 import attr
+from airflow.providers.common.compat.openlineage.utils.utils import translate_airflow_asset
 from airflow.providers.openlineage.extractors import OperatorLineage
 from airflow.providers.openlineage.extractors.manager import ExtractorManager
-from airflow.sdk import ObjectStoragePath
-from openlineage.client import facet_v2
-from openlineage.client.event_v2 import Dataset, InputDataset, OutputDataset
-from openlineage.client.facet_v2 import RunFacet, external_query_run, output_statistics_output_dataset
+from airflow.sdk import Asset, ObjectStoragePath
+from openlineage.client.event_v2 import InputDataset, OutputDataset
+from openlineage.client.facet_v2 import (
+    RunFacet,
+    external_query_run,
+    input_statistics_input_dataset,
+    output_statistics_output_dataset,
+)
 
 from airflow_provider_groq.batches.rendered import NOTHING
 from airflow_provider_groq.jobs.amounts import Amount
@@ -118,30 +123,28 @@ def _each(given: Any) -> Iterator[str]:
 
 
 def _input_facets(amount: Amount) -> dict[str, Any]:
-    module = getattr(facet_v2, "input_statistics_input_dataset", None)  # older clients have none
-    if module is None or amount == Amount():
-        return {}
-    return {"inputStatistics": _statistics(module.InputStatisticsInputDatasetFacet, amount)}
+    facet = input_statistics_input_dataset.InputStatisticsInputDatasetFacet
+    return _statistics("inputStatistics", facet, amount)
 
 
 def _output_facets(amount: Amount) -> dict[str, Any]:
+    facet = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet
+    return _statistics("outputStatistics", facet, amount)
+
+
+def _statistics(key: str, facet: Callable[..., Any], amount: Amount) -> dict[str, Any]:
     if amount == Amount():
         return {}
-    kind = output_statistics_output_dataset.OutputStatisticsOutputDatasetFacet
-    return {"outputStatistics": _statistics(kind, amount)}
-
-
-def _statistics(kind: Any, amount: Amount) -> Any:
-    told = {"rowCount": amount.rows, "size": amount.bytes, "fileCount": amount.files}
-    fields = attr.fields_dict(kind)  # older clients have no fileCount
-    return kind(**{name: number for name, number in told.items() if name in fields})
+    return {key: facet(rowCount=amount.rows, size=amount.bytes, fileCount=amount.files)}
 
 
 def _with_declared(datasets: list[Any], declared: Iterable[Any]) -> list[Any]:
     """Add the inlets or outlets of the Dag, which the provider leaves out where an operator tells of datasets."""
     found: dict[tuple[str, str], Any] = {(dataset.namespace, dataset.name): dataset for dataset in datasets}
     for one in declared:
-        dataset: Dataset | None = ExtractorManager.convert_to_ol_dataset(one)
+        # Older providers convert assets only in this way.
+        is_asset = isinstance(one, Asset)
+        dataset = translate_airflow_asset(one, None) if is_asset else ExtractorManager.convert_to_ol_dataset(one)
         if dataset is not None:
             found.setdefault((dataset.namespace, dataset.name), dataset)
     return list(found.values())
