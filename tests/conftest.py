@@ -67,6 +67,9 @@ STARTS_ITS_OWN = (
 )
 """Tests that start an Airflow each. Those beside them in `tests/system` share one."""
 
+SHARES_RUNS = ("tests/lineage/test_events.py",)
+"""Files whose tests share runs of Dags, which are to be run in one process only."""
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
@@ -80,6 +83,8 @@ def pytest_xdist_make_scheduler(config, log):
         def _split_scope(self, nodeid):
             if nodeid.startswith(STARTS_ITS_OWN):
                 return "Airflows"
+            if nodeid.startswith(SHARES_RUNS):
+                return nodeid.partition("::")[0]
             return "one Airflow" if nodeid.startswith("tests/system/") else nodeid
 
     return Scheduling(config, log) if config.getvalue("dist") == "loadgroup" else None

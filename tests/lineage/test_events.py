@@ -12,6 +12,8 @@ import pytest
 import airflow_provider_groq
 from airflow_provider_groq.emulator import GroqEmulator
 
+pytestmark = pytest.mark.timeout(600)
+
 MODEL = "openai/gpt-oss-20b"
 KEY = "gsk_a_key_that_nobody_is_told"
 DAGS = (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from os import PathLike
-from typing import Any, ClassVar
+from typing import Any
 
 import attr
 from airflow.providers.common.compat.openlineage.utils.utils import translate_airflow_asset
@@ -60,9 +60,6 @@ class GroqBatchesRunFacet(RunFacet):
     reused: int | None = None
     duplicates: int | None = None
     cost: float | None = None
-
-    # What is called token is taken for a secret.
-    _additional_skip_redact: ClassVar[list[str]] = ["tokens"]
 
     @staticmethod
     def _get_schema() -> str:
