@@ -51,6 +51,7 @@ def test_a_container_has_no_name_until_its_account_is_known():
     assert account_of(path) == {"container": "ours"}
     assert name_of_path(path, account_of(path)) == ("abfss://container@ours.dfs.core.windows.net", "answers")
     assert account_of("s3://bucket/answers") == account_of("/data") == {}
+    assert account_of("abfs://no_such_connection@container/answers") == {}  # and no error
 
 
 @pytest.mark.parametrize(

@@ -1,11 +1,14 @@
 """What a task notes, and what is made of it."""
 
 import json
+from typing import ClassVar
 
 import pytest
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.exceptions import TaskDeferred
+from airflow.sdk.io import attach
 from airflow.sdk.serde import deserialize, serialize
+from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_groq.batches.events import BatchEvent
 from airflow_provider_groq.compat import AirflowFailException
@@ -113,6 +116,41 @@ def test_a_sensor_reads_each_of_its_batches():
         ("groq://team", "batches/batch_a"),
         ("groq://team", "batches/batch_b"),
     ]
+
+
+class Azure(MemoryFileSystem):
+    account_name = "ours"
+    store: ClassVar = {}
+
+
+def test_an_azure_container_that_was_read_is_named_after_a_resumption_too(groq_emulator, quick, context, tmp_path):
+    """By the account that the process before has found out."""
+    attach("abfs", conn_id="lineage", fs=Azure())
+    path = "abfs://lineage@container/rows.jsonl"
+    with ObjectStoragePath(path).open("wb") as file:
+        file.write(b'{"text": "thing"}\n')
+
+    def job():
+        return GroqBatchInferenceOperator(
+            task_id="create",
+            model=MODEL,
+            prompt_template="{text}",
+            input_path=path,
+            output_path=str(tmp_path),
+            **wait_so,
+        )
+
+    wait_so = {"deferrable": True, "poll_interval": 0.1}
+    assert job().get_openlineage_facets_on_start().inputs == []
+    with pytest.raises(TaskDeferred):
+        job().execute(context)
+    groq_emulator.advance(1000)
+    resumed = job()
+    brief = {"reason": "terminal", "status": "completed", "batch_ids": [groq_emulator.batches()[0]["id"]]}
+    resumed.execute_complete(context, {"brief": [brief]})
+    (read,) = lineage_of(resumed).inputs
+    assert (read.namespace, read.name) == ("abfss://container@ours.dfs.core.windows.net", "rows.jsonl")
+    assert statistics(read) == (1, 18, 1)
 
 
 def test_amounts_are_summed_as_far_as_they_are_known():

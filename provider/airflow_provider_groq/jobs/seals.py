@@ -64,6 +64,7 @@ class JobSeal(msgspec.Struct, frozen=True, kw_only=True):
         previous: The spools of generations before, which had other rows: what was answered there is used.
         dedupe: Whether rows that ask the same are sent once.
         read: How much was read, by the path that the task names; only the first of many paths.
+        accounts: The account of each Azure container that was read.
     """
 
     version: int = VERSION
@@ -77,6 +78,7 @@ class JobSeal(msgspec.Struct, frozen=True, kw_only=True):
     previous: list[str] = []
     dedupe: bool = False
     read: dict[str, Amount] = {}
+    accounts: dict[str, str] = {}
 
 
 class Stop(msgspec.Struct, frozen=True):

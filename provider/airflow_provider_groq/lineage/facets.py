@@ -115,8 +115,8 @@ def _each(given: Any) -> Iterator[str]:
     """The paths or ids that an argument holds. It may be anything: the task itself says what is wrong with it."""
     several = given if isinstance(given, (list, tuple)) else [given]
     for one in several[:MAX_PATHS]:
-        if isinstance(one, (str, PathLike, ObjectStoragePath)) and (text := str(one).strip()) and text not in NOTHING:
-            yield text
+        if isinstance(one, (str, PathLike, ObjectStoragePath)) and str(one).strip() not in {"", *NOTHING}:
+            yield str(one)
 
 
 def _input_facets(amount: Amount) -> dict[str, Any]:

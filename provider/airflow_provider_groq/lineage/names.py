@@ -8,6 +8,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from airflow_provider_groq.assets import SCHEME, batches_path
+from airflow_provider_groq.exceptions import GroqError
 from airflow_provider_groq.storage.paths import LOCAL, storage_path
 from airflow_provider_groq.storage.row_files import MAGIC
 
@@ -29,7 +30,7 @@ def name_of_path(path: Any, accounts: Mapping[str, str], *, pattern: bool = Fals
     Returns:
         None if the account is not known, or the path is empty.
     """
-    scheme, separator, rest = str(path).strip().partition("://")
+    scheme, separator, rest = str(path).partition("://")
     if not separator:
         scheme, rest = "", scheme
     if pattern:
@@ -59,7 +60,10 @@ def account_of(path: Any) -> dict[str, str]:
     parts = urlsplit(str(path))
     if parts.scheme not in AZURE:
         return {}
-    filesystem: Any = storage_path("path", path).fs
+    try:
+        filesystem: Any = storage_path("path", path).fs
+    except GroqError:  # a task does not fail for its lineage
+        return {}
     service = getattr(filesystem, "service_client", None)  # knows it where a connection string says it
     account = getattr(filesystem, "account_name", None) or getattr(service, "account_name", None)
     return {parts.netloc.rpartition("@")[2]: account} if account else {}

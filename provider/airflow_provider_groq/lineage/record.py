@@ -43,9 +43,10 @@ class Record:
     more: dict[str, Any] = field(default_factory=dict)
     accounts: dict[str, str] = field(default_factory=dict)
 
-    def note_storage(self, path: Any) -> None:
-        """Note what only the storage knows and a dataset's name needs. It has been reached before, so that is known."""
-        self.accounts |= account_of(path)
+    def note_storage(self, *paths: Any) -> None:
+        """Note what only the storage of paths knows, and a dataset's name needs; they have been reached before."""
+        for path in paths:
+            self.accounts |= account_of(path)
 
     def note_models(self, models: Iterable[str]) -> None:
         """Note which models were asked."""
@@ -69,15 +70,14 @@ class Record:
         """Note the checked input of a batch."""
         if path is not None:
             self.note_read({str(path): Amount(rows, size, 1)})
+            self.note_storage(path)
         if rows is not None:
             self.requests = {"total": rows}
         self.note_models(models)
 
     def note_read(self, amounts: Mapping[str, Amount]) -> None:
-        """Note how much a job has read, of so many paths as may be told."""
+        """Note how much was read, of so many paths as may be told."""
         self.read = dict(islice(amounts.items(), MAX_PATHS))
-        for path in self.read:
-            self.note_storage(path)
 
     def note_download(self, manifest: Mapping[str, Any], path: Any) -> None:
         """Note the results of a batch that have been landed."""
@@ -107,13 +107,18 @@ class Record:
         """What the process that resumes the task could not know of what was read."""
         if not self.read and not self.models:
             return None
-        return {"read": {path: list(amount) for path, amount in self.read.items()}, "models": self.models}
+        return {
+            "read": {path: list(amount) for path, amount in self.read.items()},
+            "models": self.models,
+            "accounts": self.accounts,
+        }
 
     def note_sent(self, sent: Mapping[str, Any] | None) -> None:
         """Note what `sent` said in the process that deferred the task."""
         if sent is not None:
             self.note_read({path: Amount(*amount) for path, amount in sent["read"].items()})
             self.note_models(sent["models"])
+            self.accounts |= sent["accounts"]
 
     def _note_tokens(self, manifest: Mapping[str, Any]) -> None:
         self.tokens = {model: dict(counts) for model, counts in manifest["tokens"].items()}

@@ -128,6 +128,7 @@ def spooled_rows(job: JobRun) -> Spool:
         found = spooled(job, job.work.new_spool(), _numbered(made))
         if isinstance(rows, RowFiles):
             job.operator.lineage.note_read(rows.amounts)
+            job.operator.lineage.note_storage(*job.operator.lineage.read)
     except Passed as passed:
         raise passed.error from None
     job.operator.log.info(
@@ -165,6 +166,7 @@ def _seal(job: JobRun, found: Spool, old: JobSeal | None, before: dict[str, Any]
         deadline=None if timeout is None else time.time() + timeout,
         dedupe=job.operator.dedupe,
         read=job.operator.lineage.read,
+        accounts=job.operator.lineage.accounts,
     )
     if old is not None and job.operator.reattach:
         seal = _following(job, seal, old)
