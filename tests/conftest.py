@@ -27,13 +27,14 @@ def bundles(*folders):
 
 
 # Airflow reads its environment when it is first imported.
-for variable in [name for name in os.environ if name.startswith("AIRFLOW_")]:
+for variable in [name for name in os.environ if name.startswith(("AIRFLOW_", "OPENLINEAGE_"))]:
     del os.environ[variable]
 os.environ |= {
     "AIRFLOW_HOME": HOME,
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
     "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": bundles(TESTS / "dags", TESTS.parent / "example_dags"),
+    "AIRFLOW__OPENLINEAGE__DISABLED": "True",  # but where a test asks for it
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     "NO_COLOR": "1",
 }
@@ -66,6 +67,9 @@ STARTS_ITS_OWN = (
 )
 """Tests that start an Airflow each. Those beside them in `tests/system` share one."""
 
+SHARES_RUNS = ("tests/lineage/test_events.py",)
+"""Files whose tests share runs of Dags, which are to be run in one process only."""
+
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
@@ -79,6 +83,8 @@ def pytest_xdist_make_scheduler(config, log):
         def _split_scope(self, nodeid):
             if nodeid.startswith(STARTS_ITS_OWN):
                 return "Airflows"
+            if nodeid.startswith(SHARES_RUNS):
+                return nodeid.partition("::")[0]
             return "one Airflow" if nodeid.startswith("tests/system/") else nodeid
 
     return Scheduling(config, log) if config.getvalue("dist") == "loadgroup" else None

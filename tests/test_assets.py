@@ -24,8 +24,8 @@ def test_spellings_of_the_same_uri_are_one():
     ("uri", "said"),
     [
         ("groq:///batches/nightly", "names no connection"),
-        ("groq://key@groq_default/batches", "names no connection"),
-        ("groq://groq_default:443/batches", "names no connection"),
+        ("groq://gsk_key@groq_default/batches", "more than a connection id before /batches"),
+        ("groq://groq_default:443/batches", "more than a connection id before /batches"),
         ("groq://groq_default", "names no batches"),
         ("groq://groq_default/files/file_1", "names no batches"),
         ("groq://groq_default/batches//nightly", "names no batches"),
@@ -37,6 +37,7 @@ def test_what_names_no_batches_is_refused_with_the_form(uri, said):
     with pytest.raises(ValueError, match=said) as error:
         Asset(uri)
     assert "The form is groq://<connection id>/batches, or groq://" in str(error.value)
+    assert "gsk_key" not in str(error.value)
 
 
 def test_airflow_makes_them_by_the_scheme_too():

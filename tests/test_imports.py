@@ -21,7 +21,7 @@ LEVELS = [
     {"telemetry"},
     {"hooks"},
     {"storage", "assets"},
-    {"answers"},
+    {"answers", "lineage"},
     {"submission"},
     {"links"},
     {"triggers"},

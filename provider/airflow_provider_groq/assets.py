@@ -1,6 +1,6 @@
 """Assets of this package: batches, as ``groq://`` URIs, and folders of answers.
 
-Airflow imports this module whenever a Dag file names an asset by its URI, so it loads nothing.
+Airflow imports this module whenever a Dag file names an asset by its URI, so it imports nothing that takes time.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from urllib.parse import SplitResult, quote, urlsplit
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 
 if TYPE_CHECKING:
+    from airflow.providers.common.compat.openlineage.facet import Dataset
     from airflow.sdk import Asset
 
 SCHEME = "groq"
@@ -32,11 +33,14 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
         The same.
 
     Raises:
-        ValueError: It names no connection, or no batches, or has a query: an asset is told from others by its path.
+        ValueError: It names no connection, or has more than that before its path; it names no batches; or it has a
+            query, where an asset is told from others by its path.
     """
     first, *names = uri.path.removeprefix("/").split("/")
-    if not uri.netloc or {"@", ":"} & set(uri.netloc):
-        raise ValueError(f"{uri.geturl()} names no connection where its host would be. The form is {FORM}.")
+    if not uri.netloc:
+        raise ValueError(f"{uri.geturl()} names no connection before its path. The form is {FORM}.")
+    if {"@", ":"} & set(uri.netloc):  # may be a key, which the error must not tell
+        raise ValueError(f"A {SCHEME}:// URI has more than a connection id before {uri.path}. The form is {FORM}.")
     if first != BATCHES or any(name in {"", ".", ".."} for name in names):
         raise ValueError(f"{uri.geturl()} names no batches. The form is {FORM}.")
     if uri.query:
@@ -51,17 +55,34 @@ def create_asset(
 
     Args:
         groq_conn_id: The connection.
-        name: Which batches: a name of your own for those that belong together, such as ``nightly``, or a batch id. Of
-            all batches of the connection if it is None.
-        extra: What the asset is to carry.
+        name: Which batches: a name of your own for those that belong together, such as ``nightly``, or a batch id.
+            None stands for all batches of the connection.
+        extra: What Airflow keeps with the asset.
 
     Raises:
         ValueError: The name is empty, or has an empty part between slashes.
     """
     from airflow.sdk import Asset  # noqa: PLC0415 - see above
 
-    path = BATCHES if name is None else f"{BATCHES}/{quote(name, safe=UNQUOTED)}"
-    return Asset(uri=sanitize_uri(urlsplit(f"{SCHEME}://{groq_conn_id}/{path}")).geturl(), extra=extra)
+    return Asset(uri=sanitize_uri(urlsplit(f"{SCHEME}://{groq_conn_id}/{batches_path(name)}")).geturl(), extra=extra)
+
+
+def batches_path(name: str | None) -> str:
+    """The path of the URI of batches: those of a name, a batch, or all."""
+    return BATCHES if name is None else f"{BATCHES}/{quote(name, safe=UNQUOTED)}"
+
+
+def to_openlineage(asset: Asset, lineage_context: Any) -> Dataset:  # noqa: ARG001 - the provider's form
+    """Make the dataset of batches; called by Airflow's OpenLineage provider for assets whose URI is ``groq://``.
+
+    Args:
+        asset: The asset.
+        lineage_context: Whoever tells of it.
+    """
+    from airflow.providers.common.compat.openlineage.facet import Dataset  # noqa: PLC0415 - see above
+
+    uri = urlsplit(asset.uri)
+    return Dataset(namespace=f"{SCHEME}://{uri.netloc}", name=uri.path.removeprefix("/"))
 
 
 def folder_asset(path: Any) -> Asset:

@@ -50,6 +50,7 @@ def get_provider_info() -> dict[str, Any]:
                 "schemes": ["groq"],
                 "handler": "airflow_provider_groq.assets.sanitize_uri",
                 "factory": "airflow_provider_groq.assets.create_asset",
+                "to_openlineage_converter": "airflow_provider_groq.assets.to_openlineage",
             }
         ],
         "connection-types": [

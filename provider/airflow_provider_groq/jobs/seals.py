@@ -12,6 +12,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from airflow_provider_groq.exceptions import GroqInputError
+from airflow_provider_groq.jobs.amounts import Amount
 from airflow_provider_groq.jobs.files import read_whole, write_whole
 from airflow_provider_groq.jobs.spool import Shard
 
@@ -62,6 +63,8 @@ class JobSeal(msgspec.Struct, frozen=True, kw_only=True):
         deadline: When to give up, as Unix time; None if each round has a deadline of its own.
         previous: The spools of generations before, which had other rows: what was answered there is used.
         dedupe: Whether rows that ask the same are sent once.
+        read: How much was read, by the path that the task names; only the first of many paths.
+        accounts: The account of each Azure container that was read.
     """
 
     version: int = VERSION
@@ -74,6 +77,8 @@ class JobSeal(msgspec.Struct, frozen=True, kw_only=True):
     deadline: float | None = None
     previous: list[str] = []
     dedupe: bool = False
+    read: dict[str, Amount] = {}
+    accounts: dict[str, str] = {}
 
 
 class Stop(msgspec.Struct, frozen=True):

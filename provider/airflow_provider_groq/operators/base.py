@@ -10,6 +10,7 @@ from airflow.sdk import BaseOperator
 
 from airflow_provider_groq.batches.options import seconds
 from airflow_provider_groq.compat import conf
+from airflow_provider_groq.lineage.methods import LineageMethods
 from airflow_provider_groq.links.batch import GroqBatchLink
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
 COLOR = "#fbe3dc"
 
 
-class BatchOperator(BaseOperator):
+class BatchOperator(LineageMethods, BaseOperator):
     """Base of the operators that work on one batch and may wait for it.
 
     What a Dag file needs is here; what works for the task is imported when the task runs.
@@ -62,17 +63,25 @@ class BatchOperator(BaseOperator):
         self._guard: Guard | None = None
         self._killed = False
 
-    def execute_complete(self, context: Context, event: dict[str, Any], *, execution_timeout_ends: bool = False) -> Any:
+    def execute_complete(
+        self,
+        context: Context,
+        event: dict[str, Any],
+        *,
+        execution_timeout_ends: bool = False,
+        sent: dict[str, Any] | None = None,
+    ) -> Any:
         """Go on when the trigger has fired; called by Airflow.
 
         Args:
             context: The context of the running task.
             event: What the trigger has told.
             execution_timeout_ends: Whether the trigger's deadline was the end of ``execution_timeout``.
+            sent: What was sent before the task deferred, for its lineage.
         """
         from airflow_provider_groq.operators import waiting  # noqa: PLC0415 - when the task runs, see above
 
-        return waiting.resume(self, context, event, execution_timeout_ends=execution_timeout_ends)
+        return waiting.resume(self, context, event, execution_timeout_ends=execution_timeout_ends, sent=sent)
 
     def on_kill(self) -> None:
         """Cancel the batch if a user marked the task; called by Airflow when the task is to stop."""

@@ -15,6 +15,7 @@ from airflow.sdk import BaseOperator
 from airflow_provider_groq.batches.options import seconds
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
+from airflow_provider_groq.lineage.methods import LineageMethods
 from airflow_provider_groq.links.batch import GroqBatchLink
 from airflow_provider_groq.operators import outlets
 from airflow_provider_groq.operators.base import COLOR, DEFERRABLE, BatchOperator
@@ -69,6 +70,8 @@ class GroqCreateBatchOperator(BatchOperator):
         "groq_conn_id",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"metadata": "json"}
+    lineage_reads = ("input_path",)
+    lineage_writes = ("linked_batch_id",)
 
     def __init__(
         self,
@@ -212,10 +215,10 @@ class GroqCancelBatchOperator(BatchOperator):
         """End the task."""
         from airflow_provider_groq.operators import cancelling  # noqa: PLC0415 - when the task runs, see above
 
-        return cancelling.finish(end)
+        return cancelling.finish(self, end)
 
 
-class GroqDownloadBatchResultsOperator(BaseOperator):
+class GroqDownloadBatchResultsOperator(LineageMethods, BaseOperator):
     """Lands the answers of a batch that has ended, as Groq sent them, whole or not at all.
 
     Writes ``output.jsonl`` (requests that succeeded) and ``errors.jsonl`` (those that did not), in
@@ -240,6 +243,8 @@ class GroqDownloadBatchResultsOperator(BaseOperator):
     ui_color = COLOR
     linked_batch_id: str | None = None
     asset_partition_column: str | None = None
+    lineage_reads = ("batch_id",)
+    lineage_writes = ("output_path",)
 
     def __init__(
         self,

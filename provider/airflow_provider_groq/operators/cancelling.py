@@ -36,8 +36,10 @@ def execute(operator: GroqCancelBatchOperator, context: Context) -> str:
             return cast("str", waiting.wait(operator, context, hook, batch, guard=guard, end_time=end_time))
 
 
-def finish(end: WaitEnd) -> str:
+def finish(operator: GroqCancelBatchOperator, end: WaitEnd) -> str:
     """End the task: however the batch has ended, it is no longer under way."""
+    if end.batch:
+        operator.lineage.note_batch(end.batch)
     if end.reason != "terminal" and (wrong := problem(end)):
         raise wrong
     return end.batch_id

@@ -64,6 +64,7 @@ def finish(operator: GroqCreateBatchOperator, context: Context, end: WaitEnd) ->
         end, fate = waiting.last_poll(operator, context, end, cancel=operator.cancel_on_timeout)
     reasons = ""
     if end.batch:
+        operator.lineage.note_batch(end.batch)
         if not results_pending(end.batch):  # else the next try tells it
             telemetry.ended(operator.groq_conn_id, end.batch)
         with GroqHook(operator.groq_conn_id) as hook:
@@ -89,6 +90,7 @@ def _batch(
     with open_input(
         hook, given, file_id=operator.input_file_id, endpoint=operator.endpoint, stem=operator.task_id
     ) as source:
+        operator.lineage.note_input(operator.input_path, source.lines, source.bytes, source.first_lines)
         claim = Claim(this.identity, source.digest)
         submission = Submission(hook, [claim], journal=store, guard=guard, first_try=this.first, since=this.since)
         batch = submission.find().get(claim) if operator.reattach else None

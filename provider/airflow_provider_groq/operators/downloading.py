@@ -37,6 +37,7 @@ def execute(operator: GroqDownloadBatchResultsOperator, context: Context) -> dic
         folder = check_writable("output_path", operator.output_path)
         outlets.check(operator, folder)
         batch = _ended(hook, operator.batch_id)
+        operator.lineage.note_batch(batch)
         reasons = hook.failure_reasons(batch)
         wrong = batch_problem(batch, reasons=reasons)
         nothing_to_land = not (batch.output_file_id or batch.error_file_id) and isinstance(wrong, GroqBatchFailedError)
@@ -48,6 +49,8 @@ def execute(operator: GroqDownloadBatchResultsOperator, context: Context) -> dic
             manifest = land(hook, batch, operator.output_path)
         telemetry.landed(operator.groq_conn_id, manifest["requests"])
         telemetry.tokens(operator.groq_conn_id, manifest["tokens"])
+        operator.lineage.note_download(manifest, operator.output_path)
+        operator.lineage.note_storage(folder)
         rows = ", ".join(f"{count:,} {name}" for name, count in manifest["requests"].items() if count)
         operator.log.info("Landed the results of batch %s under %s: %s.", batch.id, operator.output_path, rows)
         if said := str(wrong or "") or warning(batch, reasons):

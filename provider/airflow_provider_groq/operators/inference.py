@@ -94,6 +94,9 @@ class GroqBatchInferenceOperator(BatchOperator):
         "asset_partition",
     )
     template_fields_renderers: ClassVar[dict[str, str]] = {"metadata": "json"}
+    lineage_reads = ("input_path", "reuse")
+    lineage_writes: tuple[str, ...] = ("output_path",)
+    lineage_patterns = True
 
     def __init__(
         self,
@@ -172,6 +175,8 @@ class GroqBatchInferenceOperator(BatchOperator):
         self.asset_partition = asset_partition
         self.asset_partition_column = asset_partition_column
         self.is_dry_run = dry_run  # every operator has a method dry_run
+        if dry_run:
+            self.lineage_writes = ()
         self.check_arguments()
 
     def execute(self, context: Context) -> dict[str, Any]:
@@ -191,7 +196,12 @@ class GroqBatchInferenceOperator(BatchOperator):
         return run.execute(self, context)
 
     def execute_complete(
-        self, context: Context, event: dict[str, Any], *, execution_timeout_ends: bool = False
+        self,
+        context: Context,
+        event: dict[str, Any],
+        *,
+        execution_timeout_ends: bool = False,
+        sent: dict[str, Any] | None = None,  # noqa: ARG002 - as in the base; of a job it stands in the seal
     ) -> dict[str, Any]:
         """Go on when the trigger has fired; called by Airflow."""
         from airflow_provider_groq.operators.job import run  # noqa: PLC0415 - when the task runs

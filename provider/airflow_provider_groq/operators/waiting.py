@@ -47,6 +47,7 @@ def guarded_by(operator: BatchOperator, guard: Guard) -> Iterator[None]:
 def make_known(operator: BatchOperator, context: Context, batch: Batch, guard: Guard, *, what: str) -> None:
     """Make the batch known: to the log, to what happens at a kill, to other tasks."""
     operator.log.info("%s batch %s: %s", what, batch.id, console_url(batch.id))
+    operator.lineage.note_batch(batch)
     guard.watch(batch.id)
     guard.check()
     link(operator, context, batch.id)
@@ -81,13 +82,21 @@ def wait(
             [batch.id],
             poll_interval=operator.poll_interval,
             end_time=end_time,
+            kwargs={"sent": sent} if (sent := operator.lineage.sent()) else {},
             cancel_on_kill=operator.cancel_on_kill,
             reattach=operator.reattach,
         )
     return operator.finish(context, end)
 
 
-def resume(operator: BatchOperator, context: Context, event: dict[str, Any], *, execution_timeout_ends: bool) -> Any:
+def resume(
+    operator: BatchOperator,
+    context: Context,
+    event: dict[str, Any],
+    *,
+    execution_timeout_ends: bool,
+    sent: dict[str, Any] | None,
+) -> Any:
     """Go on when the trigger has fired.
 
     Raises:
@@ -96,6 +105,8 @@ def resume(operator: BatchOperator, context: Context, event: dict[str, Any], *, 
     with fail_for_good():
         (end,) = BatchEvent.read(event).ends
         operator.linked_batch_id = end.batch_id
+        operator.lineage.note_ids([end.batch_id])
+        operator.lineage.note_sent(sent)
         if end.reason == "timeout" and execution_timeout_ends:
             ti: Any = context["ti"]
             # With retries left, the next try goes on with the batch.

@@ -15,6 +15,7 @@ from airflow.sdk import BaseSensorOperator
 from airflow_provider_groq.batches.options import seconds
 from airflow_provider_groq.compat import conf
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
+from airflow_provider_groq.lineage.methods import LineageMethods
 from airflow_provider_groq.links.batch import GroqBatchLink
 
 if TYPE_CHECKING:
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
     from airflow_provider_groq.sensors.polls import Polls
 
 
-class GroqBatchSensor(BaseSensorOperator):
+class GroqBatchSensor(LineageMethods, BaseSensorOperator):
     """Waits until one batch, or each of several, has ended well.
 
     Args:
@@ -44,6 +45,7 @@ class GroqBatchSensor(BaseSensorOperator):
     operator_extra_links = (GroqBatchLink(),)
     ui_color = "#fbe3dc"
     linked_batch_id: str | None = None
+    lineage_reads = ("batch_id",)
 
     def __init__(
         self,

@@ -102,6 +102,7 @@ class Polls:
         self._polls = polls.Polls(pollers, polls.BatchReader(single_retries=0), self._say, sensor.groq_conn_id)
         self._ends = self._polls.ends
         self._said = 0
+        sensor.lineage.note_ids(self._batch_ids)
         _link(sensor)
         if sensor.do_xcom_push and isinstance(sensor.batch_id, str):
             announce(context, sensor.batch_id)
@@ -128,6 +129,9 @@ class Polls:
 
 def result(sensor: GroqBatchSensor, ends: Sequence[WaitEnd]) -> Any:
     """The batches, if all are good; else the errors."""
+    sensor.lineage.note_ids(end.batch_id for end in ends)
+    for batch in (end.batch for end in ends if end.batch):
+        sensor.lineage.note_batch(batch)
     reasons = _reasons(sensor, ends)
     wrong = [
         error

@@ -29,6 +29,7 @@ class Input:
         bytes: Their size; None if they are at Groq already.
         upload: Uploads them under a name, and returns the file's id.
         first_lines: For each model that they name, the number of the first line; empty if they are at Groq already.
+        lines: How many they are; None if they are at Groq already.
     """
 
     digest: str
@@ -36,6 +37,7 @@ class Input:
     bytes: int | None
     upload: Callable[[str], str]
     first_lines: Mapping[str, int] = field(default_factory=dict)
+    lines: int | None = None
 
 
 @contextmanager
@@ -75,4 +77,4 @@ def open_input(hook: GroqHook, source: Any, *, file_id: str | None = None, endpo
             log.info("Uploaded %s as file %s.", summary, uploaded.id)
             return uploaded.id
 
-        yield Input(summary.digest, stem, summary.bytes, upload, summary.first_lines)
+        yield Input(summary.digest, stem, summary.bytes, upload, summary.first_lines, summary.lines)

@@ -15,6 +15,7 @@ from airflow_provider_groq.batches import json_lines
 from airflow_provider_groq.batches.options import shown
 from airflow_provider_groq.batches.requests import read_lines
 from airflow_provider_groq.exceptions import GroqInputError
+from airflow_provider_groq.jobs.amounts import Amount
 from airflow_provider_groq.storage.input_file import Source, check_json_lines, open_file
 from airflow_provider_groq.storage.paths import LOCAL, storage_errors, storage_path
 
@@ -51,19 +52,21 @@ class RowFiles(Iterator[Any]):
 
     Args:
         input_path: What the user gave.
-        files: Them.
+        files: Them, each with the path or pattern that names it.
         max_bytes: The longest line to accept.
 
     Attributes:
         place: The file and line that the last row was read from.
+        amounts: How much was read, by path or pattern; of files that are read to their end.
     """
 
-    def __init__(self, input_path: Any, files: list[ObjectStoragePath], max_bytes: int) -> None:
+    def __init__(self, input_path: Any, files: list[tuple[str, ObjectStoragePath]], max_bytes: int) -> None:
         self._input_path = input_path
         self._files = files
         self._max_bytes = max_bytes
         self._path: ObjectStoragePath | None = None
-        self._line = 0
+        self._line = self._bytes = 0
+        self.amounts: dict[str, Amount] = {}
         self._rows = self._read()
 
     @property
@@ -75,22 +78,24 @@ class RowFiles(Iterator[Any]):
         return next(self._rows)
 
     def _read(self) -> Iterator[Any]:
-        found = False
-        for path in self._files:
-            self._path, self._line = path, 0
+        for named, path in self._files:
+            self._path, self._line, self._bytes = path, 0, 0
+            rows = 0
             with open_file(path, wanted=WANTED) as source:
                 is_csv = path.name.removesuffix(".gz").endswith(".csv")
                 for row in self._csv_rows(source) if is_csv else self._json_rows(source):
-                    found = True
+                    rows += 1
                     yield row
-        if not found:
-            names = ", ".join(map(str, self._files[:3])) + (", …" if len(self._files) > 3 else "")  # noqa: PLR2004
+            self.amounts[named] = self.amounts.get(named, Amount()).plus(Amount(rows, self._bytes, 1))
+        if not any(amount.rows for amount in self.amounts.values()):
+            names = ", ".join(str(path) for _, path in self._files[:3]) + (", …" if len(self._files) > 3 else "")  # noqa: PLR2004
             raise GroqInputError(f"input_path {shown(self._input_path)} holds no rows. Read: {names}.")
 
     def _lines(self, source: Source) -> Iterator[bytes]:
         """The lines of a file, counted, without a mark of the byte order."""
         for number, line in enumerate(read_lines(source.file, max_bytes=self._max_bytes), 1):
             self._line = number
+            self._bytes += len(line)
             if len(line) > self._max_bytes:
                 raise self._error(f"is longer than {self._max_bytes:,} bytes, which is more than a batch takes")
             yield line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
@@ -152,15 +157,15 @@ class RowFiles(Iterator[Any]):
         return GroqInputError(f"input_path {self._path}, line {self._line:,}: {problem}.", line=self._line)
 
 
-def _files(input_path: Any) -> list[ObjectStoragePath]:
-    """The files that an argument names, in the order in which they are read."""
+def _files(input_path: Any) -> list[tuple[str, ObjectStoragePath]]:
+    """The files that an argument names, in the order in which they are read, each with the path that names it."""
     is_one = isinstance(input_path, (str, bytes, PathLike, ObjectStoragePath)) or not isinstance(input_path, Iterable)
     paths = [input_path] if is_one else list(input_path)
     if not paths:
         raise GroqInputError("input_path is an empty list: there are no files to read.")
-    files = [file for path in paths for file in _matching(path)]
+    files = [(str(path), file) for path in paths for file in _matching(path)]
     seen: set[tuple[str, str]] = set()
-    for file in files:
+    for _, file in files:
         name = (file.protocol, file.path)
         if name in seen:
             raise GroqInputError(f"input_path names {file} twice, so its rows would be asked and paid for twice.")

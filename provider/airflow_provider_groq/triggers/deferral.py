@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -20,6 +21,7 @@ def defer(
     *,
     poll_interval: float,
     end_time: float,
+    kwargs: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> NoReturn:
     """Hand the wait over to the triggerer.
@@ -32,6 +34,7 @@ def defer(
         batch_ids: The batches.
         poll_interval: The longest pause between two polls, in seconds.
         end_time: When to give up, as Unix time.
+        kwargs: What ``execute_complete`` is to be told.
         options: For `GroqBatchTrigger`.
     """
     ends = end_time
@@ -53,5 +56,5 @@ def defer(
             **options,
         ),
         method_name="execute_complete",
-        kwargs={"execution_timeout_ends": True} if ends < end_time else None,
+        kwargs={**(kwargs or {}), **({"execution_timeout_ends": True} if ends < end_time else {})} or None,
     )

@@ -130,6 +130,7 @@ def _make(round_: Round, journal: RoundJournal, submission: Submission | None) -
 
 def _watch(round_: Round, journal: RoundJournal) -> None:
     batch_ids = journal.batch_ids()
+    round_.job.operator.lineage.note_ids(batch_ids, round=round_.number)
     for batch_id in batch_ids:
         round_.job.guard.watch(batch_id)
     round_.job.guard.check()
@@ -178,7 +179,10 @@ def _awaited(round_: Round, journal: RoundJournal) -> dict[str | None, Batch]:
         round_.job.guard.check()
         late = [end.batch_id for end in ends if end.reason == "timeout"]
         if not late:
-            return {end.batch_id: _ended(end) for end in ends}
+            ended: dict[str | None, Batch] = {end.batch_id: _ended(end) for end in ends}
+            for batch in ended.values():
+                round_.job.operator.lineage.note_batch(batch)
+            return ended
         if here_until < end_time:
             _defer(round_, late, end_time)
         if journal.stopped_at is not None:

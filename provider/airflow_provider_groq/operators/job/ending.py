@@ -103,6 +103,8 @@ def _batches(rounds: list[Round]) -> Iterator[dict[str, Any]]:
 
 def _ended(job: JobRun, manifest: Mapping[str, Any]) -> dict[str, Any]:
     """Clean up after a job that has been landed, and judge it."""
+    job.operator.lineage.note_job(manifest, job.operator.output_path)
+    job.operator.lineage.note_storage(job.output)
     if job.operator.delete_files:
         _delete_files(job)
     with job.in_work():

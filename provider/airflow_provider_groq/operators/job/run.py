@@ -64,6 +64,8 @@ def resume(
 
 
 def _finish(job: JobRun, seal: JobSeal) -> dict[str, Any]:
+    job.operator.lineage.note_read(seal.read)
+    job.operator.lineage.accounts |= seal.accounts
     rounds.complete(job, seal)
     return ending.end(job, seal)
 

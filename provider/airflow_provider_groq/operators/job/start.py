@@ -23,7 +23,7 @@ from airflow_provider_groq.operators.job.partitions import checked
 from airflow_provider_groq.operators.job.spooling import spooled
 from airflow_provider_groq.operators.models import check_models
 from airflow_provider_groq.storage.paths import check_writable
-from airflow_provider_groq.storage.row_files import rows_of
+from airflow_provider_groq.storage.row_files import RowFiles, rows_of
 from airflow_provider_groq.submission.kill import TaskStoppedError
 from airflow_provider_groq.submission.lookup import Lookup
 
@@ -124,10 +124,14 @@ def spooled_rows(job: JobRun) -> Spool:
     began = time.monotonic()
     max_bytes = job.hook.get_conn().settings.max_file_bytes
     try:
+        rows = _rows(job)
         with telemetry.span(telemetry.CHECK, job.operator.groq_conn_id) as tell:
-            made = checked(job, requests(_rows(job), job.form(), max_bytes=max_bytes))
+            made = checked(job, requests(rows, job.form(), max_bytes=max_bytes))
             found = spooled(job, job.work.new_spool(), _numbered(made))
             tell(requests=found.index.rows)
+        if isinstance(rows, RowFiles):
+            job.operator.lineage.note_read(rows.amounts)
+            job.operator.lineage.note_storage(*job.operator.lineage.read)
     except Passed as passed:
         raise passed.error from None
     job.operator.log.info(
@@ -164,6 +168,8 @@ def _seal(job: JobRun, found: Spool, old: JobSeal | None, before: dict[str, Any]
         sealed_at=time.time(),
         deadline=None if timeout is None else time.time() + timeout,
         dedupe=job.operator.dedupe,
+        read=job.operator.lineage.read,
+        accounts=job.operator.lineage.accounts,
     )
     if old is not None and job.operator.reattach:
         seal = _following(job, seal, old)

@@ -1,0 +1,66 @@
+"""What the tries of a job tell OpenLineage."""
+
+import json
+
+import pytest
+from airflow.sdk.exceptions import TaskDeferred
+
+
+def statistics(dataset):
+    """Rows, bytes and files."""
+    told = dataset.inputFacets if hasattr(dataset, "inputFacets") else dataset.outputFacets
+    return [(facet.rowCount, facet.size, facet.fileCount) for facet in told.values()]
+
+
+@pytest.fixture
+def cities(tmp_path):
+    path = tmp_path / "cities.jsonl"
+    path.write_text("".join(json.dumps({"text": f"thing {number}"}) + "\n" for number in range(8)))
+    return path
+
+
+def run_try(job, **options):
+    """Run the next try, and give its operator."""
+    job._number += 1
+    operator = job.operator(**options)
+    try:
+        operator.execute(job.context())
+    except TaskDeferred:
+        return operator, "deferred"
+    return operator, "success"
+
+
+def test_a_retry_that_goes_on_with_the_seal_tells_what_the_first_try_read(job, cities):
+    job.emulator.set(seconds=1000)
+    _, end = run_try(job, input_path=str(cities), deferrable=True)
+    assert end == "deferred"
+    size = cities.stat().st_size
+    cities.unlink()  # a retry does not read it again
+    job.emulator.advance(2000)
+    operator, end = run_try(job, input_path=str(cities))
+    assert end == "success"
+    lineage = operator.get_openlineage_facets_on_complete(None)
+    assert statistics(lineage.inputs[0]) == [(8, size, 1)]
+    assert len(lineage.run_facets["groq_batches"].batches) == 3
+
+
+def test_a_retry_that_finds_the_answers_landed_tells_of_them(job, cities):
+    """How much was read is forgotten by then."""
+    first, _ = run_try(job, input_path=str(cities))
+    retry, end = run_try(job, input_path=str(cities))
+    assert end == "success"
+    landed, found = (operator.get_openlineage_facets_on_complete(None) for operator in (first, retry))
+    assert found.outputs == landed.outputs
+    assert statistics(found.outputs[0])[0][0] == 8
+    assert (found.inputs[0].name, statistics(found.inputs[0])) == (str(cities), [])
+    told, before = (lineage.run_facets["groq_batches"] for lineage in (found, landed))
+    assert (told.requests, told.tokens, told.batchCount) == (before.requests, before.tokens, 3)
+
+
+def test_a_later_round_is_told(job, cities):
+    job.emulator.set(failing_requests={"row-3": {"error": 503, "times": 1}})
+    operator, _ = run_try(job, input_path=str(cities))
+    facet = operator.get_openlineage_facets_on_complete(None).run_facets["groq_batches"]
+    assert facet.rounds == 2
+    assert sorted(batch["round"] for batch in facet.batches) == [1, 1, 1, 2]
+    assert facet.requests["succeeded"] == 8
