@@ -85,15 +85,23 @@ class Polls:
         pollers: The rules of each wait.
         reader: Asks for the batches.
         say: Called with each step that has news.
+        on_look: Called with each batch that was seen.
 
     Attributes:
         ends: How the waits have ended, by batch, as far as they have.
     """
 
-    def __init__(self, pollers: Iterable[Poller], reader: BatchReader, say: Callable[[Step], object]) -> None:
+    def __init__(
+        self,
+        pollers: Iterable[Poller],
+        reader: BatchReader,
+        say: Callable[[Step], object],
+        on_look: Callable[[Batch], object],
+    ) -> None:
         self._pollers = {poller.batch_id: poller for poller in pollers}
         self._reader = reader
         self._say = say
+        self._on_look = on_look
         self._pauses = dict.fromkeys(self._pollers, 0.0)
         self.ends: dict[str, WaitEnd] = {}
 
@@ -112,7 +120,7 @@ class Polls:
         due = [batch_id for batch_id, pause in self._pauses.items() if everything or pause <= EARLY]
         ended = []
         for batch_id, get in self._reader.each(client, due):
-            step = self._pollers[batch_id].look(get)
+            step = self._pollers[batch_id].look(partial(self._looked, get))
             self._pauses[batch_id] = step.pause
             if step.news:
                 self._say(step)
@@ -121,6 +129,11 @@ class Polls:
                 del self._pauses[batch_id]
                 ended.append(step.end)
         return ended
+
+    def _looked(self, get: Callable[[], Batch]) -> Batch:
+        batch = get()
+        self._on_look(batch)
+        return batch
 
 
 class Waits:
@@ -132,6 +145,7 @@ class Waits:
         poll_interval: The longest pause between two polls, in seconds.
         total_rows: How many requests the batches have together; given for one batch, it is told of like several.
         say: Called with the level and the text of each line for the log.
+        on_look: Called with each batch that was seen.
     """
 
     def __init__(
@@ -142,6 +156,7 @@ class Waits:
         poll_interval: float,
         total_rows: int | None,
         say: Callable[[int, str], object],
+        on_look: Callable[[Batch], object],
     ) -> None:
         self._batch_ids = list(batch_ids)
         self._say = say
@@ -153,7 +168,7 @@ class Waits:
         else:
             pollers = [Poller(batch_id, poll_interval=poll_interval, end_time=end_time, now=now) for batch_id in ids]
         self._polls = Polls(
-            pollers, BatchReader(max_retries=0, single_retries=0), lambda step: say(step.level, step.news)
+            pollers, BatchReader(max_retries=0, single_retries=0), lambda step: say(step.level, step.news), on_look
         )
 
     def run(

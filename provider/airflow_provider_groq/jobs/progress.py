@@ -10,12 +10,12 @@ from airflow_provider_groq.api.looks import Glance
 from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.outcome import describe, duration
-from airflow_provider_groq.batches.polling import KNOWN, Poller, Step
+from airflow_provider_groq.batches.polling import KNOWN, LINE_EVERY, Poller, Step
 from airflow_provider_groq.batches.several import SHOWN, names_of
 from airflow_provider_groq.exceptions import GroqError
 
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0
-"""Seconds between two lines, at first and later; not less often than batches are polled."""
+"""Seconds between two times at which there may be news, at first and later; not less often than batches are polled."""
 
 PAUSE_SHARE = 0.5
 """Between those, a pause is this share of the time waited so far, as it is between polls."""
@@ -71,6 +71,7 @@ class Progress:
         self._under_way: set[str] = set()
         self._pace_from: tuple[float, int] | None = None
         self._line = ""
+        self._line_at = float("-inf")
         self._odd: list[tuple[int, str, str]] = []
         self._statuses: set[str] = {*KNOWN}
         self._validating_since: dict[str, float] = {}
@@ -130,8 +131,8 @@ class Progress:
             return []
         told = self._told_odd(now)
         line = self._counted()
-        if line != self._line and (self._seen or self._ended):
-            self._line = line
+        if line != self._line and (self._seen or self._ended) and (last or now - self._line_at >= LINE_EVERY):
+            self._line, self._line_at = line, now
             told.append(News(logging.INFO, line + self._pace(now)))
         if told:
             self._next_at = now + self._spacing(now)

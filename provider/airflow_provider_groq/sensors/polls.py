@@ -24,6 +24,7 @@ from airflow_provider_groq.hooks import polls
 from airflow_provider_groq.hooks.errors import fail_for_good
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.links.batch import announce
+from airflow_provider_groq.submission.last_seen import EVERY, LastSeen, show_ends
 from airflow_provider_groq.triggers.deferral import defer
 
 if TYPE_CHECKING:
@@ -40,23 +41,25 @@ def poke_or_defer(sensor: GroqBatchSensor, context: Context) -> Any:
     """Poll once, and wait in the triggerer for what has not ended."""
     with _soft_failures(sensor):
         poked = sensor.poke(context)
-        if not poked.is_done:
+        if not poked.is_done and sensor._polls is not None:  # noqa: SLF001 - made by the poke
             defer(
                 sensor,
                 context,
                 batch_ids_of(sensor.batch_id),
                 poll_interval=sensor.poke_interval,
                 end_time=time.time() + sensor.timeout,
+                last_seen=sensor._polls.last_seen,  # noqa: SLF001 - likewise
             )
         return poked.xcom_value
 
 
-def resume(sensor: GroqBatchSensor, event: dict[str, Any], *, execution_timeout_ends: bool) -> Any:
+def resume(sensor: GroqBatchSensor, context: Context, event: dict[str, Any], *, execution_timeout_ends: bool) -> Any:
     """Go on when the trigger has fired."""
     with _soft_failures(sensor):
         with fail_for_good():
             ends = BatchEvent.read(event).ends
         _link(sensor)
+        show_ends(context, ends)
         late = [end.message for end in ends if end.reason == "timeout"]
         if late and execution_timeout_ends:
             raise AirflowTaskTimeout(f"execution_timeout passed. {' '.join(late)}")
@@ -79,6 +82,9 @@ class Polls:
     Args:
         sensor: The sensor.
         context: The context of the running task.
+
+    Attributes:
+        last_seen: What the task's page shows of the batches.
     """
 
     def __init__(self, sensor: GroqBatchSensor, context: Context) -> None:
@@ -98,7 +104,10 @@ class Polls:
             )
             for batch_id in self._batch_ids
         )
-        self._polls = polls.Polls(pollers, polls.BatchReader(single_retries=0), self._say)
+        # A process of its own for each poke knows nothing of when it was last written.
+        often = earlier is not None and sensor.poke_interval < EVERY
+        self.last_seen = LastSeen(context, self._batch_ids, pause=EVERY if often else 0.0)
+        self._polls = polls.Polls(pollers, polls.BatchReader(single_retries=0), self._say, self.last_seen.saw)
         self._ends = self._polls.ends
         self._said = 0
         _link(sensor)
@@ -110,6 +119,7 @@ class Polls:
         with fail_for_good(), GroqHook(self._sensor.groq_conn_id) as hook:
             self._polls.poll(hook.get_conn(), everything=True)
         ended, total = len(self._ends), len(self._batch_ids)
+        self.last_seen.write(now=ended == total)
         if ended < total:
             if ended > self._said:
                 self._said = ended
