@@ -108,6 +108,15 @@ def test_batches_that_fail_are_told_with_the_reason_and_of_many_the_first_few():
     assert job.poll(120, [batch(n, "failed") for n in range(8)])[:-1] == ["WARNING: Batch batch_7: failed."]
 
 
+def test_the_pace_does_not_count_what_was_done_before_a_batch_was_first_seen():
+    """As in a triggerer, and in the worker when the task is resumed."""
+    job = Job(3, total_rows=300)
+    (line,) = job.poll(0, [batch(n, counts=(100, 50, 0)) for n in range(3)])
+    assert line == "150 of 300 rows (50 %), 0 of 3 batches ended, 0 failed"
+    (line,) = job.poll(60, [batch(n, counts=(100, 60, 0)) for n in range(3)])
+    assert line.endswith(", 30 a minute, about 4 min left")
+
+
 @pytest.mark.parametrize("status", ["expired", "cancelled"])
 def test_batches_that_end_early_are_told(status):
     job = Job(1)

@@ -69,7 +69,8 @@ class Progress:
         self._seen: dict[str, _Seen] = {}
         self._ended: set[str] = set()
         self._under_way: set[str] = set()
-        self._pace_from: tuple[float, int] | None = None
+        self._pace_from: float | None = None
+        self._done_before = 0
         self._line = ""
         self._line_at = float("-inf")
         self._odd: list[tuple[int, str, str]] = []
@@ -86,6 +87,8 @@ class Progress:
 
     def saw(self, batch: Batch | Glance, now: float) -> None:
         """A batch was looked at."""
+        if batch.id not in self._seen:
+            self._done_before += batch.request_counts.done
         self._seen[batch.id] = _seen(batch)
         self._errors.pop(batch.id, None)
         if not self._errors:
@@ -95,7 +98,7 @@ class Progress:
         else:
             self._validating_since.pop(batch.id, None)
             if self._pace_from is None:
-                self._pace_from = (now, self._done())
+                self._pace_from = now
 
     def could_not_see(self, batch_id: str, error: GroqError) -> None:
         """A look at a batch failed."""
@@ -162,10 +165,10 @@ class Progress:
     def _pace(self, now: float) -> str:
         """How fast rows are done, and when that would end, since the first batch was seen to be worked on."""
         done, total = self._done(), self._total() or 0
-        since, before = self._pace_from or (now, 0)
-        if done <= before or now <= since:
+        since = now if self._pace_from is None else self._pace_from
+        if done <= self._done_before or now <= since:
             return ""
-        per_second = (done - before) / (now - since)
+        per_second = (done - self._done_before) / (now - since)
         over = len(self._ended) == len(self._batch_ids)
         left = f", about {duration((total - done) / per_second)} left" if total > done and not over else ""
         return f", {per_second * 60:,.0f} a minute{left}"

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.definitions._internal.mixins import ResolveMixin
 
+from airflow_provider_groq.api.text import counted
 from airflow_provider_groq.exceptions import GroqInputError
 
 if TYPE_CHECKING:
@@ -90,7 +91,7 @@ class InlineRequests(ResolveMixin):
         if isinstance(self._value, ResolveMixin):
             return f"<{self._argument} from {_named(self._value)}>"
         try:
-            return f"<{len(self._value):,} {self._argument}>"
+            return f"<{counted(len(self._value), self._argument.removesuffix('s'), self._argument)}>"
         except TypeError:
             return f"<{self._argument}>"
 

@@ -58,7 +58,7 @@ class LastSeen:
         """
         self._batches: dict[str, Batch | Glance | None] = dict.fromkeys(batch_ids)
         self._beside: dict[str, Any] = beside
-        self._seen_at = time.time()
+        self._seen_at: float | None = None
 
     def saw(self, batch: Batch | Glance) -> None:
         """A batch was seen."""
@@ -79,8 +79,9 @@ class LastSeen:
         if now and seen == self._written:
             return
         self._next_at = time.time() + EVERY
+        seen_at = {} if self._seen_at is None else {"seen_at": clock(self._seen_at)}
         try:
-            self._store.set(KEY, seen | {"seen_at": clock(self._seen_at)})
+            self._store.set(KEY, seen | seen_at)
         except Exception as error:  # noqa: BLE001 - whatever it is, the task goes on
             self._next_at = time.time() + EVERY_AT_FAULT
             log.info("The status of the batches could not be put on the task's page: %r", error)
