@@ -57,8 +57,9 @@ class LastSeen:
             beside: What else to show of them, by name.
         """
         self._batches: dict[str, Batch | Glance | None] = dict.fromkeys(batch_ids)
-        self._beside: dict[str, Any] = beside
+        self._beside = beside
         self._seen_at: float | None = None
+        self._written = {}
 
     def saw(self, batch: Batch | Glance) -> None:
         """A batch was seen."""
@@ -73,31 +74,36 @@ class LastSeen:
             now: Whether it is, however lately something was written.
             more: What else to show, by name.
         """
-        seen = {**self._beside, **self._shown(), **more}
         if self._store is None or not self._batches or not (now or time.time() >= self._next_at):
             return
+        seen = self._status() | more
         if now and seen == self._written:
             return
         self._next_at = time.time() + EVERY
         seen_at = {} if self._seen_at is None else {"seen_at": clock(self._seen_at)}
         try:
-            self._store.set(KEY, seen | seen_at)
+            self._store.set(KEY, seen | seen_at | self._whole())
         except Exception as error:  # noqa: BLE001 - whatever it is, the task goes on
             self._next_at = time.time() + EVERY_AT_FAULT
             log.info("The status of the batches could not be put on the task's page: %r", error)
         else:
             self._written = seen
 
-    def _shown(self) -> dict[str, Any]:
-        ids, seen = [*self._batches], [batch for batch in self._batches.values() if batch is not None]
+    def _status(self) -> dict[str, Any]:
+        seen = [batch for batch in self._batches.values() if batch is not None]
         statuses = Counter(batch.status for batch in seen)
+        if not_seen := len(self._batches) - len(seen):
+            statuses[NOT_SEEN] = not_seen
         sums = {name: sum(getattr(batch.request_counts, name) for batch in seen) for name in COUNTS}
         counts = sums if sums["total"] else {}
+        return {"status": dict(statuses) if len(self._batches) > 1 else next(iter(statuses)), **counts}
+
+    def _whole(self) -> dict[str, Any]:
+        """What it is the status of; last, for it may be long."""
+        ids = [*self._batches]
         if len(ids) == 1:
-            return {"batch_id": ids[0], "status": next(iter(statuses), NOT_SEEN), **counts}
-        if not_seen := len(ids) - len(seen):
-            statuses[NOT_SEEN] = not_seen
-        return {"batches": len(ids), "status": dict(statuses), **counts, "batch_ids": ids[:MOST_IDS]}
+            return {**self._beside, "batch_id": ids[0]}
+        return {**self._beside, "batches": len(ids), "batch_ids": ids[:MOST_IDS]}
 
 
 def show_ends(context: Context, ends: Iterable[WaitEnd]) -> None:
