@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from airflow_provider_groq.api.looks import Glance
 from airflow_provider_groq.api.models import Batch, BatchStatus
@@ -19,6 +19,9 @@ FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0
 
 PAUSE_SHARE = 0.5
 """Between those, a pause is this share of the time waited so far, as it is between polls."""
+
+SHORTEST = 1.0
+"""Seconds from which on a pace is told."""
 
 STUCK_AFTER = 600.0
 """A batch that has been validating for so many seconds, while others have ended, is told of."""
@@ -79,10 +82,15 @@ class Progress:
         self._errors: dict[str, GroqError] = {}
         self._errors_said: set[tuple[type, object]] = set()
 
-    def poller(self, batch_id: str, *, end_time: float) -> Poller:
+    def poller(self, batch_id: str, *, end_time: float, rescheduled: bool = False) -> Poller:
         """The rules of the wait for one of the batches, which says nothing itself, but tells of each look here."""
         return ObservedPoller(
-            batch_id, poll_interval=self._poll_interval, end_time=end_time, now=self._started, progress=self
+            batch_id,
+            poll_interval=self._poll_interval,
+            end_time=end_time,
+            now=self._started,
+            rescheduled=rescheduled,
+            progress=self,
         )
 
     def saw(self, batch: Batch | Glance, now: float) -> None:
@@ -166,7 +174,7 @@ class Progress:
         """How fast rows are done, and when that would end, since the first batch was seen to be worked on."""
         done, total = self._done(), self._total() or 0
         since = now if self._pace_from is None else self._pace_from
-        if done <= self._done_before or now <= since:
+        if done <= self._done_before or now - since < SHORTEST:
             return ""
         per_second = (done - self._done_before) / (now - since)
         over = len(self._ended) == len(self._batch_ids)
@@ -222,8 +230,8 @@ class ObservedPoller(Poller):
 
     __slots__ = ("_progress",)
 
-    def __init__(self, batch_id: str, *, poll_interval: float, end_time: float, now: float, progress: Progress) -> None:
-        super().__init__(batch_id, poll_interval=poll_interval, end_time=end_time, now=now)
+    def __init__(self, batch_id: str, *, progress: Progress, **rules: Any) -> None:
+        super().__init__(batch_id, **rules)
         self._progress = progress
 
     def on_batch(self, batch: Batch | Glance, now: float) -> Step:

@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk.definitions._internal.mixins import ResolveMixin
 
-from airflow_provider_groq.api.text import counted
 from airflow_provider_groq.exceptions import GroqInputError
 
 if TYPE_CHECKING:
@@ -91,9 +90,10 @@ class InlineRequests(ResolveMixin):
         if isinstance(self._value, ResolveMixin):
             return f"<{self._argument} from {_named(self._value)}>"
         try:
-            return f"<{counted(len(self._value), self._argument.removesuffix('s'), self._argument)}>"
+            number = len(self._value)
         except TypeError:
             return f"<{self._argument}>"
+        return f"<{number:,} {self._argument.removesuffix('s') if number == 1 else self._argument}>"
 
 
 class _Results:
