@@ -88,7 +88,13 @@ def test_at_the_end_it_is_written_at_once_unless_it_stands_there_already(context
 def test_ends_are_shown_as_far_as_batches_have_ended(context, store, clock):
     ended = WaitEnd(batch_id="batch_1", reason="terminal", batch=batch(status="completed"))
     show_ends(context, [ended, WaitEnd(batch_id="batch_2", reason="timeout", message="late")])
-    assert store.rows["groq_status"]["status"] == {"completed": 1, "not seen yet": 1}
+    assert store.rows["groq_status"]["status"] == {"completed": 1, "not ended": 1}
+
+
+def test_what_was_last_seen_stays_where_no_batch_has_ended(context, store, clock):
+    store.rows["groq_status"] = {"status": "in_progress"}
+    show_ends(context, [WaitEnd(batch_id="batch_1", reason="timeout", message="late")])
+    assert store.rows == {"groq_status": {"status": "in_progress"}}
 
 
 def test_a_batch_that_is_not_waited_for_is_not_shown(context, store, clock):

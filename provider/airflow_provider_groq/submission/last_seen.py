@@ -25,7 +25,6 @@ EVERY = 60.0
 EVERY_AT_FAULT = 600.0
 """Likewise after one that Airflow did not take: it may hold the task up for a while each time."""
 
-NOT_SEEN = "not seen yet"
 COUNTS = ("done", "failed", "total")
 
 MOST_IDS = 50
@@ -41,12 +40,20 @@ class LastSeen:
         context: The context of the running task.
         batch_ids: The batches.
         pause: Seconds until the first entry may be written.
+        unseen: The status of batches that were not seen.
     """
 
-    def __init__(self, context: Context, batch_ids: Iterable[str] = (), *, pause: float = 0.0) -> None:
+    def __init__(
+        self,
+        context: Context,
+        batch_ids: Iterable[str] = (),
+        *,
+        pause: float = 0.0,
+        unseen: str = "not seen yet",
+    ) -> None:
         self._store: Any = context.get("task_state_store")
         self._next_at = time.time() + pause
-        self._written: dict[str, Any] = {}
+        self._unseen = unseen
         self.begin(batch_ids)
 
     def begin(self, batch_ids: Iterable[str], **beside: int) -> None:
@@ -59,7 +66,7 @@ class LastSeen:
         self._batches: dict[str, Batch | Glance | None] = dict.fromkeys(batch_ids)
         self._beside = beside
         self._seen_at: float | None = None
-        self._written = {}
+        self._written: dict[str, Any] = {}
 
     def saw(self, batch: Batch | Glance) -> None:
         """A batch was seen."""
@@ -93,7 +100,7 @@ class LastSeen:
         seen = [batch for batch in self._batches.values() if batch is not None]
         statuses = Counter(batch.status for batch in seen)
         if not_seen := len(self._batches) - len(seen):
-            statuses[NOT_SEEN] = not_seen
+            statuses[self._unseen] = not_seen
         sums = {name: sum(getattr(batch.request_counts, name) for batch in seen) for name in COUNTS}
         counts = sums if sums["total"] else {}
         return {"status": dict(statuses) if len(self._batches) > 1 else next(iter(statuses)), **counts}
@@ -107,14 +114,16 @@ class LastSeen:
 
 
 def show_ends(context: Context, ends: Iterable[WaitEnd]) -> None:
-    """Show how the waits for some batches have ended.
+    """Show how the waits for some batches have ended, if any batch has with its wait.
 
     Args:
         context: The context of the running task.
         ends: Their ends.
     """
     batches = {end.batch_id: end.batch for end in ends}
-    last_seen = LastSeen(context, batches)
-    for batch in filter(None, batches.values()):
-        last_seen.saw(batch)
-    last_seen.write(now=True)
+    ended = [batch for batch in batches.values() if batch is not None]
+    if ended:
+        last_seen = LastSeen(context, batches, unseen="not ended")
+        for batch in ended:
+            last_seen.saw(batch)
+        last_seen.write(now=True)
