@@ -329,3 +329,7 @@ async def test_a_batch_that_has_ended_is_not_cancelled(groq_emulator, make_batch
 async def test_the_detector_of_blocking_calls_works():
     with pytest.raises(BlockingError):
         upload("requests.jsonl", max_bytes=1)
+
+
+async def test_no_batches_have_all_ended(quick):
+    assert await event_of(GroqBatchTrigger([], end_time=time.time())) == ()

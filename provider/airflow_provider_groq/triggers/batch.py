@@ -129,6 +129,8 @@ class GroqBatchTrigger(BaseTrigger):
     async def _ends(self, loop: PollLoop) -> tuple[WaitEnd, ...]:
         # The task looked just before it deferred, and no event may come before `EARLIEST_EVENT`.
         first_pause = EARLIEST_EVENT * random.uniform(0.7, 0.9)
+        if not self.batch_ids:
+            return ()
         if self.brief or len(self.batch_ids) > 1:
             return await self._ends_of_several(loop, first_pause)
         poller = Poller(self.batch_ids[0], poll_interval=self.poll_interval, end_time=self.end_time, now=time.time())
