@@ -32,13 +32,13 @@ RESULTS_GRACE = 60.0
 FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
 """Seconds until the next look after one that failed; twice as many each time."""
 
-LINE_EVERY = 60.0
-"""Seconds between two lines of progress at the least. What is not progress, such as a new status, is told at once."""
-
 LATE_BY = 1.0
 """Up to so many seconds more than a server's ``Retry-After``, so that not all come at once."""
 
 KNOWN = frozenset(BatchStatus)
+
+LINE_EVERY = 60.0
+"""Seconds between two lines of progress at the least. What is not progress, such as a new status, is told at once."""
 
 
 @dataclass(frozen=True, slots=True)
