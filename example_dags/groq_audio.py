@@ -12,10 +12,12 @@ with DAG(
     "groq_audio",
     schedule=None,
     tags=["groq"],
+    doc_md=__doc__,
     params={"output_path": Param("/tmp/groq", type="string")},  # noqa: S108 - an example
 ):
     GroqBatchInferenceOperator(
         task_id="transcribe",
+        doc_md="The text of each recording.",
         model="whisper-large-v3-turbo",
         endpoint="/v1/audio/transcriptions",
         rows=[{"custom_id": call, "audio_url": f"https://example.com/calls/{call}.flac"} for call in CALLS],

@@ -10,10 +10,12 @@ with DAG(
     "groq_branch_on_failures",
     schedule=None,
     tags=["groq"],
+    doc_md=__doc__,
     params={"output_path": Param("/tmp/groq", type="string")},  # noqa: S108 - an example
 ):
     create = GroqCreateBatchOperator(
         task_id="create",
+        doc_md="Two requests. Groq does not know the model of one.",
         requests=[
             {
                 "custom_id": model,
@@ -25,7 +27,10 @@ with DAG(
     )
 
     download = GroqDownloadBatchResultsOperator(
-        task_id="download", batch_id=create.output, output_path="{{ params.output_path }}/{{ run_id }}"
+        task_id="download",
+        batch_id=create.output,
+        output_path="{{ params.output_path }}/{{ run_id }}",
+        doc_md="The answers and the errors, as Groq sent them.",
     )
 
     @task.branch

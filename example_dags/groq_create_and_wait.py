@@ -8,9 +8,10 @@ from airflow_provider_groq.operators.batch import GroqCreateBatchOperator
 
 QUESTIONS = ("What is a batch?", "Why is a batch cheaper?", "When is a batch too slow?")
 
-with DAG("groq_create_and_wait", schedule=None, tags=["groq"]):
+with DAG("groq_create_and_wait", schedule=None, tags=["groq"], doc_md=__doc__):
     GroqCreateBatchOperator(
         task_id="ask",
+        doc_md="All questions in one batch.",
         requests=[
             {
                 "custom_id": f"question-{number}",

@@ -38,6 +38,7 @@ with DAG(
     "groq_download_results",
     schedule=None,
     tags=["groq"],
+    doc_md=__doc__,
     params={"output_path": Param("/tmp/groq", type="string")},  # noqa: S108 - an example
 ):
 
@@ -60,10 +61,13 @@ with DAG(
             for name, summary in sorted(summaries.items())
         ]
 
-    create = GroqCreateBatchOperator(task_id="create", requests=packages(), deferrable=True, poll_interval=5)
+    create = GroqCreateBatchOperator(
+        task_id="create", requests=packages(), deferrable=True, poll_interval=5, doc_md="All packages in one batch."
+    )
 
     GroqDownloadBatchResultsOperator(
         task_id="download",
+        doc_md="The answers, as Groq sent them.",
         batch_id=create.output,
         output_path="{{ params.output_path }}/{{ run_id }}",
     )

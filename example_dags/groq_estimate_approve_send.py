@@ -23,18 +23,21 @@ with DAG(
     "groq_estimate_approve_send",
     schedule=None,
     tags=["groq"],
+    doc_md=__doc__,
     params={
         "input_path": Param("/tmp/tickets.csv", type="string"),  # noqa: S108 - an example
         "output_path": Param("/tmp/groq", type="string"),  # noqa: S108
     },
 ):
-    estimate = GroqBatchInferenceOperator(task_id="estimate", dry_run=True, **JOB)
+    estimate = GroqBatchInferenceOperator(
+        task_id="estimate", dry_run=True, **JOB, doc_md="Reads and checks the rows, and sends nothing."
+    )
     approve = ApprovalOperator(
         task_id="approve",
         subject="Send {{ ti.xcom_pull('estimate')['to_send'] }} rows to Groq?",
         body="{{ ti.xcom_pull('estimate') | tojson(2) }}",
         response_timeout=timedelta(days=1),
     )
-    send = GroqBatchInferenceOperator(task_id="send", deferrable=True, **JOB)
+    send = GroqBatchInferenceOperator(task_id="send", deferrable=True, **JOB, doc_md="Sends what was approved.")
 
     estimate >> approve >> send

@@ -10,10 +10,12 @@ with DAG(
     "groq_land_what_is_there",
     schedule=None,
     tags=["groq"],
+    doc_md=__doc__,
     params={"output_path": Param("/tmp/groq", type="string")},  # noqa: S108 - an example
 ):
     create = GroqCreateBatchOperator(
         task_id="create",
+        doc_md="Fails, since one of two requests does.",
         requests=[
             {
                 "custom_id": model,
@@ -28,6 +30,7 @@ with DAG(
     # A failed task has no return value, but its batch id is in XCom as soon as the batch exists.
     download = GroqDownloadBatchResultsOperator(
         task_id="download",
+        doc_md="Lands the other answer all the same.",
         batch_id="{{ ti.xcom_pull(task_ids='create', key='batch_id') }}",
         output_path="{{ params.output_path }}/{{ run_id }}",
         trigger_rule="all_done",

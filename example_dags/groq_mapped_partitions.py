@@ -16,6 +16,7 @@ with DAG(
     "groq_mapped_partitions",
     schedule=None,
     tags=["groq"],
+    doc_md=__doc__,
     params={"output_path": Param("/tmp/groq", type="string")},  # noqa: S108 - an example
 ):
 
@@ -29,6 +30,7 @@ with DAG(
         output_path="{{ params.output_path }}/{{ run_id }}/{{ ti.map_index }}",
         prompt_template="Translate this dish into {target}: {text}",
         deferrable=True,
+        doc_md="Translates the dishes of one partition.",  # of a mapped task Airflow does not take the docstring
     )
     def translate(partition: str, target: str) -> Iterator[dict]:
         """The rows of one partition."""

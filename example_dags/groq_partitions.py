@@ -18,6 +18,7 @@ with DAG(
     catchup=False,
     is_paused_upon_creation=True,  # it would ask Groq every day from now on
     tags=["groq"],
+    doc_md=__doc__,
     params={"output_path": Param("/tmp/groq", type="string")},  # noqa: S108 - an example
 ):
 
@@ -41,6 +42,7 @@ with DAG(
     schedule=PartitionedAssetTimetable(assets=ANSWERS),
     catchup=False,
     tags=["groq"],
+    doc_md=__doc__,
 ):
 
     @task

@@ -22,6 +22,7 @@ with DAG(
     catchup=False,
     max_active_runs=1,
     tags=["groq"],
+    doc_md=__doc__,
     params={
         "input_path": Param("/tmp/tickets.csv", type="string"),  # noqa: S108 - an example
         "output_path": Param("/tmp/groq", type="string"),  # noqa: S108
@@ -29,6 +30,7 @@ with DAG(
 ):
     GroqBatchInferenceOperator(
         task_id="sort_tickets",
+        doc_md="Asks only what the last output does not answer.",
         model="openai/gpt-oss-20b",
         input_path="{{ params.input_path }}",  # with the columns id and text; it grows from day to day
         output_path="{{ params.output_path }}/{{ data_interval_start | ds }}",

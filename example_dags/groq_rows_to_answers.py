@@ -31,6 +31,7 @@ with DAG(
     "groq_rows_to_answers",
     schedule=None,
     tags=["groq"],
+    doc_md=__doc__,
     params={"output_path": Param("/tmp/groq", type="string")},  # noqa: S108 - an example
 ):
 

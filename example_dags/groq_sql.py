@@ -16,6 +16,7 @@ with DAG(
     "groq_sql",
     schedule=None,
     tags=["groq"],
+    doc_md=__doc__,
     params={"output_path": Param("/tmp/groq", type="string")},  # noqa: S108 - an example
 ):
 

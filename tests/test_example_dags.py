@@ -1,5 +1,6 @@
 """Every example Dag runs through real Airflow."""
 
+import ast
 import json
 import sqlite3
 import time
@@ -12,6 +13,10 @@ import pytest
 from airflows import since
 
 from airflow_provider_groq.answers import read_answers
+
+EXAMPLES = Path(__file__).parents[1] / "example_dags"
+OF_OTHERS = {"ApprovalOperator", "TriggerDagRunOperator"}
+"""Types of tasks that are none of this package's."""
 
 
 @pytest.fixture
@@ -225,8 +230,21 @@ def test_estimate_approve_send(run_example, groq_emulator, api, tmp_path, answer
         assert groq_emulator.requests("POST") == []
 
 
+@pytest.mark.usefixtures("airflow_database")
+def test_airflow_shows_what_each_dag_and_each_of_its_tasks_is_for():
+    from airflow.dag_processing.dagbag import DagBag
+
+    bag = DagBag(EXAMPLES)
+    assert len(bag.dags) > 14
+    for dag in bag.dags.values():
+        assert dag.doc_md == ast.get_docstring(ast.parse(Path(dag.fileloc).read_text()))
+        ours = [task for task in dag.tasks if task.task_type not in OF_OTHERS]
+        assert ours
+        assert [task.task_id for task in ours if not task.doc_md] == []
+
+
 def test_every_example_is_tested_here():
-    examples = {path.stem for path in (Path(__file__).parents[1] / "example_dags").glob("*.py")}
+    examples = {path.stem for path in EXAMPLES.glob("*.py")}
     assert examples == {
         "groq_audio",
         "groq_branch_on_failures",

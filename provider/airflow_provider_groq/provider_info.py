@@ -59,9 +59,13 @@ def get_provider_info() -> dict[str, Any]:
                 "hook-class-name": "airflow_provider_groq.hooks.groq.GroqHook",
                 "hook-name": "Groq",
                 "ui-field-behaviour": {
-                    "hidden-fields": ["schema", "port", "login"],
+                    # The port is shown for the Test button alone, which Airflow refuses where none is saved.
+                    "hidden-fields": ["schema", "login"],
                     "relabeling": {"password": "API Key", "host": "Base URL"},
-                    "placeholders": {"host": "https://api.groq.com"},
+                    "placeholders": {
+                        "host": "https://api.groq.com",
+                        "port": "0: the Test button fails without a number",
+                    },
                 },
                 "conn-fields": {
                     "timeout": _field(

@@ -14,35 +14,47 @@ def poller():
     return Poller("batch_1", poll_interval=10.0, end_time=START + HOUR, now=START)
 
 
-def test_a_new_status_is_told_at_once_and_counts_once_an_interval(make):
+def test_a_new_status_is_told_at_once_and_counts_once_a_minute(make):
+    """Or once an interval, if that is longer."""
     poller_ = poller()
     told = [
         (0, make("validating"), "Batch batch_1: validating."),
         (2, make("validating"), ""),
         (4, make(counts=(100, 0, 0)), "Batch batch_1: in_progress, 0 of 100 requests done (0%), 0 failed."),
         (9, make(counts=(100, 5, 0)), ""),
+        (63, make(counts=(100, 8, 2)), ""),
         (
-            14,
+            64,
             make(counts=(100, 8, 2)),
-            "Batch batch_1: in_progress, 10 of 100 requests done (10%), 2 failed, 60 a minute, about 90 s left.",
+            "Batch batch_1: in_progress, 10 of 100 requests done (10%), 2 failed, 10 a minute, about 9 min left.",
         ),
-        (24, make(counts=(100, 8, 2)), ""),
+        (124, make(counts=(100, 8, 2)), ""),
         (
-            26,
+            126,
             make("finalizing", (100, 90, 10)),
             "Batch batch_1: finalizing, 100 of 100 requests done (100%), 10 failed.",
         ),
-        (27, make("completed", (100, 90, 10)), "Batch batch_1: completed, 100 of 100 requests done (100%), 10 failed."),
+        (
+            127,
+            make("completed", (100, 90, 10)),
+            "Batch batch_1: completed, 100 of 100 requests done (100%), 10 failed.",
+        ),
     ]
     for waited, batch, news in told:
         step = poller_.on_batch(batch, START + waited)
         assert (step.news, step.level) == (news, logging.INFO)
 
 
+def test_counts_are_told_no_more_often_than_asked_for(make):
+    poller_ = Poller("batch_1", poll_interval=100.0, end_time=START + HOUR, now=START)
+    told = [poller_.on_batch(make(counts=(1000, waited, 0)), START + waited).news for waited in (0, 90, 100, 190, 200)]
+    assert [bool(news) for news in told] == [True, False, True, False, True]
+
+
 @pytest.mark.parametrize(
     ("done", "seconds", "left"),
     [
-        (50, 50, "about 50 s left"),
+        (50, 60, "about 60 s left"),
         (50, 119, "about 119 s left"),
         (50, 600, "about 10 min left"),
         (50, 3500, "about 58 min left"),

@@ -4,6 +4,7 @@ import io
 import re
 import socket
 import tempfile
+import time
 from contextlib import closing
 from pathlib import Path
 
@@ -290,14 +291,36 @@ def test_the_models_are_listed(hook):
 def test_a_good_connection_is_told_to_work(groq_emulator, hook):
     good, message = hook.test_connection()
     assert good
-    assert re.fullmatch(r"Groq knows the key and offers \d+ models\.", message)
-    (request,) = groq_emulator.requests()
-    assert (request.method, request.path) == ("GET", "/openai/v1/models")
+    assert re.fullmatch(r"Groq knows the key and offers \d+ models, and the key may use batches\.", message)
+    asked = [(request.method, request.path) for request in groq_emulator.requests()]
+    assert asked == [("GET", "/openai/v1/models"), ("GET", "/openai/v1/batches")]
 
 
-def test_a_plan_without_batches_still_passes_the_free_test(groq_emulator, hook):
+def test_a_plan_without_batches_is_told_in_words(groq_emulator, hook):
     groq_emulator.set(plan_has_batch=False)
-    assert hook.test_connection()[0]
+    good, message = hook.test_connection()
+    assert not good
+    assert "offers 6 models, but the key may not use batches. GET /batches was answered with 403" in message
+    assert "not_available_for_plan" in message
+
+
+@pytest.mark.parametrize("fault", [{"status": 404}, {"status": 500}, {"body": "<html>", "content_type": "text/html"}])
+@pytest.mark.usefixtures("quick_retries")
+def test_a_gateway_that_lists_no_batches_passes_and_the_doubt_is_told(groq_emulator, hook, fault):
+    groq_emulator.fault("/batches", times=None, **fault)
+    good, message = hook.test_connection()
+    assert good
+    assert "offers 6 models. Whether it may use batches is not known: GET /batches" in message
+
+
+def test_a_silent_server_holds_the_test_up_for_no_longer_than_a_person_waits(groq_emulator, hook, monkeypatch):
+    monkeypatch.setattr("airflow_provider_groq.hooks.testing.PATIENCE", 0.3)
+    groq_emulator.fault("/models", delay=30, times=None)
+    began = time.monotonic()
+    good, message = hook.test_connection()
+    assert not good
+    assert "GET /models" in message
+    assert time.monotonic() - began < 5
 
 
 def test_a_bad_key_is_told_in_words(groq_emulator, hook, connect):

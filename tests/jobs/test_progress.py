@@ -1,4 +1,4 @@
-"""One line for all batches of a job, and what is odd among them, with increasing pauses."""
+"""One line for all batches of a job, once a minute at most, and what is odd among them, sooner."""
 
 import logging
 from itertools import pairwise
@@ -76,11 +76,12 @@ def test_the_share_is_whole_only_when_all_is_done():
 
 
 @pytest.mark.parametrize(("poll_interval", "longest"), [(5.0, 60.0), (60.0, 60.0), (600.0, 600.0)])
-def test_lines_come_on_change_with_increasing_pauses(poll_interval, longest):
+def test_lines_come_on_change_and_once_a_minute_at_most(poll_interval, longest):
+    """Where batches are polled less often than that, with increasing pauses."""
     job = Job(1, poll_interval=poll_interval)
     told = [waited for waited in range(3600) if job.poll(waited, [batch(0, counts=(10_000, waited, 0))])]
     pauses = [later - earlier for earlier, later in pairwise(told)]
-    assert (told[0], pauses[0], max(pauses)) == (0, 2, longest)
+    assert (told[0], pauses[0], max(pauses)) == (0, 60, longest)
     assert pauses == sorted(pauses)
     same = [batch(0, counts=(10_000, 3599, 0))]
     assert sum(len(job.poll(waited, same)) for waited in range(3600, 6000)) == 1
@@ -101,10 +102,19 @@ def test_batches_that_fail_are_told_with_the_reason_and_of_many_the_first_few():
     job.poll(0, [batch(n, "validating") for n in range(8)])
     told = job.poll(10, [*(batch(n, "failed", errors=errors) for n in range(7)), batch(7)])
     assert told[0] == "WARNING: Batch batch_0: failed. line 3: invalid: No such file. (and 1 more)"
-    assert len(told) == 5 + 1 + 1
+    assert len(told) == 5 + 1
     assert told[5] == "WARNING: Nor did 2 batches (batch_5, batch_6) end well."
-    assert told[6].startswith("0 rows done, 7 of 8 batches ended")
-    assert job.poll(100, [batch(n, "failed") for n in range(8)])[:-1] == ["WARNING: Batch batch_7: failed."]
+    assert job.said(60) == ["0 rows done, 7 of 8 batches ended, 0 failed"]
+    assert job.poll(120, [batch(n, "failed") for n in range(8)])[:-1] == ["WARNING: Batch batch_7: failed."]
+
+
+def test_the_pace_does_not_count_what_was_done_before_a_batch_was_first_seen():
+    """As in a triggerer, and in the worker when the task is resumed."""
+    job = Job(3, total_rows=300)
+    (line,) = job.poll(0, [batch(n, counts=(100, 50, 0)) for n in range(3)])
+    assert line == "150 of 300 rows (50 %), 0 of 3 batches ended, 0 failed"
+    (line,) = job.poll(60, [batch(n, counts=(100, 60, 0)) for n in range(3)])
+    assert line.endswith(", 30 a minute, about 4 min left")
 
 
 @pytest.mark.parametrize("status", ["expired", "cancelled"])

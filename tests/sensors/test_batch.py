@@ -227,3 +227,62 @@ def test_poke_interval_serves_where_poll_interval_is_not_given():
 def test_an_event_that_cannot_be_read_fails_for_good():
     with pytest.raises(AirflowFailException, match="GroqInputError: The event that ended the wait cannot be read"):
         GroqBatchSensor(task_id="sense", batch_id="batch_1").execute_complete({}, {"status": "success"})
+
+
+class Entries(list):
+    """Airflow's task state store, with all that is written."""
+
+    def set(self, key, value):
+        assert key == "groq_status"
+        self.append(value)
+
+
+def test_the_tasks_page_shows_the_batches_at_first_and_when_they_have_ended(sensor, context, groq_emulator, make_batch):
+    groq_emulator.set(seconds=100)
+    ids = [make_batch() for _ in range(2)]
+    context["task_state_store"] = entries = Entries()
+    operator = sensor(ids)
+    for _ in range(5):
+        assert not operator.poke(context).is_done
+    groq_emulator.advance(100)
+    assert operator.poke(context).is_done
+    assert [(entry["status"], entry["batches"], entry["batch_ids"]) for entry in entries] == [
+        ({"validating": 2}, 2, ids),
+        ({"completed": 2}, 2, ids),
+    ]
+    assert entries[-1]["done"] == 2
+
+
+@pytest.mark.parametrize(("poll_interval", "written"), [(5, 2), (60, 4)])
+def test_in_reschedule_mode_it_is_not_shown_more_often_than_once_a_minute(
+    sensor, context, ti, groq_emulator, make_batch, poll_interval, written
+):
+    """Each poke is a process of its own, which does not know when the last one wrote."""
+    groq_emulator.set(seconds=100)
+    batch_id = make_batch()
+    context["task_state_store"] = entries = Entries()
+    for _ in range(3):
+        assert not sensor(batch_id, mode="reschedule", poll_interval=poll_interval).poke(context).is_done
+        ti.first_reschedule = datetime.now(UTC)
+    groq_emulator.advance(100)
+    assert sensor(batch_id, mode="reschedule", poll_interval=poll_interval).poke(context).is_done
+    assert len(entries) == written
+    assert entries[-1]["status"] == "completed"
+
+
+def test_deferring_says_where_progress_is(sensor, context, make_batch):
+    context["task_state_store"] = entries = Entries()
+    with pytest.raises(TaskDeferred):
+        sensor(make_batch(), deferrable=True).execute(context)
+    assert entries[-1]["waiting"].endswith("progress is in the log")
+
+
+def test_several_batches_are_told_of_in_one_line(sensor, context, groq_emulator, make_batch, capfd):
+    groq_emulator.set(seconds=100)
+    operator = sensor([make_batch() for _ in range(3)])
+    assert not operator.poke(context).is_done
+    assert "0 rows done, 0 of 3 batches ended, 0 failed" in capfd.readouterr().out
+    groq_emulator.advance(100)
+    assert operator.poke(context).is_done
+    (line,) = capfd.readouterr().out.splitlines()
+    assert "3 of 3 rows (100 %), 3 of 3 batches ended, 0 failed" in line

@@ -298,7 +298,7 @@ def test_rendered_fields_hold_no_rows(run_dag):
 
     ran = run_dag("inline")
     fields = RenderedTaskInstanceFields.get_templated_fields(ran.task("create"))
-    assert fields["requests"] == "<1 requests>"
+    assert fields["requests"] == "<1 request>"
 
 
 def test_paths_metadata_and_window_are_templates(run_dag, groq_emulator, tmp_path):

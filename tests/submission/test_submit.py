@@ -62,6 +62,33 @@ def test_a_batch_that_is_noted_is_asked_for_alone(stored_tries, sent):
     assert sent() == [f"GET /batches/{batch_id}"]
 
 
+def test_a_batch_that_an_earlier_version_has_noted_is_asked_for_alone(stored_tries, sent):
+    """The package may be upgraded while a task waits."""
+    batch_id = stored_tries.run()
+    noted = stored_tries.rows.pop("groq_batch")
+    stored_tries.rows.clear()
+    stored_tries.rows[f"groq_batch_{noted.pop('input')}"] = noted
+    sent()
+    assert stored_tries.run() == batch_id
+    assert sent() == [f"GET /batches/{batch_id}"]
+
+
+def test_a_creation_that_an_earlier_version_has_begun_is_waited_for(stored_tries, groq_emulator, only_batch):
+    """It was killed before it knew the batch, and Groq's listing shows that late."""
+    stored_tries.run()
+    noted = stored_tries.rows.pop("groq_batch")
+    stored_tries.rows.clear()
+    stored_tries.rows[f"groq_batch_{noted['input']}"] = {"input_file_id": noted["input_file_id"]}
+    groq_emulator.fault("/batches", method="GET", json={"object": "list", "data": []}, times=1)
+    assert stored_tries.run() == only_batch()
+
+
+def test_the_tasks_page_has_readable_names_alone(stored_tries):
+    batch_id = stored_tries.run()
+    assert set(stored_tries.rows) == {"groq_batch", "groq_status"}
+    assert {entry["batch_id"] for entry in stored_tries.rows.values()} == {batch_id}
+
+
 def test_the_next_try_takes_the_batch_up(tries, only_batch):
     assert tries.run() == tries.run() == tries.run() == only_batch()
 

@@ -287,6 +287,16 @@ async def test_a_brief_trigger_tells_ids_and_statuses_and_logs_one_line_for_all(
     assert len(told) <= 4
 
 
+async def test_several_batches_are_told_of_in_one_line_though_the_event_has_each(groq_emulator, make_batches, quick):
+    ids = await make_batches(3)
+    await asyncio.to_thread(groq_emulator.advance, 100)
+    trigger = GroqBatchTrigger(ids, poll_interval=0.05, end_time=time.time() + 30)
+    told = lines_of(trigger)
+    ends = await event_of(trigger)
+    assert [(end.batch_id, end.batch.request_counts.completed) for end in ends] == [(id_, 1) for id_ in ids]
+    assert told == ["3 of 3 rows (100 %), 3 of 3 batches ended, 0 failed"]
+
+
 async def test_a_brief_trigger_tells_of_a_deadline(groq_emulator, make_batches, quick):
     await asyncio.to_thread(groq_emulator.set, seconds=1000)
     ids = await make_batches(3)
@@ -330,3 +340,7 @@ async def test_a_batch_that_has_ended_is_not_cancelled(groq_emulator, make_batch
 async def test_the_detector_of_blocking_calls_works():
     with pytest.raises(BlockingError):
         upload("requests.jsonl", max_bytes=1)
+
+
+async def test_no_batches_have_all_ended(quick):
+    assert await event_of(GroqBatchTrigger([], end_time=time.time())) == ()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
 from airflow_provider_groq.api.looks import Glance
 from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.batches.events import WaitEnd
@@ -44,6 +46,11 @@ def describe(batch: Batch | Glance) -> str:
         share = counts.done / counts.total
         line += f", {counts.done:,} of {counts.total:,} requests done ({share:.0%}), {counts.failed:,} failed"
     return f"{line}."
+
+
+def clock(unix_time: float) -> str:
+    """A time, for people."""
+    return datetime.fromtimestamp(unix_time, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def duration(seconds: float) -> str:

@@ -7,12 +7,11 @@ import random
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 from airflow_provider_groq.api.looks import Glance
 from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.batches.events import WaitEnd
-from airflow_provider_groq.batches.outcome import describe, duration, results_pending
+from airflow_provider_groq.batches.outcome import clock, describe, duration, results_pending
 from airflow_provider_groq.exceptions import GroqError, GroqNotFoundError
 
 FIRST_PAUSE = 2.0
@@ -37,6 +36,9 @@ LATE_BY = 1.0
 """Up to so many seconds more than a server's ``Retry-After``, so that not all come at once."""
 
 KNOWN = frozenset(BatchStatus)
+
+LINE_EVERY = 60.0
+"""Seconds between two lines of progress at the least. What is not progress, such as a new status, is told at once."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,7 +165,7 @@ class Poller:
     def timeout(self) -> WaitEnd:
         """How the wait ends when its deadline has passed."""
         seen = f"it was {self._status} when last seen" if self._status else "it was never seen"
-        message = f"Batch {self.batch_id} had not ended by {_clock(self.end_time)}, when the wait for it did: {seen}."
+        message = f"Batch {self.batch_id} had not ended by {clock(self.end_time)}, when the wait for it did: {seen}."
         if self._last_error:
             message += f" The last looks ({self._errors}) failed: {self._last_error}"
         return WaitEnd(batch_id=self.batch_id, reason="timeout", message=message)
@@ -177,10 +179,10 @@ class Poller:
         return now - self._pending_since < RESULTS_GRACE
 
     def _news(self, batch: Batch | Glance, now: float) -> tuple[str, int]:
-        """What there is to say: a new status at once, new counts no more than once an interval."""
+        """What there is to say: a new status at once, new counts no more than once an interval, or a minute."""
         line = describe(batch)
         new_status = batch.status != self._status
-        if line == self._said or not (new_status or now - self._said_at >= self.poll_interval):
+        if line == self._said or not (new_status or now - self._said_at >= max(self.poll_interval, LINE_EVERY)):
             return "", logging.INFO
         self._said, self._said_at = line, now
         if batch.terminal:
@@ -220,7 +222,3 @@ class Poller:
 def ended_at(batch: Batch) -> int | None:
     """When the batch ended, as Unix time on the server's clock; None if the server does not say."""
     return batch.completed_at or batch.failed_at or batch.expired_at or batch.cancelled_at
-
-
-def _clock(unix_time: float) -> str:
-    return datetime.fromtimestamp(unix_time, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")

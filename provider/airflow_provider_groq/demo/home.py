@@ -88,7 +88,9 @@ class Home:
         """
         # Airflow's form sends port 0 where there is none, and 3.3's Test button tests no other port than the saved one.
         fields = json.loads(connection)
-        saved = {CONN_ID: fields | {"port": 0, "extra": json.dumps(fields.get("extra", {}))}}
+        extra = fields.get("extra")
+        # Where there is none: each task would warn that two characters are too short a secret to mask.
+        saved = {CONN_ID: fields | {"port": 0, "extra": json.dumps(extra) if extra else None}}
         # In a file that nobody else can read, rather than among the arguments of a process.
         with tempfile.NamedTemporaryFile("w", dir=self.path, suffix=".json", encoding="utf-8") as file:
             json.dump(saved, file)

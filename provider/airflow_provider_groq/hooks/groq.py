@@ -26,6 +26,7 @@ from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.hooks.connection import settings_of
 from airflow_provider_groq.hooks.polls import Waits, known_batches
 from airflow_provider_groq.hooks.reasons import failure_reasons
+from airflow_provider_groq.hooks.testing import tested
 
 
 class GroqHook(BaseHook):
@@ -56,9 +57,9 @@ class GroqHook(BaseHook):
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
         """How the connection form looks below Airflow 3.2, which reads it from the provider metadata."""
         return {
-            "hidden_fields": ["schema", "port", "login"],
+            "hidden_fields": ["schema", "login"],
             "relabeling": {"password": "API Key", "host": "Base URL"},
-            "placeholders": {"host": "https://api.groq.com"},
+            "placeholders": {"host": "https://api.groq.com", "port": "0: the Test button fails without a number"},
         }
 
     def settings(self) -> Settings:
@@ -277,6 +278,7 @@ class GroqHook(BaseHook):
         total_rows: int | None = None,
         say: Callable[[int, str], object] | None = None,
         on_end: Callable[[WaitEnd], object] = lambda _: None,
+        on_look: Callable[[Batch], object] = lambda _: None,
     ) -> list[WaitEnd]:
         """Wait until all of some batches end, asking for 200 in a request; otherwise as `wait_for_batch`.
 
@@ -289,6 +291,7 @@ class GroqHook(BaseHook):
                 by default as Groq counts them.
             say: Called with the level and the text of each line, in place of the log.
             on_end: Called with each end as it comes. What it raises ends the wait.
+            on_look: Called with each batch whenever it was seen, likewise.
 
         Returns:
             How each ended, in the order of the ids.
@@ -304,17 +307,16 @@ class GroqHook(BaseHook):
             poll_interval=interval,
             total_rows=total_rows,
             say=say or self.log.log,
+            on_look=on_look,
         )
         ends = waits.run(self.get_conn(), sleep, on_end)
         telemetry.wait_ended("worker", self.groq_conn_id, ids, since=now)
         return ends
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask for the models, which is free of charge, and say in words whether the connection works."""
+        """Ask for models and batches, which is free of charge, and say in words whether the connection works."""
         try:
             # Airflow's form tests a copy of the connection, by an id that nobody has seen.
-            with GroqClient(self._settings("this connection")) as client:
-                models = client.send(calls.list_models(), max_retries=1).data
+            return tested(self._settings("this connection"))
         except GroqError as error:
             return False, str(error)
-        return True, f"Groq knows the key and offers {len(models)} models."

@@ -86,6 +86,7 @@ class Polls:
         pollers: The rules of each wait.
         reader: Asks for the batches.
         say: Called with each step that has news.
+        on_look: Called with each batch that was seen.
         conn_id: The connection, for the metrics.
 
     Attributes:
@@ -93,12 +94,18 @@ class Polls:
     """
 
     def __init__(
-        self, pollers: Iterable[Poller], reader: BatchReader, say: Callable[[Step], object], conn_id: str
+        self,
+        pollers: Iterable[Poller],
+        reader: BatchReader,
+        say: Callable[[Step], object],
+        on_look: Callable[[Batch], object],
+        conn_id: str,
     ) -> None:
         self._pollers = {poller.batch_id: poller for poller in pollers}
         self._conn_id = conn_id
         self._reader = reader
         self._say = say
+        self._on_look = on_look
         self._pauses = dict.fromkeys(self._pollers, 0.0)
         self.ends: dict[str, WaitEnd] = {}
 
@@ -118,7 +125,7 @@ class Polls:
         telemetry.polled(self._conn_id, len(due))
         ended = []
         for batch_id, get in self._reader.each(client, due):
-            step = self._pollers[batch_id].look(get)
+            step = self._pollers[batch_id].look(partial(self._looked, get))
             self._pauses[batch_id] = step.pause
             if step.news:
                 self._say(step)
@@ -127,6 +134,11 @@ class Polls:
                 del self._pauses[batch_id]
                 ended.append(step.end)
         return ended
+
+    def _looked(self, get: Callable[[], Batch]) -> Batch:
+        batch = get()
+        self._on_look(batch)
+        return batch
 
 
 class Waits:
@@ -139,6 +151,7 @@ class Waits:
         poll_interval: The longest pause between two polls, in seconds.
         total_rows: How many requests the batches have together; given for one batch, it is told of like several.
         say: Called with the level and the text of each line for the log.
+        on_look: Called with each batch that was seen.
     """
 
     def __init__(
@@ -150,6 +163,7 @@ class Waits:
         poll_interval: float,
         total_rows: int | None,
         say: Callable[[int, str], object],
+        on_look: Callable[[Batch], object],
     ) -> None:
         self._batch_ids = list(batch_ids)
         self._say = say
@@ -161,7 +175,11 @@ class Waits:
         else:
             pollers = [Poller(batch_id, poll_interval=poll_interval, end_time=end_time, now=now) for batch_id in ids]
         self._polls = Polls(
-            pollers, BatchReader(max_retries=0, single_retries=0), lambda step: say(step.level, step.news), conn_id
+            pollers,
+            BatchReader(max_retries=0, single_retries=0),
+            lambda step: say(step.level, step.news),
+            on_look,
+            conn_id,
         )
 
     def run(

@@ -4,21 +4,24 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from airflow_provider_groq.api.looks import Glance
 from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.outcome import describe, duration
-from airflow_provider_groq.batches.polling import KNOWN, Poller, Step
+from airflow_provider_groq.batches.polling import KNOWN, LINE_EVERY, Poller, Step
 from airflow_provider_groq.batches.several import SHOWN, names_of
 from airflow_provider_groq.exceptions import GroqError
 
 FIRST_PAUSE, LONGEST_PAUSE = 2.0, 60.0
-"""Seconds between two lines, at first and later; not less often than batches are polled."""
+"""Seconds between two times at which there may be news, at first and later; not less often than batches are polled."""
 
 PAUSE_SHARE = 0.5
 """Between those, a pause is this share of the time waited so far, as it is between polls."""
+
+SHORTEST = 1.0
+"""Seconds from which on a pace is told."""
 
 STUCK_AFTER = 600.0
 """A batch that has been validating for so many seconds, while others have ended, is told of."""
@@ -69,22 +72,31 @@ class Progress:
         self._seen: dict[str, _Seen] = {}
         self._ended: set[str] = set()
         self._under_way: set[str] = set()
-        self._pace_from: tuple[float, int] | None = None
+        self._pace_from: float | None = None
+        self._done_before = 0
         self._line = ""
+        self._line_at = float("-inf")
         self._odd: list[tuple[int, str, str]] = []
         self._statuses: set[str] = {*KNOWN}
         self._validating_since: dict[str, float] = {}
         self._errors: dict[str, GroqError] = {}
         self._errors_said: set[tuple[type, object]] = set()
 
-    def poller(self, batch_id: str, *, end_time: float) -> Poller:
+    def poller(self, batch_id: str, *, end_time: float, rescheduled: bool = False) -> Poller:
         """The rules of the wait for one of the batches, which says nothing itself, but tells of each look here."""
         return ObservedPoller(
-            batch_id, poll_interval=self._poll_interval, end_time=end_time, now=self._started, progress=self
+            batch_id,
+            poll_interval=self._poll_interval,
+            end_time=end_time,
+            now=self._started,
+            rescheduled=rescheduled,
+            progress=self,
         )
 
     def saw(self, batch: Batch | Glance, now: float) -> None:
         """A batch was looked at."""
+        if batch.id not in self._seen:
+            self._done_before += batch.request_counts.done
         self._seen[batch.id] = _seen(batch)
         self._errors.pop(batch.id, None)
         if not self._errors:
@@ -94,7 +106,7 @@ class Progress:
         else:
             self._validating_since.pop(batch.id, None)
             if self._pace_from is None:
-                self._pace_from = (now, self._done())
+                self._pace_from = now
 
     def could_not_see(self, batch_id: str, error: GroqError) -> None:
         """A look at a batch failed."""
@@ -130,8 +142,8 @@ class Progress:
             return []
         told = self._told_odd(now)
         line = self._counted()
-        if line != self._line and (self._seen or self._ended):
-            self._line = line
+        if line != self._line and (self._seen or self._ended) and (last or now - self._line_at >= LINE_EVERY):
+            self._line, self._line_at = line, now
             told.append(News(logging.INFO, line + self._pace(now)))
         if told:
             self._next_at = now + self._spacing(now)
@@ -161,10 +173,10 @@ class Progress:
     def _pace(self, now: float) -> str:
         """How fast rows are done, and when that would end, since the first batch was seen to be worked on."""
         done, total = self._done(), self._total() or 0
-        since, before = self._pace_from or (now, 0)
-        if done <= before or now <= since:
+        since = now if self._pace_from is None else self._pace_from
+        if done <= self._done_before or now - since < SHORTEST:
             return ""
-        per_second = (done - before) / (now - since)
+        per_second = (done - self._done_before) / (now - since)
         over = len(self._ended) == len(self._batch_ids)
         left = f", about {duration((total - done) / per_second)} left" if total > done and not over else ""
         return f", {per_second * 60:,.0f} a minute{left}"
@@ -218,8 +230,8 @@ class ObservedPoller(Poller):
 
     __slots__ = ("_progress",)
 
-    def __init__(self, batch_id: str, *, poll_interval: float, end_time: float, now: float, progress: Progress) -> None:
-        super().__init__(batch_id, poll_interval=poll_interval, end_time=end_time, now=now)
+    def __init__(self, batch_id: str, *, progress: Progress, **rules: Any) -> None:
+        super().__init__(batch_id, **rules)
         self._progress = progress
 
     def on_batch(self, batch: Batch | Glance, now: float) -> Step:

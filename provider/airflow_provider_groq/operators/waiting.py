@@ -16,6 +16,7 @@ from airflow_provider_groq.hooks.errors import fail_for_good
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.links.batch import announce
 from airflow_provider_groq.submission.kill import Guard
+from airflow_provider_groq.submission.last_seen import LastSeen, show_ends
 from airflow_provider_groq.submission.state_store import StateStore
 from airflow_provider_groq.submission.tries import has_retries_left
 
@@ -51,6 +52,10 @@ def make_known(operator: BatchOperator, context: Context, batch: Batch, guard: G
     guard.watch(batch.id)
     guard.check()
     link(operator, context, batch.id)
+    if batch.terminal or not operator.wait_for_completion:
+        last_seen = LastSeen(context, [batch.id])
+        last_seen.saw(batch)
+        last_seen.write(now=True)
 
 
 def link(operator: BatchOperator, context: Context, batch_id: str) -> None:
@@ -71,7 +76,19 @@ def wait(
 ) -> Any:
     """Wait here, or defer once it is clear that the batch takes longer."""
     here_until = min(end_time, time.time() + WATCH_SECONDS) if operator.deferrable else end_time
-    end = hook.wait_for_batch(batch.id, end_time=here_until, poll_interval=operator.poll_interval, sleep=guard.sleep)
+    last_seen = LastSeen(context, [batch.id])
+
+    def sleep(seconds: float) -> None:
+        last_seen.write()
+        guard.sleep(seconds)
+
+    (end,) = hook.wait_for_batches(
+        [batch.id],
+        end_time=here_until,
+        poll_interval=operator.poll_interval,
+        sleep=sleep,
+        on_look=last_seen.saw,
+    )
     guard.check()
     if end.reason == "timeout" and here_until < end_time:
         from airflow_provider_groq.triggers.deferral import defer  # noqa: PLC0415 - not every task defers
@@ -83,9 +100,11 @@ def wait(
             poll_interval=operator.poll_interval,
             end_time=end_time,
             kwargs={"sent": sent} if (sent := operator.lineage.sent()) else {},
+            last_seen=last_seen,
             cancel_on_kill=operator.cancel_on_kill,
             reattach=operator.reattach,
         )
+    last_seen.write(now=True)
     return operator.finish(context, end)
 
 
@@ -107,6 +126,7 @@ def resume(
         operator.linked_batch_id = end.batch_id
         operator.lineage.note_ids([end.batch_id])
         operator.lineage.note_sent(sent)
+        show_ends(context, [end])
         if end.reason == "timeout" and execution_timeout_ends:
             ti: Any = context["ti"]
             # With retries left, the next try goes on with the batch.

@@ -97,7 +97,7 @@ class GroqBatchSensor(LineageMethods, BaseSensorOperator):
 
     def execute_complete(
         self,
-        context: Context,  # noqa: ARG002 - Airflow's form
+        context: Context,
         event: dict[str, Any],
         *,
         execution_timeout_ends: bool = False,
@@ -111,4 +111,4 @@ class GroqBatchSensor(LineageMethods, BaseSensorOperator):
         """
         from airflow_provider_groq.sensors import polls  # noqa: PLC0415 - when the task runs, see above
 
-        return polls.resume(self, event, execution_timeout_ends=execution_timeout_ends)
+        return polls.resume(self, context, event, execution_timeout_ends=execution_timeout_ends)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -24,7 +24,9 @@ from airflow_provider_groq.exceptions import GroqBatchError, GroqBatchFailedErro
 from airflow_provider_groq.hooks import polls
 from airflow_provider_groq.hooks.errors import fail_for_good
 from airflow_provider_groq.hooks.groq import GroqHook
+from airflow_provider_groq.jobs.progress import Progress
 from airflow_provider_groq.links.batch import announce
+from airflow_provider_groq.submission.last_seen import EVERY, LastSeen, show_ends
 from airflow_provider_groq.triggers.deferral import defer
 
 if TYPE_CHECKING:
@@ -41,23 +43,25 @@ def poke_or_defer(sensor: GroqBatchSensor, context: Context) -> Any:
     """Poll once, and wait in the triggerer for what has not ended."""
     with _soft_failures(sensor):
         poked = sensor.poke(context)
-        if not poked.is_done:
+        if not poked.is_done and sensor._polls is not None:  # noqa: SLF001 - made by the poke
             defer(
                 sensor,
                 context,
                 batch_ids_of(sensor.batch_id),
                 poll_interval=sensor.poke_interval,
                 end_time=time.time() + sensor.timeout,
+                last_seen=sensor._polls.last_seen,  # noqa: SLF001 - likewise
             )
         return poked.xcom_value
 
 
-def resume(sensor: GroqBatchSensor, event: dict[str, Any], *, execution_timeout_ends: bool) -> Any:
+def resume(sensor: GroqBatchSensor, context: Context, event: dict[str, Any], *, execution_timeout_ends: bool) -> Any:
     """Go on when the trigger has fired."""
     with _soft_failures(sensor):
         with fail_for_good():
             ends = BatchEvent.read(event).ends
         _link(sensor)
+        show_ends(context, ends)
         late = [end.message for end in ends if end.reason == "timeout"]
         if late and execution_timeout_ends:
             raise AirflowTaskTimeout(f"execution_timeout passed. {' '.join(late)}")
@@ -80,6 +84,9 @@ class Polls:
     Args:
         sensor: The sensor.
         context: The context of the running task.
+
+    Attributes:
+        last_seen: What the task's page shows of the batches.
     """
 
     def __init__(self, sensor: GroqBatchSensor, context: Context) -> None:
@@ -89,19 +96,18 @@ class Polls:
         # In reschedule mode each poke has a process of its own.
         earlier = ti.get_first_reschedule_date(context) if sensor.reschedule else None
         self._start: float = earlier.timestamp() if earlier else time.time()
-        pollers = (
-            Poller(
-                batch_id,
-                poll_interval=sensor.poke_interval,
-                end_time=self._start + sensor.timeout,
-                now=self._start,
-                rescheduled=sensor.reschedule,
-            )
-            for batch_id in self._batch_ids
+        several = len(self._batch_ids) > 1
+        self._progress = (
+            Progress(self._batch_ids, poll_interval=sensor.poke_interval, now=self._start) if several else None
         )
-        self._polls = polls.Polls(pollers, polls.BatchReader(single_retries=0), self._say, sensor.groq_conn_id)
+        pollers = map(self._poller, self._batch_ids)
+        # A process of its own for each poke knows nothing of when it was last written.
+        often = earlier is not None and sensor.poke_interval < EVERY
+        self.last_seen = LastSeen(context, self._batch_ids, pause=EVERY if often else 0.0)
+        self._polls = polls.Polls(
+            pollers, polls.BatchReader(single_retries=0), self._say, self.last_seen.saw, sensor.groq_conn_id
+        )
         self._ends = self._polls.ends
-        self._said = 0
         sensor.lineage.note_ids(self._batch_ids)
         _link(sensor)
         if sensor.do_xcom_push and isinstance(sensor.batch_id, str):
@@ -110,18 +116,36 @@ class Polls:
     def poke(self) -> PokeReturnValue:
         """Poll what has not ended yet; done when all have."""
         with fail_for_good(), GroqHook(self._sensor.groq_conn_id) as hook:
-            self._polls.poll(hook.get_conn(), everything=True)
-        ended, total = len(self._ends), len(self._batch_ids)
-        if ended < total:
-            if ended > self._said:
-                self._said = ended
-                self._sensor.log.info("%d of %d batches have ended.", ended, total)
+            ended = self._polls.poll(hook.get_conn(), everything=True)
+        is_done = len(self._ends) == len(self._batch_ids)
+        self.last_seen.write(now=is_done)
+        self._tell(ended, last=is_done)
+        if not is_done:
             return PokeReturnValue(is_done=False)
         if not self._sensor.deferrable:
             telemetry.wait_ended("sensor", self._sensor.groq_conn_id, self._batch_ids, since=self._start)
         return PokeReturnValue(
             is_done=True, xcom_value=result(self._sensor, [self._ends[id_] for id_ in self._batch_ids])
         )
+
+    def _poller(self, batch_id: str) -> Poller:
+        sensor, end_time = self._sensor, self._start + self._sensor.timeout
+        if self._progress:
+            return self._progress.poller(batch_id, end_time=end_time, rescheduled=sensor.reschedule)
+        return Poller(
+            batch_id,
+            poll_interval=sensor.poke_interval,
+            end_time=end_time,
+            now=self._start,
+            rescheduled=sensor.reschedule,
+        )
+
+    def _tell(self, ended: Iterable[WaitEnd], *, last: bool) -> None:
+        if self._progress:
+            for end in ended:
+                self._progress.end(end)
+            for news in self._progress.news(time.time(), last=last):
+                self._sensor.log.log(news.level, news.line)
 
     def _say(self, step: Step) -> None:
         self._sensor.log.log(step.level, step.news)

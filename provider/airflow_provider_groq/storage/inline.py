@@ -90,9 +90,10 @@ class InlineRequests(ResolveMixin):
         if isinstance(self._value, ResolveMixin):
             return f"<{self._argument} from {_named(self._value)}>"
         try:
-            return f"<{len(self._value):,} {self._argument}>"
+            number = len(self._value)
         except TypeError:
             return f"<{self._argument}>"
+        return f"<{number:,} {self._argument.removesuffix('s') if number == 1 else self._argument}>"
 
 
 class _Results:

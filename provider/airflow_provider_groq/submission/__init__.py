@@ -7,4 +7,5 @@
     uploaded     input files that need no second upload             doubles   more than one for a claim
     journal      what a try leaves for the next                     state_store   ... in Airflow
     tries        which try this is                                  kill      what a killed task does about them
+    last_seen    what the task's page shows of them
 """

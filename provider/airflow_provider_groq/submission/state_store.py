@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Mapping, Sequence
 from enum import Enum, auto
 from typing import Any
@@ -10,12 +11,19 @@ from typing import Any
 from airflow.sdk import Context
 
 from airflow_provider_groq.batches.identity import Claim
+from airflow_provider_groq.batches.outcome import clock
 from airflow_provider_groq.submission.journal import Entry
 from airflow_provider_groq.submission.kill import TaskStoppedError
 
 log = logging.getLogger(__name__)
 
-PULSE = "groq_pulse"
+BATCH = "groq_batch"
+"""The key of what is known of the task's batch."""
+
+INPUT = "input"
+"""What that says of the input which the batch was made of: a task that is cleared may have another one."""
+
+PULSE = "groq_alive_at"
 """A key written only to learn whether it still can be."""
 
 GIVEN_UP = frozenset({404, 410})
@@ -34,7 +42,10 @@ class Reply(Enum):
 
 
 class StateStore:
-    """A `Journal` of a few words that outlive a try of a task, each claim's under a key of its own.
+    """A `Journal` of a few words that outlive a try of a task.
+
+    People read them on the task's page, so the key of the batch is a plain name. What is known of another input than
+    the present one is kept under a key of its own, as are the claims of a task that makes many batches.
 
     Airflow gives each try a task instance of its own and forgets the one before. So writing also tells
     whether this try is still the one that counts.
@@ -48,21 +59,34 @@ class StateStore:
 
     def __init__(self, context: Context) -> None:
         self._store: Any = context.get("task_state_store")
+        self._batch: Entry | None = None
         self.legible = self._store is not None
 
     def read(self, claims: Sequence[Claim]) -> dict[Claim, Entry]:
         """What was last written about each of these claims; nothing if that cannot be read."""
-        return {claim: entry for claim in claims if (entry := self._read(_key(claim)))}
+        return {claim: entry for claim in claims if (entry := self._entry(claim))}
 
-    def _read(self, key: str) -> Entry:
+    def _entry(self, claim: Claim) -> Entry:
+        batch = self._read_batch() if not claim.attempt else None
+        if batch and batch.get(INPUT) == claim.input_key:
+            return {name: value for name, value in batch.items() if name != INPUT}
+        return self._read(_own_key(claim)) or {}
+
+    def _read_batch(self) -> Entry | None:
+        if self._batch is None:
+            self._batch = self._read(BATCH)
+        return self._batch
+
+    def _read(self, key: str) -> Entry | None:
+        """What stands under a key; nothing if there is no such key, and None if that cannot be read."""
         if self._store is None:
-            return {}
+            return None
         try:
             value = self._store.get(key)
         except Exception:
             log.exception("The task state store cannot be read. What there is on Groq is looked for instead.")
             self.legible = False
-            return {}
+            return None
         return value if isinstance(value, dict) else {}
 
     def record(self, entries: Mapping[Claim, Entry]) -> bool:
@@ -76,15 +100,31 @@ class StateStore:
         Raises:
             TaskStoppedError: Airflow has given this try up.
         """
-        replies = {self._put(_key(claim), dict(entry)) for claim, entry in entries.items()}
-        replies = replies or {self._put(PULSE, True)}
+        replies = {self._put_entry(claim, dict(entry)) for claim, entry in entries.items()} or {self._pulse()}
         if Reply.REFUSED in replies:
             raise TaskStoppedError("Airflow has given this try up, and begun another one or none: stopping here.")
         return replies == {Reply.TAKEN}
 
     def superseded(self) -> bool:
         """Whether Airflow has given this try up, or may have."""
-        return self._put(PULSE, True) in {Reply.REFUSED, Reply.SILENCE}
+        return self._pulse() in {Reply.REFUSED, Reply.SILENCE}
+
+    def _pulse(self) -> Reply:
+        return self._put(PULSE, clock(time.time()))
+
+    def _put_entry(self, claim: Claim, entry: dict[str, str]) -> Reply:
+        batch = None if claim.attempt else self._read_batch()
+        if batch is None:
+            return self._put(_own_key(claim), entry)
+        if (other := batch.get(INPUT)) and other != claim.input_key:
+            kept = self._put(f"{BATCH}_{other}", {name: value for name, value in batch.items() if name != INPUT})
+            if kept is not Reply.TAKEN:
+                return kept
+        batch = entry | {INPUT: claim.input_key}
+        reply = self._put(BATCH, batch)
+        if reply is Reply.TAKEN:
+            self._batch = batch
+        return reply
 
     def _put(self, key: str, value: Any) -> Reply:
         if self._store is None:
@@ -102,9 +142,9 @@ class StateStore:
         return Reply.TAKEN
 
 
-def _key(claim: Claim) -> str:
+def _own_key(claim: Claim) -> str:
     attempt = f"_{claim.attempt}" if claim.attempt else ""
-    return f"groq_batch_{claim.input_key}{attempt}"
+    return f"{BATCH}_{claim.input_key}{attempt}"
 
 
 def _status(error: Exception) -> Any:

@@ -48,9 +48,10 @@ class GroqBatchTrigger(BaseTrigger):
         cancel_on_kill: Whether the batches are cancelled when a user marks the deferred task. Works
             from Airflow 3.3, which tells triggers.
         reattach: Whether a next try of the task would take the batches up. If not, a clear cancels them too.
-        brief: For hundreds of batches: one line of progress for all of them, and an event that has no more than
-            their ids, reasons and statuses, which `BriefEvent.read` reads.
-        total_rows: How many requests all of them have, for that line; by default as Groq counts them.
+        brief: For hundreds of batches: an event that has no more than their ids, reasons and statuses, which
+            `BriefEvent.read` reads.
+        total_rows: How many requests all of several batches have, for the line of progress that tells of them
+            together; by default as Groq counts them.
     """
 
     def __init__(
@@ -74,7 +75,7 @@ class GroqBatchTrigger(BaseTrigger):
         self.reattach = reattach
         self.brief = brief
         self.total_rows = total_rows
-        # There may be ten thousand triggers, and few of them are brief.
+        # There may be ten thousand triggers, and few of them have several batches.
         self._ended: Collection[str] = ()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -136,16 +137,14 @@ class GroqBatchTrigger(BaseTrigger):
     async def _ends(self, loop: PollLoop) -> tuple[WaitEnd, ...]:
         # The task looked just before it deferred, and no event may come before `EARLIEST_EVENT`.
         first_pause = EARLIEST_EVENT * random.uniform(0.7, 0.9)
-        if self.brief:
-            return await self._brief_ends(loop, first_pause)
-        if len(self.batch_ids) == 1:
-            return (await loop.wait(self._poller(self.batch_ids[0]), self._say, first_pause=first_pause),)
-        async with asyncio.TaskGroup() as group:
-            pollers = map(self._poller, self.batch_ids)
-            waits = [group.create_task(loop.wait(poller, self._say, first_pause=first_pause)) for poller in pollers]
-        return tuple(wait.result() for wait in waits)
+        if not self.batch_ids:
+            return ()
+        if self.brief or len(self.batch_ids) > 1:
+            return await self._ends_of_several(loop, first_pause)
+        poller = Poller(self.batch_ids[0], poll_interval=self.poll_interval, end_time=self.end_time, now=time.time())
+        return (await loop.wait(poller, self._say, first_pause=first_pause),)
 
-    async def _brief_ends(self, loop: PollLoop, first_pause: float) -> tuple[WaitEnd, ...]:
+    async def _ends_of_several(self, loop: PollLoop, first_pause: float) -> tuple[WaitEnd, ...]:
         progress = Progress(
             self.batch_ids, poll_interval=self.poll_interval, now=time.time(), total_rows=self.total_rows
         )
@@ -156,6 +155,8 @@ class GroqBatchTrigger(BaseTrigger):
             end = await loop.wait(poller, self._say, first_pause=first_pause)
             progress.end(end)
             ended.add(batch_id)
+            if not self.brief:
+                return end
             # All that the event has of it.
             return end.model_copy(update={"batch": end.batch and Batch(id=end.batch.id, status=end.batch.status)})
 
@@ -175,9 +176,6 @@ class GroqBatchTrigger(BaseTrigger):
     def _say_all(self, news: Iterable[News]) -> None:
         for level, line in news:
             self.log.log(level, line)
-
-    def _poller(self, batch_id: str) -> Poller:
-        return Poller(batch_id, poll_interval=self.poll_interval, end_time=self.end_time, now=time.time())
 
     def _say(self, step: Step) -> None:
         self.log.log(step.level, step.news)

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_groq import telemetry
+from airflow_provider_groq.batches.outcome import clock
 from airflow_provider_groq.compat import started_at
 from airflow_provider_groq.triggers.batch import GroqBatchTrigger
 
 if TYPE_CHECKING:
     from airflow.sdk import BaseOperator, Context
+
+    from airflow_provider_groq.submission.last_seen import LastSeen
 
 
 def defer(
@@ -21,6 +23,7 @@ def defer(
     *,
     poll_interval: float,
     end_time: float,
+    last_seen: LastSeen,
     kwargs: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> NoReturn:
@@ -34,17 +37,19 @@ def defer(
         batch_ids: The batches.
         poll_interval: The longest pause between two polls, in seconds.
         end_time: When to give up, as Unix time.
+        last_seen: What the task's page shows of the batches. Airflow takes nothing for it from a triggerer.
         kwargs: What ``execute_complete`` is to be told.
         options: For `GroqBatchTrigger`.
     """
     ends = end_time
     if operator.execution_timeout is not None:
         ends = min(ends, started_at(context["ti"]) + operator.execution_timeout.total_seconds())
+    last_seen.write(now=True, waiting=f"in the triggerer until {clock(ends)} at the latest; progress is in the log")
     # Airflow does it when the task process ends, which must not last longer than `EARLIEST_EVENT_TRACED` allows.
     telemetry.flush_spans()
     operator.log.info(
         "Deferring until %s at the latest; the triggerer polls every %g s.",
-        datetime.fromtimestamp(ends, UTC).strftime("%Y-%m-%d %H:%M:%S UTC"),
+        clock(ends),
         poll_interval,
     )
     operator.defer(

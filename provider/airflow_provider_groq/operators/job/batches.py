@@ -163,22 +163,15 @@ def _failed_attempts(round_: Round, journal: RoundJournal, ended: Mapping[str | 
 def _awaited(round_: Round, journal: RoundJournal) -> dict[str | None, Batch]:
     """The batches of a round, by id, when all have ended: in the worker for a while, then deferred."""
     batch_ids = journal.batch_ids()
+    round_.job.last_seen.begin(batch_ids, round=round_.number)
     while batch_ids:
         end_time = journal.deadline if journal.stopped_at is None else journal.stopped_at + CANCEL_SECONDS
         now = time.time()
         here_until = min(end_time, now + waiting.WATCH_SECONDS) if round_.job.operator.deferrable else end_time
-        ends = round_.job.hook.wait_for_batches(
-            batch_ids,
-            end_time=max(here_until, now + 1),
-            poll_interval=round_.job.operator.poll_interval,
-            sleep=round_.job.guard.sleep,
-            total_rows=round_.rows,
-            say=round_.job.operator.log.log,
-            on_end=lambda end: round_.job.guard.forget(end.batch_id),
-        )
-        round_.job.guard.check()
+        ends = _ends(round_, batch_ids, max(here_until, now + 1))
         late = [end.batch_id for end in ends if end.reason == "timeout"]
         if not late:
+            round_.job.last_seen.write(now=True)
             ended: dict[str | None, Batch] = {end.batch_id: _ended(end) for end in ends}
             for batch in ended.values():
                 round_.job.operator.lineage.note_batch(batch)
@@ -203,6 +196,28 @@ def _awaited(round_: Round, journal: RoundJournal) -> dict[str | None, Batch]:
     return {}
 
 
+def _ends(round_: Round, batch_ids: list[str], end_time: float) -> list[WaitEnd]:
+    """How the waits for batches ended until some time, in the worker."""
+    job = round_.job
+
+    def sleep(seconds: float) -> None:
+        job.last_seen.write()
+        job.guard.sleep(seconds)
+
+    ends = job.hook.wait_for_batches(
+        batch_ids,
+        end_time=end_time,
+        poll_interval=job.operator.poll_interval,
+        sleep=sleep,
+        total_rows=round_.rows,
+        say=job.operator.log.log,
+        on_end=lambda end: job.guard.forget(end.batch_id),
+        on_look=job.last_seen.saw,
+    )
+    job.guard.check()
+    return ends
+
+
 def _ended(end: WaitEnd) -> Batch:
     if end.batch is None:
         raise GroqBatchUnknownError(end.message, batch_id=end.batch_id)
@@ -217,6 +232,7 @@ def _defer(round_: Round, batch_ids: list[str], end_time: float) -> None:
         batch_ids,
         poll_interval=operator.poll_interval,
         end_time=end_time,
+        last_seen=round_.job.last_seen,
         cancel_on_kill=operator.cancel_on_kill,
         reattach=operator.reattach,
         brief=True,

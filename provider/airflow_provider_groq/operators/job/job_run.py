@@ -18,6 +18,7 @@ from airflow_provider_groq.jobs.seals import Task
 from airflow_provider_groq.jobs.work_folder import WorkFolder
 from airflow_provider_groq.storage.paths import storage_errors, storage_path
 from airflow_provider_groq.submission.kill import Guard
+from airflow_provider_groq.submission.last_seen import LastSeen
 from airflow_provider_groq.submission.state_store import StateStore
 from airflow_provider_groq.submission.tries import Try, current_try
 
@@ -37,6 +38,7 @@ class JobRun:
         hook: Groq.
         store: Airflow's task state store.
         guard: What becomes of the batches at a kill.
+        last_seen: What the task's page shows of the batches.
         this: Which try this is.
         task: The task instance, as it stands in seals and manifests.
         generation: Changes with each clear, and with no retry.
@@ -51,6 +53,7 @@ class JobRun:
     hook: GroqHook
     store: StateStore
     guard: Guard
+    last_seen: LastSeen
     this: Try
     task: Task
     generation: int
@@ -80,6 +83,7 @@ class JobRun:
                 cancel_on_timeout=operator.cancel_on_timeout,
                 reattach=operator.reattach,
             ),
+            last_seen=LastSeen(context),
             this=this,
             task=Task(ti.dag_id, ti.task_id, ti.run_id, ti.map_index, this.identity.key),
             generation=ti.max_tries,
