@@ -145,7 +145,7 @@ def run_dag(airflow_database, groq_emulator, quick, capfd):
     from airflow.dag_processing.dagbag import DagBag
 
     def run(dag_id, folder="dags", logical_date=None, **conf):
-        path = TESTS / "dags" if folder == "dags" else TESTS.parent / folder
+        path = TESTS / "dags" if folder == "dags" else TESTS.parent / folder  # or a whole path
         bag = DagBag(path)
         assert not bag.import_errors
         capfd.readouterr()
