@@ -102,6 +102,24 @@ def test_the_dag_before_can_be_read(dag, name):
     assert {"ask"} < set(bag.dags[f"{name}_reviews"].task_ids)
 
 
+@pytest.mark.parametrize(
+    ("name", "conn_id", "conn_type"), [("openai", "OPENAI", "openai"), ("common_ai", "PYDANTICAI", "pydanticai")]
+)
+def test_the_dag_before_runs_on_a_server_with_openais_api(
+    dag, run_dag, groq_emulator, monkeypatch, name, conn_id, conn_type
+):
+    needs("openai")
+    needs(name.replace("_", "-"))
+    connection = {"conn_type": conn_type, "host": f"{groq_emulator.url}/openai/v1", "password": groq_emulator.api_key}
+    monkeypatch.setenv(f"AIRFLOW_CONN_{conn_id}_DEFAULT", json.dumps(connection))
+    groq_emulator.set(seconds=0, models=["gpt-4o-mini", "gpt-5-mini"])
+    groq_emulator.answer_with(lambda request: {"mood": "negative" if "broke" in str(request) else "positive"})
+    ran = run_dag(f"{name}_reviews", dag(f"{name}_before"))
+    assert ran.state == "success"
+    assert [batch["status"] for batch in groq_emulator.batches()] == ["completed"]
+    assert ran.xcom("unhappy") == ([["lamp"]] if name == "common_ai" else [])
+
+
 def test_openai_after(dag, run_dag, groq_emulator, tmp_path):
     groq_emulator.set(seconds=0.3)
     ran = run_dag("openai_reviews", dag("openai_after"))
