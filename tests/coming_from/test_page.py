@@ -1,21 +1,15 @@
-"""docs/coming-from.md: its Dags run, its tables name what there is, and what it says of OpenAI's operator is so."""
+"""docs/coming-from.md: its Dags run, its tables name what there is, and its figures are measured ones."""
 
 import importlib
 import inspect
 import json
-import os
 import re
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
+from coming_from.conftest import DAGS, DOCS, PAGE, needs
 
-DOCS = Path(__file__).parents[1] / "docs"
-PAGE = (DOCS / "coming-from.md").read_text(encoding="utf-8")
-DAGS = dict(re.findall(r"```\{code-block\} python\n:caption: (\w+)\.py\n\n(.*?)```", PAGE, re.DOTALL))
 NAME = re.compile(r"`(\w+)`")
-BUNDLES = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"
-LOCAL = "airflow.dag_processing.bundles.local.LocalDagBundle"
 
 OURS = {
     "GroqCreateBatchOperator": "airflow_provider_groq.operators.batch",
@@ -36,20 +30,6 @@ THEIRS = {
 }
 
 
-def needs(peer):
-    """Skips the test where the peer is not installed, or not in the version that the page is of."""
-    distribution = f"apache-airflow-providers-{peer}"
-    (wanted,) = re.findall(rf"`{distribution}`\s+(\d+\.\d+\.\d+)", PAGE)
-    try:
-        there = version(distribution)
-    except PackageNotFoundError:
-        pytest.skip(f"{distribution} is not installed: it is in the group bench or test")
-    if there != wanted:
-        pytest.skip(f"the page is of {distribution} {wanted}, and {there} is installed")
-    if peer != "common-ai":
-        pytest.importorskip(peer, reason=f"the SDK of {peer} is not installed: it is in the group bench")
-
-
 def peer_of(name):
     return {"O": "openai", "A": "anthropic", "L": "common-ai"}[name[0]]
 
@@ -68,21 +48,6 @@ TABLES = {theirs: (ours, rows) for theirs, ours, rows in tables()}
 def parameters(module, name):
     wanted = inspect.signature(getattr(importlib.import_module(module), name).__init__).parameters
     return set(wanted) - {"self", "kwargs"}
-
-
-@pytest.fixture
-def dag(tmp_path, monkeypatch):
-    """Writes a Dag of the page into a folder of its own, which Airflow knows; what it puts into /tmp goes there too."""
-
-    def write(name):
-        folder = tmp_path / "dags"
-        folder.mkdir()
-        (folder / f"{name}.py").write_text(DAGS[name].replace("/tmp/", f"{tmp_path}/"), encoding="utf-8")  # noqa: S108 - as the page has it
-        bundle = {"name": f"page_{name}", "classpath": LOCAL, "kwargs": {"path": str(folder)}}
-        monkeypatch.setenv(BUNDLES, json.dumps([*json.loads(os.environ[BUNDLES]), bundle]))
-        return folder
-
-    return write
 
 
 def test_there_are_a_dag_before_and_one_after_for_each_peer():
@@ -193,83 +158,3 @@ def test_the_figures_are_those_of_the_page_performance():
     figures = {cell.strip() for row in rows for cell in row} - {"not measured"}
     assert len(figures) > 20
     assert [figure for figure in figures if f"| {figure} |" not in measured] == []
-
-
-class OpenAI:
-    """OpenAI's operator, whose server is the emulator."""
-
-    def __init__(self, emulator, folder):
-        self.emulator = emulator
-        path = folder / "requests.jsonl"
-        message = {"role": "user", "content": "Where is Berlin?"}
-        body = {"model": "openai/gpt-oss-20b", "messages": [message]}
-        lines = (
-            {"custom_id": f"row-{n}", "method": "POST", "url": "/v1/chat/completions", "body": body} for n in "123"
-        )
-        path.write_text("".join(json.dumps(line) + "\n" for line in lines), encoding="utf-8")
-        from airflow.providers.openai.hooks.openai import OpenAIHook
-
-        with OpenAIHook().get_conn() as client, path.open("rb") as file:
-            self.file_id = client.files.create(file=file, purpose="batch").id
-
-    def run(self, **options):
-        """One try."""
-        from airflow.providers.openai.operators.openai import OpenAITriggerBatchOperator
-
-        ask = OpenAITriggerBatchOperator(
-            task_id="ask", file_id=self.file_id, endpoint="/v1/chat/completions", wait_seconds=0.05, **options
-        )
-        try:
-            return ask.execute({})
-        finally:
-            ask.hook.conn.close()
-
-    def statuses(self):
-        return [batch["status"] for batch in self.emulator.batches()]
-
-
-@pytest.fixture
-def openai(groq_emulator, monkeypatch, tmp_path):
-    needs("openai")
-    connection = {"conn_type": "openai", "host": f"{groq_emulator.url}/openai/v1", "password": groq_emulator.api_key}
-    monkeypatch.setenv("AIRFLOW_CONN_OPENAI_DEFAULT", json.dumps(connection))
-    groq_emulator.set(seconds=0.1, cancelling_seconds=100)
-    return OpenAI(groq_emulator, tmp_path)
-
-
-def test_openais_operator_creates_another_batch_at_each_try(openai):
-    assert openai.run() != openai.run()
-    assert openai.statuses() == ["completed", "completed"]
-
-
-@pytest.mark.parametrize("which", ["row-1", "row-*"])
-def test_openais_operator_succeeds_if_requests_failed(openai, groq_emulator, which):
-    groq_emulator.set(failing_requests={which: "json_validate_failed"})
-    batch_id = openai.run()
-    (batch,) = groq_emulator.batches()
-    assert batch["id"] == batch_id
-    assert batch["request_counts"]["failed"] == (1 if which == "row-1" else 3)
-
-
-def test_openais_operator_fails_with_an_expired_batch_and_can_be_retried(openai, groq_emulator):
-    from airflow.providers.openai.exceptions import OpenAIBatchJobException
-    from airflow.sdk.exceptions import AirflowFailException
-
-    groq_emulator.set(outcome="expired")
-    with pytest.raises(OpenAIBatchJobException) as error:
-        openai.run()
-    (batch,) = groq_emulator.batches()
-    assert batch["request_counts"]["completed"]
-    assert batch["id"] in str(error.value)
-    assert not isinstance(error.value, AirflowFailException)
-
-
-def test_openais_operator_cancels_at_its_timeout_and_can_be_retried(openai, groq_emulator):
-    from airflow.providers.openai.exceptions import OpenAIBatchTimeout
-    from airflow.sdk.exceptions import AirflowFailException
-
-    groq_emulator.set(seconds=1000)
-    with pytest.raises(OpenAIBatchTimeout) as error:
-        openai.run(timeout=0.2)
-    assert openai.statuses() == ["cancelling"]
-    assert not isinstance(error.value, AirflowFailException)
