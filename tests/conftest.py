@@ -158,7 +158,7 @@ def run_dag(airflow_database, groq_emulator, quick, capfd):
     from airflows import NEWER_EXAMPLES, dag_bag
 
     def run(dag_id, folder="dags", logical_date=None, **conf):
-        path = TESTS / "dags" if folder == "dags" else TESTS.parent / folder
+        path = TESTS / "dags" if folder == "dags" else TESTS.parent / folder  # or a whole path
         bag = dag_bag(path)
         assert {Path(name).name for name in bag.import_errors} <= NEWER_EXAMPLES
         capfd.readouterr()

@@ -125,6 +125,23 @@ def test_a_kill_of_a_deferred_task_cancels_the_batch(tries):
     assert [batch["status"] for batch in tries.emulator.batches()] == ["cancelled"]
 
 
+def test_after_a_cancel_the_next_try_fails_and_the_one_after_makes_another_batch(tries):
+    """What docs/coming-from.md says of a clear, which common-ai takes for a kill, and of a timeout."""
+    tries.emulator.set(seconds=1000, cancelling_seconds=0)
+    deferred = deferral(tries.operator(deferrable=True), tries.context())
+    asyncio.run(deferred.trigger.on_kill())
+    tries.emulator.set(seconds=0)
+    with pytest.raises(exceptions.LLMBatchCancelledError, match="a retry submits a new batch"):
+        tries.run()
+    assert tries.run()["counts"]["succeeded"] == 3
+    assert [batch["status"] for batch in tries.emulator.batches()] == ["cancelled", "completed"]
+
+
+def test_if_all_requests_fail_the_task_succeeds(tries):
+    tries.emulator.set(failing_requests={"*": 400})
+    assert tries.run()["counts"]["errored"] == 3
+
+
 def test_a_try_after_a_success_lands_again_what_is_paid(tries):
     first = tries.run()
     second = tries.run()
