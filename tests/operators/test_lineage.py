@@ -3,7 +3,7 @@
 import json
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
+from airflows import TaskDeferred
 
 
 def statistics(dataset):

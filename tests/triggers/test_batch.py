@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from airflows import since
 from blockbuster import BlockingError
 from relays import Authority, Relay, clear_environment
 
@@ -151,6 +152,7 @@ async def test_waits_at_a_gateway_with_a_certificate_of_a_private_authority(
     assert (end.reason, end.batch.status) == ("terminal", "completed")
 
 
+@since(3, 1, "GroqHook.aget_connection")
 async def test_a_missing_connection_is_an_event_and_no_crash(trigger, monkeypatch):
     monkeypatch.delenv("AIRFLOW_CONN_GROQ_DEFAULT")
 
