@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         AirflowTaskTimeout,
     )
     from airflow.sdk.log import mask_secret
+    from airflow.triggers.base import BaseEventTrigger
 else:
     try:
         from airflow.sdk import BaseHook
@@ -64,12 +65,14 @@ __all__ = [
     "AirflowTaskTimeout",
     "BaseHook",
     "amask_secret",
+    "asset_stores",
     "conf",
     "connection_and_extra",
     "determine_kwargs",
     "has_partitions",
     "mask_secret",
     "started_at",
+    "stream_producer",
     "takes_nested_extra_by_alias",
 ]
 
@@ -124,3 +127,24 @@ def takes_nested_extra_by_alias() -> bool:
     from airflow import __version__  # noqa: PLC0415 - only for those who ask
 
     return tuple(map(int, re.findall(r"\d+", __version__)[:3])) >= (3, 1, 3)
+
+
+def asset_stores(trigger: BaseEventTrigger) -> list[Any]:
+    """Where a watcher may store something, one for each of its assets; none below 3.3.
+
+    Airflow makes one trigger of two equal watchers, and gives it the stores of both in one object that has no public
+    way to use both.
+    """
+    stores: Any = getattr(trigger, "asset_state_store", None)
+    if stores is None:
+        return []
+    return [*stores._by_name.values(), *stores._by_uri.values()]  # noqa: SLF001 - see above
+
+
+def stream_producer() -> type[Any]:
+    """The base class of what feeds a stream that triggers share; below 3.3 there is none."""
+    try:
+        from airflow.triggers.shared_stream import SharedStreamProducer  # noqa: PLC0415 - only in the triggerer
+    except ImportError:
+        return object
+    return SharedStreamProducer

@@ -1,4 +1,4 @@
-"""`GroqBatchTrigger`: waits for batches in the triggerer."""
+"""`GroqBatchTrigger`: waits for batches in the triggerer. Beside it `GroqBatchEventTrigger`, from its own module."""
 
 from __future__ import annotations
 
@@ -18,7 +18,10 @@ from airflow_provider_groq.batches.several import cancelling_report, names_of
 from airflow_provider_groq.hooks import states
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.jobs.progress import News, Progress
+from airflow_provider_groq.triggers.events import GroqBatchEventTrigger
 from airflow_provider_groq.triggers.shared import shared
+
+__all__ = ["GroqBatchEventTrigger", "GroqBatchTrigger"]
 
 EARLIEST_EVENT = 10.0
 """Seconds from the start of `run()` to its event. Airflow may fail a task whose trigger fires while
