@@ -117,9 +117,9 @@ class WatchLoop:
         self._asker = Asker(source)
         self._trouble = Trouble(say, f"Watching batches through {name}")
         self._survey_trouble = Trouble(say, f"Finding the batches under way through {name}")
-        self._surveying: asyncio.Task[None] | None = None
         self._due = 0.0
         self._wake = asyncio.Event()
+        self._fresh = asyncio.Event()
         self._rings = 0
         self._bell = asyncio.Event()
 
@@ -134,6 +134,7 @@ class WatchLoop:
         if not self._trouble.failures:
             self._due = min(self._due, self._now() + LINGER)
         self._wake.set()
+        self._fresh.set()
 
     def leave(self, watch: Watch) -> None:
         """Poll for it no more."""
@@ -157,17 +158,36 @@ class WatchLoop:
 
     async def run(self) -> None:
         """Poll until cancelled."""
-        try:
-            while True:
-                await self._until_due()
-                self._begin_survey()
-                began = self._now()
-                pause = await self._polled()
-                self._due = began + self._pause() if pause is None else self._now() + pause
-                self.ring()
-        finally:
-            if self._surveying:
-                self._surveying.cancel()
+        async with asyncio.TaskGroup() as tasks:
+            tasks.create_task(self._poll_on())
+            tasks.create_task(self._survey_on())
+
+    async def _poll_on(self) -> None:
+        while True:
+            await self._until_due()
+            began = self._now()
+            pause = await self._polled()
+            self._due = began + self._pause() if pause is None else self._now() + pause
+            self.ring()
+
+    async def _survey_on(self) -> None:
+        """The first start of watchers: find what is under way. It takes a while where there are many batches."""
+        while True:
+            await self._fresh.wait()
+            self._fresh.clear()
+            fresh = [watch for watch in self._intervals if not watch.surveyed]
+            if fresh:
+                await self._survey(fresh)
+                self._due = min(self._due, self._now())
+                self._wake.set()
+
+    async def _survey(self, fresh: Sequence[Watch]) -> None:
+        pause: float | None = 0.0
+        while pause is not None:
+            await asyncio.sleep(pause)
+            pause = await self._surveyed(fresh)
+        for watch in fresh:
+            watch.surveyed = True
 
     def _pause(self) -> float:
         """Seconds from one poll to the next."""
@@ -183,7 +203,6 @@ class WatchLoop:
                     await self._wake.wait()
             except TimeoutError:
                 return
-            self._begin_survey()
 
     async def _polled(self) -> float | None:
         """Poll; the seconds until the next try if that failed."""
@@ -227,22 +246,6 @@ class WatchLoop:
             for batch_id in missing:
                 if batch_id in theirs and watch.missing(batch_id, time.time()):
                     self._say(logging.WARNING, f"Groq does not know batch {batch_id} any more: it is not watched.")
-
-    def _begin_survey(self) -> None:
-        fresh = [watch for watch in self._intervals if not watch.surveyed]
-        if fresh and (self._surveying is None or self._surveying.done()):
-            self._surveying = asyncio.create_task(self._survey(fresh))
-
-    async def _survey(self, fresh: Sequence[Watch]) -> None:
-        """The first start of some watchers: find what is under way. It takes a while where there are many batches."""
-        pause: float | None = 0.0
-        while pause is not None:
-            await asyncio.sleep(pause)
-            pause = await self._surveyed(fresh)
-        for watch in fresh:
-            watch.surveyed = True
-        self._due = min(self._due, self._now())
-        self._wake.set()
 
     async def _surveyed(self, fresh: Sequence[Watch]) -> float | None:
         pages, begun = Pages(self._source), False

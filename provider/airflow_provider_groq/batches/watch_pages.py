@@ -53,7 +53,7 @@ class Pages:
             floor: Unix time: what was made before then is of no interest.
         """
         seen: dict[str, None] = {}
-        quiet = 0
+        quiet, disordered = 0, False
         cursor = after = None
         for _ in range(MOST_PAGES):
             page = await self._source.page(cursor, after)
@@ -66,7 +66,8 @@ class Pages:
             if repeated or not (page.next_cursor or (page.has_more and new)):
                 break
             quiet = quiet + 1 if all(batch.id in self._known for batch in new) else 0
-            if self._is_enough(new, quiet, back_to, floor):
+            disordered = disordered or _is_disordered(new, floor if cursor is after is None else 0.0)
+            if not disordered and self._is_enough(new, quiet, back_to, floor):
                 break
             cursor, after = page.next_cursor, None if page.next_cursor else new[-1].id
         # Only now: a walk that was broken off has not seen what lies behind.
@@ -85,13 +86,25 @@ class Pages:
         self.newest = max(self.newest, min(made, int(time.time())))
 
     def _is_enough(self, new: list[Batch], quiet: int, back_to: float, floor: float) -> bool:
-        made = [batch.created_at for batch in new if batch.created_at is not None]
-        if made and made[0] < made[-1]:
-            # Not newest first, as gateways may have it: the newest may be anywhere.
-            return False
+        made = _made(new)
         oldest = min(made) if made and len(made) == len(new) else None
         if oldest is not None and oldest < floor:
             return True
         if back_to < ANY_TIME and (oldest is None or oldest >= back_to):
             return False
         return quiet >= QUIET_PAGES or (quiet > 0 and oldest is not None and oldest < self.newest - LATE)
+
+
+def _made(batches: Iterable[Batch]) -> list[int]:
+    return [batch.created_at for batch in batches if batch.created_at is not None]
+
+
+def _is_disordered(batches: list[Batch], floor: float) -> bool:
+    """Whether these are not newest first, as gateways may have it: newer ones may be anywhere.
+
+    Args:
+        batches: A page.
+        floor: When the newest batch of the first page must have been made, at least.
+    """
+    made = _made(batches)
+    return bool(made) and (made[0] < made[-1] or max(made) < floor)
