@@ -6,20 +6,18 @@ import asyncio
 import random
 import time
 from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_groq.api.models import Batch
-from airflow_provider_groq.batches.events import BatchEvent, BriefEvent, WaitEnd
-from airflow_provider_groq.batches.poll_loop import PollLoop
-from airflow_provider_groq.batches.polling import Poller, Step
-from airflow_provider_groq.batches.several import cancelling_report, names_of
-from airflow_provider_groq.hooks import states
-from airflow_provider_groq.hooks.groq import GroqHook
-from airflow_provider_groq.jobs.progress import News, Progress
+from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.triggers.events import GroqBatchEventTrigger
-from airflow_provider_groq.triggers.shared import shared
+
+if TYPE_CHECKING:
+    from airflow_provider_groq.batches.events import WaitEnd
+    from airflow_provider_groq.batches.poll_loop import PollLoop
+    from airflow_provider_groq.batches.polling import Poller, Step
+    from airflow_provider_groq.jobs.progress import News, Progress
 
 __all__ = ["GroqBatchEventTrigger", "GroqBatchTrigger"]
 
@@ -54,7 +52,7 @@ class GroqBatchTrigger(BaseTrigger):
     def __init__(
         self,
         batch_ids: str | Sequence[str],
-        groq_conn_id: str = GroqHook.default_conn_name,
+        groq_conn_id: str = DEFAULT_CONN_ID,
         poll_interval: float = 60.0,
         *,
         end_time: float,
@@ -93,6 +91,9 @@ class GroqBatchTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Give one event, whose payload `BatchEvent.read` reads, or `BriefEvent.read` if it is to be brief."""
+        from airflow_provider_groq.batches.events import BatchEvent, BriefEvent  # noqa: PLC0415 - a Dag file imports this module
+        from airflow_provider_groq.triggers.shared import shared  # noqa: PLC0415 - a Dag file imports this module
+
         not_before = time.monotonic() + EARLIEST_EVENT
         with shared(self.groq_conn_id) as ours:
             ends = await self._ends(ours.loop)
@@ -112,6 +113,10 @@ class GroqBatchTrigger(BaseTrigger):
             await asyncio.shield(work)
 
     async def _cancel_if_wanted(self) -> None:
+        from airflow_provider_groq.batches.several import cancelling_report, names_of  # noqa: PLC0415 - a Dag file imports this module
+        from airflow_provider_groq.hooks import states  # noqa: PLC0415 - a Dag file imports this module
+        from airflow_provider_groq.triggers.shared import shared  # noqa: PLC0415 - a Dag file imports this module
+
         running = [batch_id for batch_id in self.batch_ids if batch_id not in self._ended]
         state = await states.ask_in_triggerer(self.task_instance) if self.reattach else None
         if self.reattach and state not in states.MARKED:
@@ -141,6 +146,9 @@ class GroqBatchTrigger(BaseTrigger):
         return tuple(wait.result() for wait in waits)
 
     async def _brief_ends(self, loop: PollLoop, first_pause: float) -> tuple[WaitEnd, ...]:
+        from airflow_provider_groq.api.models import Batch  # noqa: PLC0415 - a Dag file imports this module
+        from airflow_provider_groq.jobs.progress import Progress  # noqa: PLC0415 - a Dag file imports this module
+
         progress = Progress(
             self.batch_ids, poll_interval=self.poll_interval, now=time.time(), total_rows=self.total_rows
         )
@@ -172,6 +180,8 @@ class GroqBatchTrigger(BaseTrigger):
             self.log.log(level, line)
 
     def _poller(self, batch_id: str) -> Poller:
+        from airflow_provider_groq.batches.polling import Poller  # noqa: PLC0415 - a Dag file imports this module
+
         return Poller(batch_id, poll_interval=self.poll_interval, end_time=self.end_time, now=time.time())
 
     def _say(self, step: Step) -> None:
