@@ -29,7 +29,8 @@ class GroqBatchEventTrigger(BaseEventTrigger):
     what ends while no triggerer runs is missed. All watchers of a connection share one poll loop.
 
     Args:
-        metadata: What the metadata of a batch must have, all of it; by default all batches are watched.
+        metadata: What the metadata of a batch must have, all of it, as a mapping or in pairs; by default all batches
+            are watched.
         statuses: How a batch must have ended: some of ``completed``, ``failed``, ``expired``, ``cancelled``.
         groq_conn_id: The connection.
         poll_interval: The longest pause between two polls, in seconds or as a ``timedelta``.
@@ -40,7 +41,7 @@ class GroqBatchEventTrigger(BaseEventTrigger):
 
     def __init__(
         self,
-        metadata: Mapping[str, str] | None = None,
+        metadata: Mapping[str, str] | Iterable[tuple[str, str]] | None = None,
         statuses: Iterable[str] = ENDED,
         groq_conn_id: str = DEFAULT_CONN_ID,
         poll_interval: float | timedelta = 60.0,
@@ -56,7 +57,8 @@ class GroqBatchEventTrigger(BaseEventTrigger):
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
-                "metadata": self.metadata,
+                # In pairs: below 3.3 Airflow gives a mapping back in another form.
+                "metadata": [list(pair) for pair in self.metadata.items()],
                 "statuses": self.statuses,
                 "groq_conn_id": self.groq_conn_id,
                 "poll_interval": self.poll_interval,
@@ -95,17 +97,17 @@ class GroqBatchEventTrigger(BaseEventTrigger):
             yield event
 
 
-def _metadata(given: Mapping[str, str] | None) -> dict[str, str]:
-    if given is None:
-        return {}
-    if not isinstance(given, Mapping):
-        raise GroqInputError(f"metadata must map keys to values, but is {shown(given)}.")
-    for key, value in given.items():
+def _metadata(given: Mapping[str, str] | Iterable[tuple[str, str]] | None) -> dict[str, str]:
+    try:
+        metadata = dict(given or {})
+    except (TypeError, ValueError):
+        raise GroqInputError(f"metadata must map keys to values, but is {shown(given)}.") from None
+    for key, value in metadata.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise GroqInputError(
                 f"metadata[{shown(key)}] must be a text, as all metadata at Groq, but is {shown(value)}."
             )
-    return dict(sorted(given.items()))
+    return dict(sorted(metadata.items()))
 
 
 def _statuses(given: Iterable[str]) -> list[str]:
