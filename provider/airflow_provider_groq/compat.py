@@ -132,13 +132,13 @@ def takes_nested_extra_by_alias() -> bool:
 def asset_stores(trigger: BaseEventTrigger) -> list[Any]:
     """Where a watcher may store something, one for each of its assets; none below 3.3.
 
-    Airflow makes one trigger of two equal watchers, and gives it the stores of both in one object that has no public
-    way to use both.
+    Airflow makes one trigger of two equal watchers, and gives it the stores of both in one object, of which the public
+    part works for a single one.
     """
     stores: Any = getattr(trigger, "asset_state_store", None)
     if stores is None:
         return []
-    return [*stores._by_name.values(), *stores._by_uri.values()]  # noqa: SLF001 - see above
+    return [*getattr(stores, "_by_name", {}).values(), *getattr(stores, "_by_uri", {}).values()] or [stores]
 
 
 def stream_producer() -> type[Any]:

@@ -79,7 +79,10 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as folder, ThreadPoolExecutor(AT_ONCE) as pool:
         wrong = 0
         for name, problem in zip(names, pool.map(lambda name: check(name, Path(folder)), names), strict=True):
-            print(f"{name}: {problem or 'every module imports, and an example Dag ran'}", flush=True)
+            print(
+                f"{name}: {problem or 'every module imports, an example Dag ran, and a watcher told of a batch'}",
+                flush=True,
+            )
             wrong += bool(problem)
     return int(wrong > 0)
 
