@@ -65,7 +65,9 @@ __all__ = [
     "AirflowTaskTimeout",
     "BaseHook",
     "amask_secret",
+    "aread_store",
     "asset_stores",
+    "awrite_store",
     "conf",
     "connection_and_extra",
     "determine_kwargs",
@@ -139,6 +141,21 @@ def asset_stores(trigger: BaseEventTrigger) -> list[Any]:
     if stores is None:
         return []
     return [*getattr(stores, "_by_name", {}).values(), *getattr(stores, "_by_uri", {}).values()] or [stores]
+
+
+async def aread_store(store: Any, key: str) -> Any:
+    """Read from a store of `asset_stores` in a coroutine; None if it has nothing."""
+    if hasattr(store, "aget"):  # 3.3.2
+        return await store.aget(key)
+    return await asyncio.to_thread(store.get, key)
+
+
+async def awrite_store(store: Any, key: str, value: Any) -> None:
+    """Write into a store of `asset_stores` in a coroutine."""
+    if hasattr(store, "aset"):  # 3.3.2
+        await store.aset(key, value)
+    else:
+        await asyncio.to_thread(store.set, key, value)
 
 
 def stream_producer() -> type[Any]:

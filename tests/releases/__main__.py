@@ -37,6 +37,7 @@ ENVIRONMENTS = {
     "3.0.6": Environment("2025-10-25", ("apache-airflow==3.0.6",)),
     "3.1.8": Environment("2026-03-15", ("apache-airflow==3.1.8",)),
     "3.2.2": Environment("2026-06-10", ("apache-airflow==3.2.2",)),
+    "3.3.0": Environment("2026-07-20", ("apache-airflow==3.3.0",)),
     "3.3.2": Environment("2026-10-01", ("apache-airflow==3.3.2",)),
     "floors": Environment("2025-10-25", ("--resolution", "lowest-direct"), floors=True),
 }

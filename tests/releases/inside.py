@@ -113,12 +113,13 @@ def run_watcher() -> None:
             triggerer = subprocess.Popen([sys.executable, "-m", "airflow", "triggerer"], stdout=log, stderr=log)
             try:
                 await_that(lambda: bool(emulator.requests("GET", "/batches")), Path(folder, "log"))
-                time.sleep(2)
                 path = Path(folder, "requests.jsonl")
                 path.write_text(LINE)
                 batch = hook.create_batch(hook.upload_file(path).id, metadata={"project": "ours"})
                 emulator.advance(2_000)
-                await_that(lambda: any(batch.id in event for event in asset_events()), Path(folder, "log"))
+                await_that(lambda: told("select extra from asset_event", batch.id), Path(folder, "log"))
+                if told("select name from sqlite_master", "asset_state_store"):  # from 3.3 on
+                    await_that(lambda: told("select value from asset_state_store", batch.id), Path(folder, "log"))
             finally:
                 triggerer.terminate()
                 triggerer.wait()
@@ -130,10 +131,10 @@ LINE = (
 )
 
 
-def asset_events() -> list[str]:
-    """What Airflow has stored of assets."""
+def told(query: str, what: str) -> bool:
+    """Whether something is in a column of Airflow's database."""
     with closing(sqlite3.connect(Path(os.environ["AIRFLOW_HOME"], "airflow.db"))) as database:
-        return [extra for (extra,) in database.execute("select extra from asset_event")]
+        return any(what in value for (value,) in database.execute(query))
 
 
 def await_that(holds: Callable[[], bool], log: Path) -> None:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow_provider_groq.batches.watch import Memory, Wanted, Watch
 from airflow_provider_groq.batches.watch_loop import WatchLoop
-from airflow_provider_groq.compat import asset_stores
+from airflow_provider_groq.compat import aread_store, asset_stores, awrite_store
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.triggers.acknowledged import Round
 from airflow_provider_groq.triggers.shared import shared_watch
@@ -74,7 +74,7 @@ class Watcher:
         wanted = Wanted(self._trigger.metadata, frozenset(self._trigger.statuses))
         try:
             async with asyncio.timeout(READ_SECONDS):
-                stored = [await store.aget(self._trigger.store_key) for store in self._stores]
+                stored = [await aread_store(store, self._trigger.store_key) for store in self._stores]
         except Exception as error:  # noqa: BLE001 - Airflow's API server may be away; a trigger that raises is started again at once
             self._say_once("What the watcher knew could not be read; trying again. %r", error)
             return None
@@ -111,7 +111,7 @@ class Watcher:
         try:
             async with asyncio.timeout(STORE_SECONDS):
                 for store in self._stores:
-                    await store.aset(self._trigger.store_key, memory.stored())
+                    await awrite_store(store, self._trigger.store_key, memory.stored())
         except Exception as error:  # noqa: BLE001 - after the next poll it is stored all the same
             self._say_once("What the watcher knows could not be stored; trying again after the next poll. %r", error)
         else:
