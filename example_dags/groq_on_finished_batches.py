@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from airflow.sdk import DAG, Asset, AssetWatcher, Param, task
 
-from airflow_provider_groq.batches.events import BatchEvent
 from airflow_provider_groq.operators.batch import GroqDownloadBatchResultsOperator
 from airflow_provider_groq.triggers.batch import GroqBatchEventTrigger
 
@@ -34,6 +33,8 @@ with DAG(
     @task
     def finished(triggering_asset_events: dict) -> list[str]:
         """The batches that have answers. One that is told of twice, as after a crash, is named once."""
+        from airflow_provider_groq.batches.events import BatchEvent  # noqa: PLC0415 - not needed to parse the Dag
+
         events = [BatchEvent.read(event.extra["payload"]) for event in triggering_asset_events[FINISHED]]
         batches = [end.batch for event in events for end in event.ends]
         return list(dict.fromkeys(batch.id for batch in batches if batch.output_file_id))

@@ -111,10 +111,10 @@ def test_a_batch_that_is_back_is_not_given_up(make, begun):
 
 def test_of_several_stores_nothing_is_settled_that_one_of_them_has_not():
     one = Memory(since=NOW, under_way=("a",), settled={"b": NOW, "c": None})
-    other = Memory(since=NOW - 5, under_way=("d", "a"), settled={"b": NOW, "e": NOW})
+    other = Memory(since=NOW - 5, under_way=("d", "a"), settled={"b": NOW, "e": NOW, "f": NOW - 3})
     assert Memory.joined([None, None]) is None
     assert Memory.joined([None, one.stored()]) == one
-    both = Memory(since=NOW - 5, under_way=("a", "d"), settled={"b": NOW})
+    both = Memory(since=NOW - 5, under_way=("a", "d"), settled={"b": NOW, "f": NOW - 3})
     assert Memory.joined([one.stored(), None, other.stored()]) == both
 
 

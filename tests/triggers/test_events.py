@@ -8,11 +8,13 @@ import pytest
 from airflow.triggers.base import BaseEventTrigger
 from airflow.triggers.shared_stream import SharedStreamManager
 
+from airflow_provider_groq.api.models import TERMINAL
 from airflow_provider_groq.batches.events import BatchEvent
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.triggers import shared as sharing
 from airflow_provider_groq.triggers import watcher
 from airflow_provider_groq.triggers.batch import GroqBatchEventTrigger
+from airflow_provider_groq.triggers.events import ENDED
 
 
 class Stores:
@@ -340,6 +342,11 @@ async def test_without_a_store_it_tells_of_what_ends_while_it_runs(make_trigger,
     task.cancel()
     await asyncio.gather(task, return_exceptions=True)
     await asyncio.sleep(0.2)
+
+
+def test_the_statuses_are_all_with_which_a_batch_ends():
+    assert set(ENDED) == TERMINAL
+    assert GroqBatchEventTrigger().statuses == list(ENDED)
 
 
 def test_equal_watchers_are_one_trigger_however_they_are_written():

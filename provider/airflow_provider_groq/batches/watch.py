@@ -76,16 +76,23 @@ class Memory(BaseModel):
             raise GroqInputError(f"What is stored of the watcher cannot be read ({first_problem(error)}).") from None
         if not memories:
             return None
-        settled = set.intersection(*(set(memory.settled) for memory in memories))
+        settled = {key: made for memory in memories for key, made in memory.settled.items()}
         return cls(
             since=min(memory.since for memory in memories),
             under_way=tuple(dict.fromkeys(batch_id for memory in memories for batch_id in memory.under_way)),
-            settled={key: made for key, made in memories[0].settled.items() if key in settled},
+            settled={
+                key: made for key, made in settled.items() if all(each.has_settled(key, made) for each in memories)
+            },
         )
 
     def stored(self) -> dict[str, Any]:
         """As plain JSON."""
         return self.model_dump(mode="json")
+
+    def has_settled(self, batch_id: str, made: int | None) -> bool:
+        """Whether a batch, made at this Unix time, is settled."""
+        is_old = made is not None and made < self.since and batch_id not in self.under_way
+        return is_old or batch_id in self.settled
 
 
 class Watch:
