@@ -268,7 +268,9 @@ def test_a_batch_that_groq_forgets_is_given_up_after_an_hour(world):
         assert watcher.stored["under_way"] == ["gone"]
         await asyncio.sleep(200)
         assert watcher.stored["under_way"] == []
-        assert [line for _, line in world.said] == ["Groq does not know batch gone any more: it is not watched."]
+        assert [line for _, line in world.said] == [
+            "Groq does not know batch gone any more, for an hour now: it is no longer watched."
+        ]
 
     world.run(scenario)
 

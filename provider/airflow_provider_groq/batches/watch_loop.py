@@ -245,7 +245,10 @@ class WatchLoop:
             theirs = set(watch.asked_for)
             for batch_id in missing:
                 if batch_id in theirs and watch.missing(batch_id, time.time()):
-                    self._say(logging.WARNING, f"Groq does not know batch {batch_id} any more: it is not watched.")
+                    self._say(
+                        logging.WARNING,
+                        f"Groq does not know batch {batch_id} any more, for an hour now: it is no longer watched.",
+                    )
 
     async def _surveyed(self, fresh: Sequence[Watch]) -> float | None:
         pages, begun = Pages(self._source), False

@@ -24,9 +24,9 @@ ENDED = ("completed", "failed", "expired", "cancelled")
 class GroqBatchEventTrigger(BaseEventTrigger):
     """For an ``AssetWatcher``: an event of the asset whenever batches of the account have ended.
 
-    One event tells of all that a poll found, in the form that `BatchEvent.read` reads. What had ended before the first
-    start is never told of. From Airflow 3.3 on each end is told of at least once, whatever restarts or crashes; below,
-    what ends while no triggerer runs is missed. All watchers of a connection share one poll loop.
+    One event reports all that a poll found, in the form that `BatchEvent.read` reads. What had ended before the first
+    start is never reported. From Airflow 3.3 on each end is reported at least once, whatever restarts or crashes;
+    below, what ends while no triggerer runs is missed. All watchers of a connection share one poll loop.
 
     Args:
         metadata: What the metadata of a batch must have, all of it, as a mapping or in pairs; by default all batches

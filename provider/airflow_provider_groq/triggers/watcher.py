@@ -82,7 +82,7 @@ class Watcher:
         try:
             self._stored = Memory.joined(stored)
         except GroqInputError as error:
-            self._trigger.log.warning("%s It begins anew: what has ended by now is not told of.", error)
+            self._trigger.log.warning("%s The watcher starts afresh: what has ended by now is not reported.", error)
         return Watch(wanted, self._stored)
 
     def _news(self, watch: Watch, loop: WatchLoop) -> dict[str, Any] | None:
