@@ -118,6 +118,14 @@ def test_partitions(run_example, tmp_path):
     assert [answer.custom_id for answer in read_answers(manifest)] == [f"{day}-kettle", f"{day}-lamp"]
 
 
+def test_on_finished_batches(run_example, groq_emulator):
+    """Without an event nothing is to be downloaded. It is woken by one in `tests/system/test_assets.py`."""
+    ran = run_example("groq_on_finished_batches")
+    assert ran.xcom("finished") == [[]]
+    assert ran.task("download").state == "skipped"
+    assert groq_emulator.requests() == []
+
+
 def test_audio(run_example, groq_emulator, tmp_path):
     groq_emulator.set(answers={"2026-01-07-0915": "Good morning."})
     ran = run_example("groq_audio", output_path=str(tmp_path))
@@ -253,6 +261,7 @@ def test_every_example_is_tested_here():
         "groq_estimate_approve_send",
         "groq_land_what_is_there",
         "groq_mapped_partitions",
+        "groq_on_finished_batches",
         "groq_partitions",
         "groq_reuse_yesterday",
         "groq_rows_to_answers",

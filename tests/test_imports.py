@@ -169,6 +169,26 @@ def test_a_dag_file_loads_the_classes_and_not_what_works_for_them():
     assert not {name: needs for name in loaded if (needs := foreign(MODULES[name]) - {"airflow", "asgiref", "msgspec"})}
 
 
+WATCHER = f"""
+import sys
+from airflow.sdk import Asset, AssetWatcher
+from airflow.triggers.base import BaseEventTrigger
+before = set(sys.modules)
+from {NAME}.triggers.batch import GroqBatchEventTrigger
+Asset("ended", watchers=[AssetWatcher(name="watcher", trigger=GroqBatchEventTrigger(metadata={{"a": "b"}}))])
+print(*set(sys.modules) - before)
+"""
+
+
+def test_a_dag_file_with_a_watcher_loads_little():
+    done = subprocess.run([sys.executable, "-c", WATCHER], stdout=subprocess.PIPE, text=True, check=True)
+    names = (name.removeprefix(f"{NAME}.").replace(".", "/") for name in done.stdout.split())
+    loaded = {name for name in names if name in MODULES}
+    assert "triggers/events" in loaded
+    assert not {part_of(name) for name in loaded} & {"api", "jobs", "emulator"}
+    assert not {name: needs for name in loaded if (needs := foreign(MODULES[name]) - {"airflow"})}
+
+
 def test_one_module_imports_common_ai_and_nothing_imports_what_needs_it():
     """The package does not need it. Airflow loads the adapter by its entry point."""
     importing = {module for module in MODULES if any(".common.ai" in name for name in imports_of(MODULES[module]))}

@@ -330,7 +330,7 @@ async def test_a_batch_that_has_ended_is_not_cancelled(groq_emulator, make_batch
     )
     wait = asyncio.create_task(brief_event_of(trigger))
     async with asyncio.timeout(10):
-        while ended not in trigger._ended:  # noqa: ASYNC110 - from outside
+        while ended not in trigger._waiting()._ended:  # noqa: ASYNC110 - from outside
             await asyncio.sleep(0.02)
     wait.cancel()
     await asyncio.gather(wait, return_exceptions=True)
