@@ -51,7 +51,7 @@ def _client(conn_id: str) -> AsyncGroqClient:
     connection = BaseHook.get_connection(conn_id)
     if connection.conn_type != GroqHook.conn_type:  # its password is not for the host that it names
         raise GroqConnectionError(
-            f"Connection {conn_id!r} is of type {connection.conn_type!r}; this page shows those of type 'groq'."
+            f"Connection {conn_id!r} is of type {connection.conn_type or ''!r}; this page shows those of type 'groq'."
         )
     settings = settings_of(f"connection {conn_id!r}", connection, connection.extra_dejson)
     if settings.headers:  # the password is masked by Airflow

@@ -24,7 +24,7 @@ PREFIX = "/groq"
 class GroqPlugin(AirflowPlugin):
     """The page "Groq batches" in the menu Browse."""
 
-    name = "groq"
+    name = "groq_batches"
 
     @cached_property
     def fastapi_apps(self) -> list[dict[str, Any]]:  # type: ignore[override]  # Airflow only reads it
