@@ -1,9 +1,11 @@
 """Chromium without a screen, for tests of what people see of Airflow."""
 
 import shutil
+from pathlib import Path
 
 import pytest
 
+IMAGES = Path(__file__).parents[1] / "docs" / "images"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -62,3 +64,21 @@ def open_page(chromium):
     yield open_page
     for context in contexts:
         context.close()
+
+
+@pytest.fixture
+def take_picture(request):
+    """Takes a picture for the documentation, with `--pictures` only: tests leave nothing behind."""
+
+    def take(shown, name, **options):
+        """Take it.
+
+        Args:
+            shown: A page, or a part of one.
+            name: The name of the picture's file, without its ending.
+            options: More for its `screenshot`.
+        """
+        if request.config.getoption("--pictures"):
+            shown.screenshot(path=IMAGES / f"{name}.png", animations="disabled", **options)
+
+    return take

@@ -45,6 +45,9 @@ def pytest_addoption(parser):
         action="store_true",
         help="run the conformance tests against Groq itself, with the key in GROQ_API_KEY",
     )
+    parser.addoption(
+        "--pictures", action="store_true", help="take the documentation's pictures of Airflow anew, in docs/images"
+    )
     parser.addoption("--crash-rounds", type=int, default=30, help="how many rounds of the crash test to run")
     parser.addoption("--job-rounds", type=int, default=15, help="how many of them with a whole job")
     parser.addoption("--crash-seed", default="1", help="the seed that decides what happens in them")
@@ -59,6 +62,7 @@ def pytest_addoption(parser):
 
 STARTS_ITS_OWN = (
     "tests/system/test_fire.py",
+    "tests/system/test_page.py",
     "tests/system/test_triggerer.py",
     "tests/benchmarks/test_triggerer.py",
     "tests/emulator/test_docs.py",

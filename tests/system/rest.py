@@ -13,7 +13,8 @@ class Airflow:
 
     def __init__(self, standalone):
         self.home = standalone.home.path
-        user, password = standalone.login()
+        self.url = standalone.url
+        self.login = user, password = standalone.login()
         login = httpx.post(f"{standalone.url}/auth/token", json={"username": user, "password": password})
         token = login.raise_for_status().json()["access_token"]
         self._http = httpx.Client(

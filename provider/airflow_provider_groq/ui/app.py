@@ -98,7 +98,8 @@ async def list_batches(
             window, fresh_for = await account.window(connection_id, cursor)
         sight = await rights.sight(window.batches)
         _add(answer, window, sight, wanted)
-        answer |= {"older": window.older, "asked_at": window.asked_at, "fresh_for": round(fresh_for, 2)}
+        fresh_for = min(fresh_for, answer.get("fresh_for", fresh_for))
+        answer |= {"older": window.older, "asked_at": window.asked_at, "fresh_for": fresh_for}
         cursor = window.older
         if answer["groups"] or cursor is None or clock() > stop_at:
             break

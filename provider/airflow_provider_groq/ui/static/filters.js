@@ -47,7 +47,7 @@ function Connection({ connection, connections, onChange }) {
 }
 
 export function Filters({ view, connections, dags, onChange, children }) {
-  const set = (name) => (event) => onChange({ [name]: event.target.value, cursor: "" });
+  const set = (name) => (event) => onChange({ [name]: event.target.value });
   const shown = [...new Set([...dags, ...(view.dag ? [view.dag] : [])])].sort();
   return h(
     "div",
@@ -55,7 +55,7 @@ export function Filters({ view, connections, dags, onChange, children }) {
     h(Connection, {
       connection: view.connection,
       connections,
-      onChange: (connection) => onChange({ connection, dag: "", cursor: "" }),
+      onChange: (connection) => onChange({ connection, dag: "" }),
     }),
     h(
       Field,

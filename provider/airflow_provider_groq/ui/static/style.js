@@ -2,27 +2,30 @@
 
 const c = (name, otherwise) => `var(--chakra-colors-${name}, ${otherwise})`;
 
+// White text on Airflow's own colours of states is a little too faint to be read by everybody.
+const darker = (colour, percent = 12) => `color-mix(in oklab, ${colour}, black ${percent}%)`;
+
 const FG = c("fg", "currentColor");
 const MUTED = c("fg-muted", "#71717a");
 const LINE = c("border", "rgb(128 128 128 / .3)");
 const LINK = c("fg-info", c("blue-fg", "#3182ce"));
-const RED = c("fg-error", c("red-fg", "#dc2626"));
+const RED = c("red-fg", c("fg-error", "#b91c1c"));
 const SUBTLE = c("bg-muted", c("bg-subtle", "rgb(128 128 128 / .1)"));
 const PANEL = c("bg-panel", c("bg", "Canvas"));
 const FOCUS = c("brand-solid", c("blue-solid", "#3182ce"));
 
 /** The colour of each status: that of Airflow's task states which mean the same. */
 export const STATUS_COLOURS = {
-  validating: c("queued-solid", "#6b7280"),
-  in_progress: c("running-solid", "#0891b2"),
-  finalizing: c("scheduled-solid", "#a16207"),
-  completed: c("success-solid", "#15803d"),
-  failed: c("failed-solid", "#dc2626"),
-  expired: c("up_for_retry-solid", "#ca8a04"),
-  cancelling: c("restarting-solid", "#7c3aed"),
-  cancelled: c("skipped-solid", "#db2777"),
+  validating: darker(c("queued-solid", "#6b7280")),
+  in_progress: darker(c("running-solid", "#0891b2")),
+  finalizing: darker(c("scheduled-solid", "#a16207")),
+  completed: darker(c("success-solid", "#15803d")),
+  failed: darker(c("failed-solid", "#dc2626")),
+  expired: darker(c("up_for_retry-solid", "#ca8a04"), 24),
+  cancelling: darker(c("restarting-solid", "#7c3aed")),
+  cancelled: darker(c("skipped-solid", "#db2777")),
 };
-export const OTHER_COLOUR = c("none-solid", "#6b7280");
+export const OTHER_COLOUR = darker(c("none-solid", "#6b7280"));
 const DONE = c("success-solid", "#15803d");
 const WORKING = c("running-solid", "#0891b2");
 const FAILED = c("failed-solid", "#dc2626");
@@ -55,7 +58,7 @@ export const STYLE = `
   border: 1px solid ${LINE}; border-radius: 4px; background: transparent; color: ${FG}; font-size: 14px;
   font-weight: 500; cursor: pointer; white-space: nowrap; }
 .groq-page button:hover:not(:disabled) { background: ${SUBTLE}; }
-.groq-page button:disabled { opacity: .5; cursor: default; }
+.groq-page button:is(:disabled, [aria-disabled=true]) { opacity: .5; cursor: default; }
 .groq-page button.groq-cancel { height: 28px; padding: 0 10px; color: ${RED}; }
 .groq-page button.groq-danger { background: ${c("red-solid", "#dc2626")}; border-color: transparent;
   color: ${c("red-contrast", "#fff")}; }
