@@ -1,5 +1,7 @@
 """Who may see and cancel what, as Airflow's own auth manager says, with the login as a browser sends it."""
 
+import json
+
 import pytest
 from ui.conftest import OPEN_DAG, rows_of
 from ui.managers import BARRED, SECRET_DAG
@@ -40,6 +42,20 @@ async def test_a_user_of_the_dag_cancels_its_batch(browser, make, groq_emulator)
     assert (answer.status_code, answer.json()["status"]) == (200, "cancelling")
     assert status_of(groq_emulator, batch_id) in {"cancelling", "cancelled"}
     assert rows_of(await user.get(BATCHES))[batch_id]["status"] == "cancelling"  # at once, not after 5 s
+
+
+async def test_the_audit_log_says_who_cancelled(browser, make):
+    from airflow.models.log import Log
+    from airflow.utils.session import create_session
+
+    (refused, cancelled) = make(OPEN_DAG, number=2)
+    await browser("viewer").post(CANCEL, json={"batch_id": refused})
+    await browser("user").post(CANCEL, json={"batch_id": cancelled})
+    with create_session() as session:
+        entries = session.query(Log).filter_by(event="cancel_groq_batch").all()
+        said = {json.loads(entry.extra)["batch_id"]: (entry.owner, entry.dag_id) for entry in entries}
+    assert said[cancelled] == ("user", OPEN_DAG)
+    assert refused not in said
 
 
 async def test_who_is_barred_from_a_dag_sees_and_cancels_nothing_of_it(browser, make, groq_emulator):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
@@ -18,14 +17,13 @@ from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.models import MAX_ID_CHARS, Batch
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.ui.account import Account, client_of
+from airflow_provider_groq.ui.audit import record_cancel
 from airflow_provider_groq.ui.problems import told
 from airflow_provider_groq.ui.rights import Rights, Sight, connections_for, refuse_foreign_pages
 from airflow_provider_groq.ui.rows import Json, batch_row, group_row, groups_of, has_status
 from airflow_provider_groq.ui.windows import Window
 
-log = logging.getLogger(__name__)
-
-MAX_WINDOWS = 5
+MAX_SEARCHED = 5
 """How many windows one request searches for batches that the filters let through."""
 
 SEARCH_SECONDS = 8.0
@@ -93,7 +91,7 @@ async def list_batches(
     stop_at = clock() + SEARCH_SECONDS
     cursor = wanted.cursor
     answer: Json = {"groups": [], "dags": [], "searched": 0, "left_out": 0}
-    for _ in range(MAX_WINDOWS):
+    for _ in range(MAX_SEARCHED):
         async with told(rights):
             window, fresh_for = await account.window(connection_id, cursor)
         sight = await rights.sight(window.batches)
@@ -134,8 +132,8 @@ async def cancel_batch(request: Request, connection_id: str, user: GetUserDep, c
         if not await rights.may_cancel(batch):
             raise HTTPException(403, "You may not cancel this batch.")
         if not batch.terminal:
+            await asyncio.to_thread(record_cancel, user, connection_id, batch)
             batch = await client.send(calls.cancel_batch(batch.id), max_retries=0)
-            log.info("%s cancels batch %s of connection %r.", user.get_name(), batch.id, connection_id)
     account: Account = request.app.state.account
     account.saw(connection_id, batch)
     return JSONResponse(batch_row(batch, now=time.time()))

@@ -80,12 +80,12 @@ function Foot({ answer, turnOlder, turnNewer, turnNewest }) {
   );
 }
 
-/** The batch that the user is asked about, and the button that gets the focus back, or the heading if it is gone. */
+/** The batch that the user is asked about. The focus goes back to its button, or to the heading where that will go. */
 function useQuestion(heading) {
   const [question, ask] = useState(null);
-  const close = () => {
+  const close = (goes) => {
     ask(null);
-    setTimeout(() => (question.button.isConnected ? question.button : heading.current)?.focus());
+    setTimeout(() => (goes || !question.button.isConnected ? heading.current : question.button)?.focus());
   };
   return [question, (row, button) => ask({ row, button }), close];
 }
@@ -114,7 +114,7 @@ function Page() {
   const turn = (to) => to && (() => (to(answer?.older), heading.current?.focus()));
   const turnOlder = turn(turns.turnOlder);
   const cancelled = (row) => {
-    close();
+    close(true);
     tell(`Batch ${row.id} is ${row.status}.`);
     refresh();
   };
@@ -131,7 +131,7 @@ function Page() {
     answer?.groups.length === 0 && h(Empty, { answer, view, zone, onOlder: turnOlder }),
     h(Foot, { answer, turnOlder, turnNewer: turn(turns.turnNewer), turnNewest: turn(turns.turnNewest) }),
     h("div", { className: "groq-hidden", role: "status", "aria-live": "polite" }, news),
-    question && h(CancelDialog, { connection: view.connection, row: question.row, onClose: close, onCancelled: cancelled }),
+    question && h(CancelDialog, { connection: view.connection, row: question.row, onClose: () => close(false), onCancelled: cancelled }),
   );
 }
 
