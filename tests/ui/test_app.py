@@ -115,6 +115,16 @@ async def test_pages_go_back_to_the_oldest_batch(browser, make, groq_emulator, g
     assert len(groq_emulator.requests("GET", "/batches")) == 5
 
 
+async def test_a_job_that_goes_on_on_the_next_page_says_so(browser, make, groq_emulator):
+    groq_emulator.set(page_size=200)
+    make(OPEN_DAG, number=250, airflow_task="a")
+    first = (await browser("user").get(BATCHES)).json()
+    (group,) = first["groups"]
+    assert (len(group["batches"]), group["goes_on"]) == (200, True)
+    (rest,) = (await browser("user").get(BATCHES, params={"cursor": first["older"]})).json()["groups"]
+    assert (len(rest["batches"]), rest["goes_on"]) == (50, False)
+
+
 @pytest.mark.parametrize("cursor", ["x", "cursor:", "id:batch_1", "after"])
 async def test_a_cursor_that_is_none_is_refused(browser, groq_emulator, cursor):
     answer = await browser("op").get(BATCHES, params={"cursor": cursor})
@@ -170,6 +180,7 @@ WRONG = {
     "refused": ({"host": REFUSING}, {}, 502, "cannot be reached", "ConnectError"),
     "a wrong key": ({}, {"status": 401}, 502, "status 401", "connection 'tried'"),
     "no plan": ({}, {"status": 403}, 502, "status 403", "403"),
+    "another server": ({}, {"status": 404}, 502, "status 404", "404"),
     "500": ({}, {"status": 500}, 502, "status 500", "500"),
     "429": ({}, {"status": 429}, 502, "status 429", "429"),
     "malformed": ({}, {"body": '{"data": [', "status": 200}, 502, "cannot be read", "the body is not Groq's"),

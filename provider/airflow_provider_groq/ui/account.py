@@ -56,7 +56,7 @@ def _client(conn_id: str) -> AsyncGroqClient:
     settings = settings_of(f"connection {conn_id!r}", connection, connection.extra_dejson)
     if settings.headers:  # the password is masked by Airflow
         mask_secret([*settings.secrets])
-    return AsyncGroqClient(settings.hurried(PATIENCE))
+    return AsyncGroqClient(settings)
 
 
 @dataclass(slots=True)

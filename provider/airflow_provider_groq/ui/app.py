@@ -127,7 +127,7 @@ async def cancel_batch(request: Request, connection_id: str, user: GetUserDep, c
     """Ask Groq to cancel a batch, if the user may; one that has ended is left as it is."""
     refuse_foreign_pages(request)
     rights = Rights(user, connection_id)
-    async with told(rights), client_of(connection_id) as client:
+    async with told(rights, of_batch=True), client_of(connection_id) as client:
         batch = await client.send(calls.get_batch(cancel.batch_id), max_retries=0)
         if not await rights.may_cancel(batch):
             raise HTTPException(403, "You may not cancel this batch.")

@@ -29,17 +29,20 @@ BRIEFLY: tuple[tuple[type[Exception], int, str], ...] = (
     (GroqConnectionError, 404, NO_CONNECTION),
     (TimeoutError, 504, f"Groq has not answered in time. {NO_WAY_OUT}"),
     (GroqTransportError, 502, f"Groq cannot be reached. {NO_WAY_OUT}"),
-    (GroqNotFoundError, 404, "Groq does not know this batch."),
     (GroqError, 502, "Groq's answer cannot be read."),
 )
 """What is said of which error, the first that fits; an answer of Groq's has its status told."""
 
 
 @asynccontextmanager
-async def told(rights: Rights) -> AsyncIterator[None]:
+async def told(rights: Rights, *, of_batch: bool = False) -> AsyncIterator[None]:
     """Turn what goes wrong into an answer for the page.
 
     Details, such as the address of a gateway, are for those who may see the connection.
+
+    Args:
+        rights: Those of the user.
+        of_batch: Whether Groq is asked for one batch, which it may not know.
 
     Raises:
         HTTPException: Something went wrong.
@@ -47,14 +50,16 @@ async def told(rights: Rights) -> AsyncIterator[None]:
     try:
         yield
     except (AirflowNotFoundException, GroqError, TimeoutError) as error:
-        status, brief = _brief(error)
+        status, brief = _brief(error, of_batch=of_batch)
         detail = str(error) if isinstance(error, GroqError) and await rights.sees_connection() else ""
         raise HTTPException(status, {"problem": brief, "detail": detail}) from None
 
 
-def _brief(error: Exception) -> tuple[int, str]:
+def _brief(error: Exception, *, of_batch: bool) -> tuple[int, str]:
     """A status and a text that anybody may read."""
-    if isinstance(error, GroqAPIError) and not isinstance(error, GroqNotFoundError):
+    if of_batch and isinstance(error, GroqNotFoundError):
+        return 404, "Groq does not know this batch."
+    if isinstance(error, GroqAPIError):
         return 502, f"Groq answered with status {error.status_code}."
     if isinstance(error, GroqInputError):
         return 400, str(error)

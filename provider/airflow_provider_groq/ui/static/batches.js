@@ -83,9 +83,13 @@ function Foot({ answer, turnOlder, turnNewer, turnNewest }) {
 /** The batch that the user is asked about. The focus goes back to its button, or to the heading where that will go. */
 function useQuestion(heading) {
   const [question, ask] = useState(null);
+  const next = useRef(null);
+  useEffect(() => {
+    if (question === null) next.current?.focus(); // not before: beside an open dialog nothing takes it
+  }, [question]);
   const close = (goes) => {
+    next.current = goes || !question.button.isConnected ? heading.current : question.button;
     ask(null);
-    setTimeout(() => (goes || !question.button.isConnected ? heading.current : question.button)?.focus());
   };
   return [question, (row, button) => ask({ row, button }), close];
 }

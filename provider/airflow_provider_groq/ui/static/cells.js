@@ -90,7 +90,7 @@ export function Owner({ owner }) {
     known === "task" && h(AirflowLink, { path: taskPath(owner), title: "Open the task instance" }, name),
     known === "dag" && h(AirflowLink, { path: ["dags", dag_id], title: "Open the Dag" }, name),
     !known && name,
-    run_id && h(Muted, null, run_id),
+    run_id && h(Muted, { className: "groq-muted groq-small groq-run", title: run_id }, run_id),
     gone && h(Muted, null, h("em", null, gone)),
   );
 }

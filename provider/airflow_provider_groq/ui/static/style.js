@@ -81,6 +81,7 @@ export const STYLE = `
 .groq-id { overflow-wrap: anywhere; }
 .groq-page td .groq-id { font-size: 13px; white-space: nowrap; }
 .groq-owner { max-width: 320px; overflow-wrap: anywhere; }
+.groq-run { max-width: 250px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .groq-nowrap { white-space: nowrap; }
 .groq-badges { display: flex; flex-wrap: wrap; gap: 4px; }
 .groq-badge { display: inline-block; padding: 0 9px; border-radius: 12px; color: #fff; line-height: 24px; white-space: nowrap; max-width: 200px; overflow: hidden; text-overflow: ellipsis; }
@@ -92,6 +93,7 @@ export const STYLE = `
 .groq-failed { background: ${FAILED}; }
 .groq-some-failed { color: ${RED}; font-weight: 600; }
 .groq-note summary { cursor: pointer; list-style: none; font-size: 12px; color: ${MUTED}; white-space: nowrap; }
+.groq-note summary::before { content: "› "; }
 .groq-note summary:hover { text-decoration: underline; }
 .groq-note p { font-size: 12px; max-width: 420px; white-space: pre-wrap; overflow-wrap: anywhere; margin-top: 4px; }
 .groq-alert { display: flex; gap: 10px; border: 1px solid ${LINE}; border-left: 4px solid ${FAILED}; border-radius: 4px;
