@@ -27,8 +27,8 @@ LINE = {
 
 @pytest.fixture(scope="module")
 def groq():
-    """An account whose clock only the tests move."""
-    with GroqEmulator(seconds=80_000, speed=0, api_key=KEY) as emulator:
+    """An account whose clock only the tests move, so that it lags behind by as long as Airflow takes to start."""
+    with GroqEmulator(speed=0, api_key=KEY) as emulator:
         yield emulator
 
 
@@ -55,6 +55,8 @@ def airflow(groq, chromium, tmp_path_factory):
         airflow.job = airflow.trigger("job_deferred", input_path=str(rows), output_path=str(folder / "answers"))
         airflow.example = airflow.trigger("groq_sentiments", output_path=str(folder / "sentiments"))
         await_that(lambda: len(groq.batches()) == 6, "the Dags have made their batches")
+        for batch in groq.batches():
+            groq.force_status(batch["id"], "in_progress", processed=2)
         groq.set(seconds=1_000)  # those that the tests make
         yield airflow
         airflow.close()
@@ -148,13 +150,13 @@ def various(groq, airflow, make):
     """Batches of every status, of two tasks."""
     owners = [("groq_sentiments", "classify", airflow.example), ("job_deferred", "create", airflow.job)]
     various = {}
-    groq.set(failing_requests={"row-?7": "capacity_exceeded"})
+    groq.set(seconds=100, failing_requests={"row-?7": "capacity_exceeded"})
     for number, status in enumerate(STATUSES):
         dag_id, task_id, run = owners[number % 2]
         owner = {"airflow_dag_id": dag_id, "airflow_task_id": task_id, "airflow_run_id": run.split("/")[-1]}
         various[status] = make(500 + 150 * number, airflow_map_index="-1", **owner)
-    groq.set(failing_requests={})
-    groq.advance(600)
+    groq.set(seconds=1_000, failing_requests={})
+    groq.advance(60)
     for status in STATUSES:
         groq.force_status(various[status], status)
     return various
