@@ -16,7 +16,7 @@ function consequences(row) {
       : "A task that waits for it fails with GroqBatchCancelledError, and Airflow does not retry it.",
     row.job
       ? "Clear the task to send those rows after all. To stop the whole job, mark its task as failed instead: that cancels all of its batches."
-      : "To run the rest after all, clear the task: it makes a new batch, which is paid for.",
+      : "To run the rest after all, clear the task: it makes a new batch of all requests, which is paid for anew.",
     "Groq may take up to 10 minutes. This cannot be undone.",
   ];
 }
