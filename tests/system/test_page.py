@@ -137,9 +137,9 @@ def test_progress_moves_and_a_new_status_is_announced(groq, make, open_batches):
     before = done_of(page, batch_id)
     assert 0 < before < 200
     groq.advance(300)
-    await_that(lambda: done_of(page, batch_id) > before, "the bar has moved", 20)
+    await_that(lambda: done_of(page, batch_id) > before, "the bar has moved", 60)
     groq.advance(350)
-    await_that(lambda: "Finalizing" in row_of(page, batch_id).inner_text(), "the status has changed", 20)
+    await_that(lambda: "Finalizing" in row_of(page, batch_id).inner_text(), "the status has changed", 60)
     news = page.get_by_role("status").get_by_text(re.compile(f"Batch {batch_id} is finalizing"))
     news.wait_for(state="attached")
     assert page.problems == []
