@@ -26,7 +26,7 @@ LEVELS = [
     {"links"},
     {"triggers"},
     {"sensors", "operators"},
-    {"decorators", "common_ai"},
+    {"decorators", "common_ai", "ui"},
 ]
 """A part imports from itself and from the levels before its own."""
 

@@ -78,6 +78,7 @@ __all__ = [
     "stats",
     "stream_producer",
     "takes_nested_extra_by_alias",
+    "takes_pages",
 ]
 
 
@@ -138,9 +139,18 @@ def has_partitions() -> bool:
 
 def takes_nested_extra_by_alias() -> bool:
     """Whether the ``extra`` of an alias' event may hold dicts and lists: before 3.1.3 Airflow uses it as a key."""
+    return _release() >= (3, 1, 3)
+
+
+def takes_pages() -> bool:
+    """Whether a plugin may add a page to Airflow's UI: 3.0 cannot, and 3.1.0 does not tell its API who asks."""
+    return _release() >= (3, 1, 1)
+
+
+def _release() -> tuple[int, ...]:
     from airflow import __version__  # noqa: PLC0415 - only for those who ask
 
-    return tuple(map(int, re.findall(r"\d+", __version__)[:3])) >= (3, 1, 3)
+    return tuple(map(int, re.findall(r"\d+", __version__)[:3]))
 
 
 def asset_stores(trigger: BaseEventTrigger) -> list[Any]:
