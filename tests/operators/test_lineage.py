@@ -5,6 +5,8 @@ import json
 import pytest
 from airflows import TaskDeferred
 
+pytest.importorskip("openlineage.client", reason="needs Airflow's OpenLineage provider")
+
 
 def statistics(dataset):
     """Rows, bytes and files."""

@@ -5,8 +5,11 @@ import json
 
 import httpx
 import pytest
+from airflows import VERSION
 from blockbuster import blockbuster_ctx
 from ui.managers import BARRED, SECRET_DAG
+
+collect_ignore_glob = [] if VERSION >= (3, 1) else ["test_*.py"]  # 3.0 has no such pages
 
 OPEN_DAG = "open"
 ROLES = {"admin": "ADMIN", "op": "OP", "user": "USER", "viewer": "VIEWER", BARRED: "USER"}
