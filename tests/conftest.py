@@ -36,7 +36,6 @@ os.environ |= {
     "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": bundles(TESTS / "dags", TESTS.parent / "example_dags"),
     "AIRFLOW__OPENLINEAGE__DISABLED": "True",  # but where a test asks for it
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
-    "COLUMNS": "1000",  # Airflow 3.0 draws its tracebacks as wide
     "NO_COLOR": "1",
 }
 
