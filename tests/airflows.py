@@ -12,6 +12,9 @@ NEEDED = {"groq_estimate_approve_send.py": (3, 1), "groq_partitions.py": (3, 3)}
 NEWER_EXAMPLES = {name for name, needed in NEEDED.items() if needed > VERSION}
 """Those that this version cannot import."""
 
+RESCHEDULED = "dag.test() that pokes a rescheduled sensor again"
+SHOWN_WHOLE = "an error whose text is whole in the log of dag.test()"
+
 try:
     from airflow.sdk.exceptions import TaskDeferred
 except ImportError:  # 3.0 and 3.1
@@ -24,6 +27,8 @@ except ImportError:  # 3.0
 
 __all__ = [
     "NEWER_EXAMPLES",
+    "RESCHEDULED",
+    "SHOWN_WHOLE",
     "VERSION",
     "HookLineageCollector",
     "TaskDeferred",

@@ -63,7 +63,9 @@ def pytest_addoption(parser):
 
 STARTS_ITS_OWN = (
     "tests/system/test_fire.py",
+    "tests/system/test_page.py",
     "tests/system/test_triggerer.py",
+    "tests/system/test_event_trigger.py",
     "tests/benchmarks/test_triggerer.py",
     "tests/emulator/test_docs.py",
     "tests/test_demo.py",

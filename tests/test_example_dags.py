@@ -10,7 +10,7 @@ from pathlib import Path
 from threading import Thread
 
 import pytest
-from airflows import since
+from airflows import dag_bag, since
 
 from airflow_provider_groq.answers import read_answers
 
@@ -31,6 +31,7 @@ def test_create_and_wait(run_example, groq_emulator):
     assert ran.xcom("ask") == [groq_emulator.batches()[0]["id"]]
 
 
+@since(3, 1, "TriggerDagRunOperator in dag.test()")
 def test_create_here_and_wait_in_another_dag(run_example, groq_emulator):
     assert run_example("groq_create_here").state == "success"
     (batch,) = groq_emulator.batches()
@@ -115,6 +116,14 @@ def test_partitions(run_example, tmp_path):
         day = event.partition_key
     assert Path(manifest["path"]) == tmp_path / f"ds={day}"
     assert [answer.custom_id for answer in read_answers(manifest)] == [f"{day}-kettle", f"{day}-lamp"]
+
+
+def test_on_finished_batches(run_example, groq_emulator):
+    """Without an event nothing is to be downloaded. It is woken by one in `tests/system/test_assets.py`."""
+    ran = run_example("groq_on_finished_batches")
+    assert ran.xcom("finished") == [[]]
+    assert ran.task("download").state == "skipped"
+    assert groq_emulator.requests() == []
 
 
 def test_audio(run_example, groq_emulator, tmp_path):
@@ -232,10 +241,8 @@ def test_estimate_approve_send(run_example, groq_emulator, api, tmp_path, answer
 
 @pytest.mark.usefixtures("airflow_database")
 def test_airflow_shows_what_each_dag_and_each_of_its_tasks_is_for():
-    from airflow.dag_processing.dagbag import DagBag
-
-    bag = DagBag(EXAMPLES)
-    assert len(bag.dags) > 14
+    bag = dag_bag(EXAMPLES)
+    assert len(bag.dags) > 12
     for dag in bag.dags.values():
         assert dag.doc_md == ast.get_docstring(ast.parse(Path(dag.fileloc).read_text()))
         ours = [task for task in dag.tasks if task.task_type not in OF_OTHERS]
@@ -254,6 +261,7 @@ def test_every_example_is_tested_here():
         "groq_estimate_approve_send",
         "groq_land_what_is_there",
         "groq_mapped_partitions",
+        "groq_on_finished_batches",
         "groq_partitions",
         "groq_reuse_yesterday",
         "groq_rows_to_answers",

@@ -26,7 +26,7 @@ LEVELS = [
     {"links"},
     {"triggers"},
     {"sensors", "operators"},
-    {"decorators", "common_ai"},
+    {"decorators", "common_ai", "ui"},
 ]
 """A part imports from itself and from the levels before its own."""
 
@@ -167,6 +167,26 @@ def test_a_dag_file_loads_the_classes_and_not_what_works_for_them():
     assert {"operators/batch", "sensors/batch"} <= loaded
     assert not {part_of(name) for name in loaded} & {"api", "triggers", "emulator"}
     assert not {name: needs for name in loaded if (needs := foreign(MODULES[name]) - {"airflow", "asgiref", "msgspec"})}
+
+
+WATCHER = f"""
+import sys
+from airflow.sdk import Asset, AssetWatcher
+from airflow.triggers.base import BaseEventTrigger
+before = set(sys.modules)
+from {NAME}.triggers.batch import GroqBatchEventTrigger
+Asset("ended", watchers=[AssetWatcher(name="watcher", trigger=GroqBatchEventTrigger(metadata={{"a": "b"}}))])
+print(*set(sys.modules) - before)
+"""
+
+
+def test_a_dag_file_with_a_watcher_loads_little():
+    done = subprocess.run([sys.executable, "-c", WATCHER], stdout=subprocess.PIPE, text=True, check=True)
+    names = (name.removeprefix(f"{NAME}.").replace(".", "/") for name in done.stdout.split())
+    loaded = {name for name in names if name in MODULES}
+    assert "triggers/events" in loaded
+    assert not {part_of(name) for name in loaded} & {"api", "jobs", "emulator"}
+    assert not {name: needs for name in loaded if (needs := foreign(MODULES[name]) - {"airflow"})}
 
 
 def test_one_module_imports_common_ai_and_nothing_imports_what_needs_it():

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from airflows import VERSION, since
 
 import airflow_provider_groq
 from airflow_provider_groq.provider_info import get_provider_info
@@ -53,7 +54,7 @@ class TestCommands:
     def test_connections_test_says_what_is_wrong(self, groq_emulator):
         bad = json.dumps({"conn_type": "groq", "host": groq_emulator.url})
         done = airflow("connections", "test", "groq_default", AIRFLOW_CONN_GROQ_DEFAULT=bad)
-        assert done.returncode
+        assert done.returncode or VERSION < (3, 1)
         assert "There is no API key" in done.stdout + done.stderr
 
 
@@ -88,6 +89,7 @@ def test_metadata_imports_nothing_heavy():
     assert not {"airflow", "httpx", "pydantic", "starlette", "tenacity"} & set(loaded)
 
 
+@since(3, 1, "an SDK that does not load SQLAlchemy's parts late")
 def test_operators_import_no_third_party_module_that_airflow_has_not():
     """A Dag's file is parsed over and over."""
     code = """

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
         AirflowTaskTimeout,
     )
     from airflow.sdk.log import mask_secret
+    from airflow.triggers.base import BaseEventTrigger
 else:
     try:
         from airflow.sdk import BaseHook
@@ -65,6 +66,9 @@ __all__ = [
     "AirflowTaskTimeout",
     "BaseHook",
     "amask_secret",
+    "aread_store",
+    "asset_stores",
+    "awrite_store",
     "conf",
     "connection_and_extra",
     "determine_kwargs",
@@ -72,7 +76,9 @@ __all__ = [
     "mask_secret",
     "started_at",
     "stats",
+    "stream_producer",
     "takes_nested_extra_by_alias",
+    "takes_pages",
 ]
 
 
@@ -133,6 +139,51 @@ def has_partitions() -> bool:
 
 def takes_nested_extra_by_alias() -> bool:
     """Whether the ``extra`` of an alias' event may hold dicts and lists: before 3.1.3 Airflow uses it as a key."""
+    return _release() >= (3, 1, 3)
+
+
+def takes_pages() -> bool:
+    """Whether a plugin may add a page to Airflow's UI: 3.0 cannot, and 3.1.0 does not tell its API who asks."""
+    return _release() >= (3, 1, 1)
+
+
+def _release() -> tuple[int, ...]:
     from airflow import __version__  # noqa: PLC0415 - only for those who ask
 
-    return tuple(map(int, re.findall(r"\d+", __version__)[:3])) >= (3, 1, 3)
+    return tuple(map(int, re.findall(r"\d+", __version__)[:3]))
+
+
+def asset_stores(trigger: BaseEventTrigger) -> list[Any]:
+    """Where a watcher may store something, one for each of its assets; none below 3.3.
+
+    Airflow makes one trigger of two equal watchers, and gives it the stores of both in one object, of which the public
+    part works for a single one.
+    """
+    stores: Any = getattr(trigger, "asset_state_store", None)
+    if stores is None:
+        return []
+    return [*getattr(stores, "_by_name", {}).values(), *getattr(stores, "_by_uri", {}).values()] or [stores]
+
+
+async def aread_store(store: Any, key: str) -> Any:
+    """Read from a store of `asset_stores` in a coroutine; None if it has nothing."""
+    if hasattr(store, "aget"):  # 3.3.2
+        return await store.aget(key)
+    return await asyncio.to_thread(store.get, key)
+
+
+async def awrite_store(store: Any, key: str, value: Any) -> None:
+    """Write into a store of `asset_stores` in a coroutine."""
+    if hasattr(store, "aset"):  # 3.3.2
+        await store.aset(key, value)
+    else:
+        await asyncio.to_thread(store.set, key, value)
+
+
+def stream_producer() -> type[Any]:
+    """The base class of what feeds a stream that triggers share; below 3.3 there is none."""
+    try:
+        from airflow.triggers.shared_stream import SharedStreamProducer  # noqa: PLC0415 - only in the triggerer
+    except ImportError:
+        return object
+    return SharedStreamProducer

@@ -23,7 +23,7 @@ def get_provider_info() -> dict[str, Any]:
         "hooks": _modules("hooks.groq"),
         "operators": _modules("operators.batch", "operators.inference"),
         "sensors": _modules("sensors.batch"),
-        "triggers": _modules("triggers.batch"),
+        "triggers": _modules("triggers.batch", "triggers.events"),
         "task-decorators": [
             {"name": "groq_batch", "class-name": "airflow_provider_groq.decorators.batch.groq_batch_task"}
         ],

@@ -19,6 +19,7 @@ from airflow_provider_groq.batches.identity import (
     digest_of_file,
     made_since,
     may_be_taken_up,
+    named_owner,
     oldest,
 )
 from airflow_provider_groq.batches.options import check_options
@@ -64,6 +65,22 @@ def test_a_person_can_read_whose_a_batch_is():
         "airflow_run_id": "run",
         "airflow_map_index": "3",
     }
+
+
+def test_the_task_that_a_batch_names_is_known_again():
+    assert named_owner(batch(metadata=CLAIM.metadata(None))) == IDENTITY
+
+
+@pytest.mark.parametrize("key", READABLE_KEYS[:3])
+@pytest.mark.parametrize("value", ["", None])
+def test_a_batch_that_names_no_whole_task_names_none(key, value):
+    named = CLAIM.metadata(None) | {key: value}
+    assert named_owner(batch(metadata={key: value for key, value in named.items() if value is not None})) is None
+
+
+@pytest.mark.parametrize("value", ["", "-1", "x", "1e9", "9" * 5_000, "\u0663"])
+def test_a_map_index_that_is_none_is_that_of_a_task_that_is_not_mapped(value):
+    assert named_owner(batch(metadata=CLAIM.metadata(None) | {"airflow_map_index": value})).map_index == -1
 
 
 def test_what_a_person_can_read_gives_way_to_what_the_user_says():

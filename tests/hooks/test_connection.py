@@ -4,7 +4,7 @@ import json
 from urllib.parse import urlencode
 
 import pytest
-from airflows import redact
+from airflows import redact, since
 from relays import clear_environment
 
 from airflow_provider_groq.api.settings import BASE_URL, MAX_FILE_BYTES
@@ -140,7 +140,11 @@ def test_plain_http_elsewhere_if_allowed(connect):
         ({"extra": {"max_file_bytes": 0}}, "max_file_bytes must be above 0, but is 0."),
         ({"extra": {"allow_http": "maybe"}}, "allow_http in extra is 'maybe': Input should be a valid boolean"),
         ({"extra": {"check_models": "perhaps"}}, "check_models in extra is 'perhaps': Input should be a valid boolean"),
-        ({"extra": '["gsk_secret"]'}, "extra must be a JSON object, but is list."),
+        pytest.param(
+            {"extra": '["gsk_secret"]'},
+            "extra must be a JSON object, but is list.",
+            marks=since(3, 1, "an error for it other than that there is no connection"),
+        ),
         ({"extra": {"headers": "X-Key: gsk_secret"}}, "headers must be a JSON object, such as {"),
         ({"extra": {"headers": ["X-Key: gsk_secret"]}}, "headers must be a JSON object, such as {"),
         ({"extra": {"headers": {"X-Key: gsk_secret": ""}}}, "headers has an invalid header name (not shown"),
@@ -265,6 +269,7 @@ async def test_a_coroutine_hears_of_the_same_problems(connect, no_connection):
         await GroqHook().get_async_conn()
 
 
+@since(3, 1, "GroqHook.aget_connection")
 async def test_a_connection_that_only_the_blocking_way_finds_is_found(connect, mocker):
     """As with `dag.test()`, where coroutines do not see the connections of the database."""
     from airflow_provider_groq.compat import AirflowNotFoundException

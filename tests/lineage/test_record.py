@@ -5,9 +5,9 @@ from typing import ClassVar
 
 import pytest
 from airflow.sdk import ObjectStoragePath
-from airflow.sdk.exceptions import TaskDeferred
 from airflow.sdk.io import attach
 from airflow.sdk.serde import deserialize, serialize
+from airflows import TaskDeferred
 from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_groq.batches.events import BatchEvent

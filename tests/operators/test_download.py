@@ -83,7 +83,8 @@ def test_lands_on_object_storage(download, groq_emulator, make_batch, memory_sto
     batch_id = make_batch(GOOD)
     groq_emulator.advance(100)
     manifest = download(batch_id, f"{memory_storage}/results")
-    assert manifest["output"]["path"] == f"{memory_storage}/results/output.jsonl"
+    # Older releases of universal-pathlib write three slashes.
+    assert manifest["output"]["path"].replace(":///", "://") == f"{memory_storage}/results/output.jsonl"
     landed = ObjectStoragePath(f"{memory_storage}/results")
     assert [path.name for path in landed.iterdir()] == ["output.jsonl"]
 

@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from airflows import since
 
 from airflow_provider_groq.exceptions import GroqError
 from airflow_provider_groq.operators.batch import GroqCreateBatchOperator, GroqDownloadBatchResultsOperator
@@ -120,6 +121,7 @@ def key(groq_emulator, monkeypatch):
     return key
 
 
+@since(3, 1, "dag.test() that does not itself log what it is to mask")
 @pytest.mark.usefixtures("quick_retries")
 @pytest.mark.parametrize(("path", "echo"), [*(("/files", echo) for echo in ECHOES), ("/batches", ECHOES[1])], ids=str)
 def test_the_key_is_in_no_log_and_not_in_airflows_database(run_dag, groq_emulator, key, caplog, echo, path):
@@ -138,6 +140,7 @@ def home():
     return Path(os.environ["AIRFLOW_HOME"]).rglob("*")
 
 
+@since(3, 1, "dag.test() that does not itself log what it is to mask")
 def test_the_key_is_nowhere_after_a_run_that_went_well(run_dag, groq_emulator, key, tmp_path):
     groq_emulator.set(seconds=0.2)
     ran = run_dag("expanded_chain", output_path=str(tmp_path))

@@ -58,6 +58,7 @@ def land(run_dag, groq_emulator, tmp_path):
     return run
 
 
+@since(3, 1, "dag.test() of a task whose asset no Dag has used before")
 @pytest.mark.parametrize("way", ["worker", "deferred"])
 def test_each_outlet_of_a_job_has_the_manifest_in_its_event(land, run_dag, tmp_path, way):
     """An alias stands for the folder of the answers."""
@@ -75,6 +76,7 @@ def test_each_outlet_of_a_job_has_the_manifest_in_its_event(land, run_dag, tmp_p
     ]
 
 
+@since(3, 1, "dag.test() of a task whose asset no Dag has used before")
 def test_so_has_that_of_a_download(land, groq_emulator, make_batch, tmp_path):
     batch_id = make_batch()
     groq_emulator.advance(100)
@@ -83,6 +85,7 @@ def test_so_has_that_of_a_download(land, groq_emulator, make_batch, tmp_path):
     assert {event.name for event in landed.events} == {"landed_by_a_download", f"file://{tmp_path}/answers"}
 
 
+@since(3, 1, "dag.test() of a task whose asset no Dag has used before")
 def test_each_mapped_instance_has_an_event_of_its_own(land):
     landed = land("assets_of_mapped_tasks")
     found = {event.map_index: event.extra["manifest"] for event in landed.events}
@@ -134,6 +137,7 @@ def told(job):
     return told
 
 
+@since(3, 3, "partitions of assets")
 def test_a_retry_after_the_landing_tells_the_same(job, told):
     """The first try was killed before Airflow knew that it had succeeded."""
     options = {"rows": ROWS, "outlets": [OUTLET], "asset_partition_column": "day"}
@@ -144,6 +148,7 @@ def test_a_retry_after_the_landing_tells_the_same(job, told):
     assert [events[OUTLET].partition_keys for events in told] == 2 * [{"day-0", "day-1"}]
 
 
+@since(3, 3, "partitions of assets")
 def test_a_job_that_fails_tells_nothing(job, told):
     job.emulator.set(failing_requests={"row-0": 422})
     with pytest.raises(AirflowFailException, match="1 of 8 rows failed"):
@@ -187,6 +192,7 @@ def test_the_manifest_in_the_event_is_plain_json_of_16_kb_at_most(job, told):
     assert len(json.dumps(extra)) < 16_100
 
 
+@since(3, 3, "partitions of assets")
 class TestNothingIsSent:
     """What is wrong is said before anything is paid."""
 
@@ -249,6 +255,7 @@ def made(kind, **options):
     return kind(task_id="land", rows=[], model="m", output_path="answers", **options)
 
 
+@since(3, 3, "partitions of assets")
 class TestADagFile:
     """What is wrong on sight is refused while the Dag is parsed."""
 

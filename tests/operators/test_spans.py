@@ -3,7 +3,7 @@
 import time
 
 import pytest
-from airflow.sdk.exceptions import TaskDeferred
+from airflows import TaskDeferred
 from opentelemetry import trace
 
 from airflow_provider_groq import telemetry

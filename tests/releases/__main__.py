@@ -52,6 +52,7 @@ ENVIRONMENTS = {
     "3.0.6": Environment("2025-10-25", ("apache-airflow==3.0.6", "universal-pathlib<0.3"), ("3.11", "3.12")),
     "3.1.8": Environment("2026-03-15", ("apache-airflow==3.1.8",)),
     "3.2.2": Environment("2026-06-10", ("apache-airflow==3.2.2",)),
+    "3.3.0": Environment("2026-07-20", ("apache-airflow==3.3.0",)),
     "3.3.2": Environment("2026-10-01", ("apache-airflow==3.3.2",)),
     "floors": Environment("2025-10-25", ("--resolution", "lowest-direct"), floors=True),
 }
@@ -133,7 +134,7 @@ def try_out(name: str, python: str, options: argparse.Namespace, folder: Path) -
     cell = Cell(name, python, folder)
     try:
         cell.check()
-        found = "every module imports, and an example Dag ran"
+        found = "every module imports, an example Dag ran, and a watcher told of a batch"
         if options.suite:
             found += f"; tests: {cell.run_tests(options.tests)}"
     except CellError as error:

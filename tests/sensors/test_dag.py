@@ -3,12 +3,15 @@
 from pathlib import Path
 
 import pytest
-from airflows import dag_bag
+from airflows import RESCHEDULED, dag_bag, since
 
 TESTS = Path(__file__).parents[1]
 
 
-@pytest.mark.parametrize("way", ["poke", "reschedule", "deferred"])
+WAYS = ["poke", pytest.param("reschedule", marks=since(3, 1, RESCHEDULED)), "deferred"]
+
+
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize(("soft_fail", "state"), [(False, "failed"), (True, "skipped")])
 def test_a_timeout_fails_or_skips_the_task(run_dag, groq_emulator, make_batch, way, soft_fail, state):
     groq_emulator.set(seconds=1000)
@@ -20,7 +23,7 @@ def test_a_timeout_fails_or_skips_the_task(run_dag, groq_emulator, make_batch, w
         assert f"Batch {batch_id} had not ended at the deadline" in ran.log
 
 
-@pytest.mark.parametrize("way", ["poke", "reschedule", "deferred"])
+@pytest.mark.parametrize("way", WAYS)
 def test_the_batch_is_in_xcom(run_dag, groq_emulator, make_batch, way):
     groq_emulator.set(seconds=0.3)
     batch_id = make_batch()

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from airflow.sdk import DAG, ObjectStoragePath
+from airflows import SHOWN_WHOLE, since
 from dags.inputs import BRACES, request
 
 from airflow_provider_groq.batches.requests import encode, read_lines
@@ -114,6 +115,7 @@ def test_so_it_is_in_mapped_tasks(run_dag, groq_emulator, dag_id, files):
     assert bodies(groq_emulator) == files
 
 
+@since(3, 1, SHOWN_WHOLE)
 def test_a_task_that_returned_nothing_is_named_with_nothing_sent(run_dag, groq_emulator):
     ran = run_dag("deep_nothing")
     assert ran.state == "failed"
@@ -121,6 +123,7 @@ def test_a_task_that_returned_nothing_is_named_with_nothing_sent(run_dag, groq_e
     assert not groq_emulator.requests()
 
 
+@since(3, 1, SHOWN_WHOLE)
 def test_text_that_jinja_made_of_a_list_is_refused_by_each_with_nothing_sent(run_dag, groq_emulator):
     ran = run_dag("rendered")
     tasks = ["cancel", "sense", "sense_deferred", "download_id", "download_path", "create_path", "create_file"]
@@ -259,7 +262,9 @@ def home(tmp_path, monkeypatch):
     return home
 
 
-@pytest.mark.parametrize("kind", [str, Path, ObjectStoragePath])
+@pytest.mark.parametrize(
+    "kind", [str, Path, pytest.param(ObjectStoragePath, marks=since(3, 1, "an ObjectStoragePath that keeps a ~"))]
+)
 @pytest.mark.parametrize("path", ["~/x", "file://~/x"])
 def test_a_tilde_is_the_home_of_the_user(home, path, kind):
     if (kind, path[0]) != (Path, "f"):

@@ -34,6 +34,9 @@ class Airflow:
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()
 
+    def exists(self, path):
+        return self._http.get(path).is_success
+
     def trigger(self, dag_id, **conf):
         """Start a run once the Dag has been parsed, and return the path of the run."""
         await_that(lambda: self._http.get(f"dags/{dag_id}").is_success, f"{dag_id} is parsed")

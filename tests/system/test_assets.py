@@ -1,9 +1,15 @@
 """Events of assets, and the Dags that they wake, on the whole of Airflow."""
 
+import json
+import sqlite3
+import tempfile
+from contextlib import closing
 from urllib.parse import urlencode
 
 import pytest
 from system.rest import await_that
+
+from airflow_provider_groq.hooks.groq import GroqHook
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
@@ -55,3 +61,43 @@ def test_a_partition_wakes_the_dag_that_waits_for_each(airflow, events, tmp_path
     for run in runs:
         told = airflow.xcom(f"dags/groq_use_partitions/dagRuns/{run['dag_run_id']}", "use", "return_value")
         assert told == {"partition": run["partition_key"], "answers": ["row-0", "row-1", "row-2"]}
+
+
+@pytest.fixture
+def watching(airflow, emulator, monkeypatch):
+    """The example Dag is not paused, and its watcher has begun."""
+    monkeypatch.setenv("AIRFLOW_CONN_GROQ_DEFAULT", emulator.connection_json)
+    dag = "dags/groq_on_finished_batches"
+    await_that(lambda: airflow.exists(dag), "the Dag is parsed")
+    airflow.call("PATCH", dag, is_paused=False)
+    stored = "select 1 from asset_state_store s join asset a on a.id = s.asset_id where name = 'groq_finished_reviews'"
+
+    def begun():
+        with closing(sqlite3.connect(f"file:{airflow.home / 'airflow.db'}?mode=ro", uri=True)) as database:
+            return database.execute(stored).fetchall()
+
+    await_that(begun, "the watcher has begun")
+    yield dag
+    airflow.call("PATCH", dag, is_paused=True)
+
+
+def test_batches_that_others_have_made_wake_a_dag_when_they_end(airflow, emulator, watching):
+    """One run for all that ended at once; here it is an example Dag."""
+    body = {"model": "openai/gpt-oss-20b", "messages": [{"role": "user", "content": "Hello"}]}
+    line = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": body}
+    with tempfile.TemporaryFile() as file, GroqHook() as hook:
+        file.write(json.dumps(line).encode())
+        file_id = hook.upload_file(file).id
+        ids = [hook.create_batch(file_id, metadata={"project": "reviews"}).id for _ in range(3)]
+        hook.create_batch(file_id, metadata={"project": "another"})
+    emulator.advance(600)
+
+    def woken():
+        runs = airflow.call("GET", f"{watching}/dagRuns")["dag_runs"]
+        return runs if runs and runs[0]["state"] == "success" else None
+
+    (run,) = await_that(woken, "the Dag has run")
+    run = f"{watching}/dagRuns/{run['dag_run_id']}"
+    assert sorted(airflow.xcom(run, "finished", "return_value")) == sorted(ids)
+    tasks = airflow.call("GET", f"{run}/taskInstances")["task_instances"]
+    assert sorted(task["map_index"] for task in tasks if task["task_id"] == "download") == [0, 1, 2]

@@ -7,6 +7,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
+from airflows import since
 from blockbuster import BlockingError
 from relays import Authority, Relay, clear_environment
 
@@ -151,6 +152,7 @@ async def test_waits_at_a_gateway_with_a_certificate_of_a_private_authority(
     assert (end.reason, end.batch.status) == ("terminal", "completed")
 
 
+@since(3, 1, "GroqHook.aget_connection")
 async def test_a_missing_connection_is_an_event_and_no_crash(trigger, monkeypatch):
     monkeypatch.delenv("AIRFLOW_CONN_GROQ_DEFAULT")
 
@@ -328,7 +330,7 @@ async def test_a_batch_that_has_ended_is_not_cancelled(groq_emulator, make_batch
     )
     wait = asyncio.create_task(brief_event_of(trigger))
     async with asyncio.timeout(10):
-        while ended not in trigger._ended:  # noqa: ASYNC110 - from outside
+        while ended not in trigger._waiting()._ended:  # noqa: ASYNC110 - from outside
             await asyncio.sleep(0.02)
     wait.cancel()
     await asyncio.gather(wait, return_exceptions=True)

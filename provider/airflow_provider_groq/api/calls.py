@@ -162,6 +162,19 @@ def list_batches(cursor: str | None = None, *, after: str | None = None) -> Call
     return Call("GET", "/batches", _batches, params=tuple((k, v) for k, v in params if v))
 
 
+def following_page(page: Page[Batch], new: Sequence[Batch]) -> Call[Page[Batch]] | None:
+    """Ask for the page after this one, as its server pages; None after the last.
+
+    Args:
+        page: A page of the listing.
+        new: Its batches that no page before had: one that brings none is the last, whatever it says. A server that
+            ignores the cursor would send the same page for ever.
+    """
+    if not new or not (page.next_cursor or page.has_more):
+        return None
+    return list_batches(page.next_cursor, after=None if page.next_cursor else new[-1].id)
+
+
 def cancel_batch(batch_id: str) -> Call[Batch]:
     """Ask for a batch to be cancelled; it may stay ``cancelling`` for up to 10 minutes."""
     return Call("POST", f"/batches/{_segment(batch_id, 'batch_id')}/cancel", partial(read_one, Batch))

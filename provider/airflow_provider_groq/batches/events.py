@@ -22,6 +22,9 @@ MAX_METADATA_CHARS = 16_000
 MAX_UNKNOWN_CHARS = 2_000
 """How much of the fields that are not known here travels, as JSON, of a batch and of its counts."""
 
+MAX_EVENT_CHARS = 100_000
+"""How long an event about batches that nobody waits for may be, as JSON."""
+
 E = TypeVar("E", bound=BaseModel)
 
 
@@ -55,6 +58,28 @@ class BatchEvent(BaseModel):
         """The event as plain JSON, kept small: only what differs from the defaults, and of a batch what is bounded."""
         ends = [end.model_copy(update={"batch": end.batch and shortened(end.batch)}) for end in self.ends]
         return BatchEvent(ends=tuple(ends)).model_dump(mode="json", exclude_defaults=True)
+
+    @classmethod
+    def of_ended(cls, batches: Iterable[Batch]) -> tuple[dict[str, Any], int]:
+        """The payload that tells of batches that have ended: of the first ones, as many as `MAX_EVENT_CHARS` hold.
+
+        One that is too long even by itself goes without its metadata and errors.
+
+        Returns:
+            The payload, and of how many it tells.
+        """
+        ends: list[dict[str, Any]] = []
+        chars = len('{"ends": []}')
+        for batch in batches:
+            end = _ended(batch)
+            if (size := len(json.dumps(end))) > MAX_EVENT_CHARS // 2:
+                end = _ended(batch.model_copy(update={"metadata": {}, "errors": ()}))
+                size = len(json.dumps(end))
+            if ends and chars + size + 2 > MAX_EVENT_CHARS:
+                break
+            ends.append(end)
+            chars += size + 2
+        return {"ends": ends}, len(ends)
 
     @classmethod
     def read(cls, payload: dict[str, Any]) -> Self:
@@ -121,6 +146,12 @@ class BriefEvent(BaseModel):
             GroqInputError: The payload is not such an event.
         """
         return _read(cls, payload)
+
+
+def _ended(batch: Batch) -> dict[str, Any]:
+    event = BatchEvent(ends=(WaitEnd(batch_id=batch.id, reason="terminal", batch=batch),))
+    end: dict[str, Any] = event.payload()["ends"][0]
+    return end
 
 
 def _read(kind: type[E], payload: dict[str, Any]) -> E:

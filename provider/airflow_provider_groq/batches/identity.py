@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
@@ -123,6 +124,18 @@ class Claim:
 def mark_of(batch: Batch) -> dict[str, str]:
     """What the batch carries of `Claim.mark`."""
     return {key: batch.metadata[key] for key in (TASK_KEY, INPUT_KEY, ROUND_KEY) if key in batch.metadata}
+
+
+def named_owner(batch: Batch) -> Identity | None:
+    """The task instance that the batch names for people, which may be gone or of another Airflow.
+
+    Returns:
+        None if it names none: there was no room in its metadata, or it was made elsewhere.
+    """
+    dag_id, task_id, run_id, map_index = (batch.metadata.get(key, "") for key in READABLE_KEYS)
+    if not (dag_id and task_id and run_id):
+        return None
+    return Identity(dag_id, task_id, run_id, int(map_index) if re.fullmatch(r"[0-9]{1,9}", map_index) else -1)
 
 
 def check_metadata(given: Mapping[str, str] | None, *, rounds: bool = False) -> None:

@@ -136,23 +136,26 @@ class Standalone:
         home: Its folder.
         log: Where its output goes.
         port: Its port on loopback; a free one if None.
+        base_path: The path of its address, such as ``/airflow``, as behind a proxy that serves more than Airflow.
         settings: More of its environment.
 
     Raises:
         RuntimeError: It ended, or was not ready in time.
     """
 
-    def __init__(self, home: Home, log: IO[bytes], *, port: int | None = None, **settings: str) -> None:
+    def __init__(
+        self, home: Home, log: IO[bytes], *, port: int | None = None, base_path: str = "", **settings: str
+    ) -> None:
         self.home = home
-        self.url = f"http://127.0.0.1:{port or free_port()}"
+        self.port = port or free_port()
+        self.url = f"http://127.0.0.1:{self.port}{base_path}"
         self._log = log
         self._settings = settings
 
     def __enter__(self) -> Self:
-        port = self.url.rpartition(":")[2]
         environment = self.home.environment(
             AIRFLOW__API__HOST="127.0.0.1",
-            AIRFLOW__API__PORT=port,
+            AIRFLOW__API__PORT=str(self.port),
             AIRFLOW__API__BASE_URL=self.url,
             AIRFLOW__CORE__EXECUTION_API_SERVER_URL=f"{self.url}/execution/",
             AIRFLOW__LOGGING__WORKER_LOG_SERVER_PORT=str(free_port()),

@@ -159,18 +159,15 @@ class GroqHook(BaseHook):
         A page without a batch that says that there is more comes last, and only if the server does not give that.
         """
         seen: set[str] = set()
-        call = calls.list_batches()
-        while True:
+        call: calls.Call[Page[Batch]] | None = calls.list_batches()
+        while call:
             page = self.get_conn().send(call)
             more = bool((page.data or page.left_out) and (page.next_cursor or page.has_more))
             new = tuple(batch for batch in page.data if batch.id not in seen)
             if new or page.left_out or more:
                 yield page.model_copy(update={"data": new})
             seen.update(batch.id for batch in new)
-            # A server that ignores the cursor would send the same page for ever.
-            if not new or not more:
-                return
-            call = calls.list_batches(page.next_cursor, after=None if page.next_cursor else new[-1].id)
+            call = calls.following_page(page, new)
 
     def cancel_batch(self, batch_id: str) -> Batch:
         """Cancel a batch; it may stay ``cancelling`` for up to 10 minutes."""

@@ -10,7 +10,7 @@ from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.calls import Call
 from airflow_provider_groq.api.client import AsyncGroqClient
 from airflow_provider_groq.api.looks import Looks
-from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.api.models import Batch, Page
 from airflow_provider_groq.compat import AirflowNotFoundException
 from airflow_provider_groq.exceptions import (
     GroqAuthenticationError,
@@ -22,6 +22,9 @@ from airflow_provider_groq.hooks.cancels import cancel_batches
 from airflow_provider_groq.hooks.groq import GroqHook
 
 T = TypeVar("T")
+
+PAGE_RETRIES = 2
+"""How often a page is asked for again: a listing may have thousands, and all would have to be read anew."""
 
 
 class ConnectionSource:
@@ -48,6 +51,15 @@ class ConnectionSource:
     async def get(self, batch_id: str) -> Batch:
         """Ask for one."""
         return await self._send(calls.get_batch(batch_id))
+
+    async def page(self, cursor: str | None, after: str | None) -> Page[Batch]:
+        """Ask for a page of the listing, as `calls.list_batches` has it."""
+        return await self._send(calls.list_batches(cursor, after=after), max_retries=PAGE_RETRIES)
+
+    async def refresh(self) -> None:
+        """Read the connection again, and ask through it as it is now."""
+        if self._client is not None:
+            await self._renewed(self._client)
 
     async def cancel(self, batch_ids: Sequence[str]) -> dict[str, str | GroqError]:
         """Ask for some to be cancelled; the status of each since then, or why it could not be."""

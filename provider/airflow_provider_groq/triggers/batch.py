@@ -5,21 +5,18 @@ from __future__ import annotations
 import asyncio
 import random
 import time
-from collections.abc import AsyncIterator, Collection, Iterable, Sequence
-from typing import Any
+from collections.abc import AsyncIterator, Sequence
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
-from airflow_provider_groq import telemetry
-from airflow_provider_groq.api.models import Batch
-from airflow_provider_groq.batches.events import BatchEvent, BriefEvent, WaitEnd
-from airflow_provider_groq.batches.poll_loop import PollLoop
-from airflow_provider_groq.batches.polling import Poller, Step
-from airflow_provider_groq.batches.several import cancelling_report, names_of
-from airflow_provider_groq.hooks import states
-from airflow_provider_groq.hooks.groq import GroqHook
-from airflow_provider_groq.jobs.progress import News, Progress
-from airflow_provider_groq.triggers.shared import shared
+from airflow_provider_groq.hooks import DEFAULT_CONN_ID
+from airflow_provider_groq.triggers.events import GroqBatchEventTrigger
+
+if TYPE_CHECKING:
+    from airflow_provider_groq.triggers.wait import Wait
+
+__all__ = ["GroqBatchEventTrigger", "GroqBatchTrigger"]
 
 EARLIEST_EVENT = 10.0
 """Seconds from the start of `run()` to its event. Airflow may fail a task whose trigger fires while
@@ -57,7 +54,7 @@ class GroqBatchTrigger(BaseTrigger):
     def __init__(
         self,
         batch_ids: str | Sequence[str],
-        groq_conn_id: str = GroqHook.default_conn_name,
+        groq_conn_id: str = DEFAULT_CONN_ID,
         poll_interval: float = 60.0,
         *,
         end_time: float,
@@ -75,8 +72,7 @@ class GroqBatchTrigger(BaseTrigger):
         self.reattach = reattach
         self.brief = brief
         self.total_rows = total_rows
-        # There may be ten thousand triggers, and few of them have several batches.
-        self._ended: Collection[str] = ()
+        self._wait: Wait | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """The class and the arguments that make this trigger again, in any triggerer."""
@@ -96,15 +92,12 @@ class GroqBatchTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event. `BatchEvent.read` reads its payload, or `BriefEvent.read` if ``brief``."""
-        earliest = EARLIEST_EVENT_TRACED if telemetry.exports_spans() else EARLIEST_EVENT
-        not_before = time.monotonic() + earliest
-        began = time.time()
-        with shared(self.groq_conn_id) as ours:
-            ends = await self._ends(ours.loop)
-        telemetry.wait_ended("triggerer", self.groq_conn_id, self.batch_ids, since=began)
-        event = BriefEvent.of(ends) if self.brief else BatchEvent(ends=ends)
-        await asyncio.sleep(not_before - time.monotonic())
-        yield TriggerEvent(event.payload())
+        began, wait = time.monotonic(), self._waiting()
+        earliest = EARLIEST_EVENT_TRACED if wait.is_traced else EARLIEST_EVENT
+        # The task polled just before it deferred, and no event may come before `EARLIEST_EVENT`.
+        payload = await wait.payload(first_poll=EARLIEST_EVENT * random.uniform(0.7, 0.9))
+        await asyncio.sleep(began + earliest - time.monotonic())
+        yield TriggerEvent(payload)
 
     async def on_kill(self) -> None:
         """Cancel the batches if a user marked the task; called by Airflow when someone acts on the task.
@@ -112,70 +105,14 @@ class GroqBatchTrigger(BaseTrigger):
         Airflow gives this a second and then cancels it, so the work runs in its own task.
         """
         if self.cancel_on_kill:
-            work = asyncio.create_task(self._cancel_if_wanted())
+            work = asyncio.create_task(self._waiting().cancel_if_wanted())
             _killing.add(work)
             work.add_done_callback(_killing.discard)
             await asyncio.shield(work)
 
-    async def _cancel_if_wanted(self) -> None:
-        running = [batch_id for batch_id in self.batch_ids if batch_id not in self._ended]
-        state = await states.ask_in_triggerer(self.task_instance) if self.reattach else None
-        if self.reattach and state not in states.MARKED:
-            # After a clear, the next try may have deferred already, and waits for these batches.
-            self.log.warning(
-                "Nobody marked the task (its state is %s), so this keeps running at Groq: %s.",
-                state or "not known",
-                names_of(running),
-            )
-            return
-        why = f"the task was marked {state}" if self.reattach else "no other try would resume it (reattach=False)"
-        with shared(self.groq_conn_id) as ours:
-            results = await ours.source.cancel(running)
-        for level, line in cancelling_report(results, why):
-            self.log.log(level, line)
+    def _waiting(self) -> Wait:
+        from airflow_provider_groq.triggers.wait import Wait  # noqa: PLC0415 - Dag files with a watcher import this module
 
-    async def _ends(self, loop: PollLoop) -> tuple[WaitEnd, ...]:
-        # The task looked just before it deferred, and no event may come before `EARLIEST_EVENT`.
-        first_pause = EARLIEST_EVENT * random.uniform(0.7, 0.9)
-        if not self.batch_ids:
-            return ()
-        if self.brief or len(self.batch_ids) > 1:
-            return await self._ends_of_several(loop, first_pause)
-        poller = Poller(self.batch_ids[0], poll_interval=self.poll_interval, end_time=self.end_time, now=time.time())
-        return (await loop.wait(poller, self._say, first_pause=first_pause),)
-
-    async def _ends_of_several(self, loop: PollLoop, first_pause: float) -> tuple[WaitEnd, ...]:
-        progress = Progress(
-            self.batch_ids, poll_interval=self.poll_interval, now=time.time(), total_rows=self.total_rows
-        )
-        self._ended = ended = set[str]()
-
-        async def wait(batch_id: str) -> WaitEnd:
-            poller = progress.poller(batch_id, end_time=self.end_time)
-            end = await loop.wait(poller, self._say, first_pause=first_pause)
-            progress.end(end)
-            ended.add(batch_id)
-            if not self.brief:
-                return end
-            # All that the event has of it.
-            return end.model_copy(update={"batch": end.batch and Batch(id=end.batch.id, status=end.batch.status)})
-
-        async with asyncio.TaskGroup() as group:
-            waits = [group.create_task(wait(batch_id)) for batch_id in self.batch_ids]
-            telling = group.create_task(self._tell(progress))
-            await asyncio.wait(waits)
-            telling.cancel()
-        self._say_all(progress.news(time.time(), last=True))
-        return tuple(wait.result() for wait in waits)
-
-    async def _tell(self, progress: Progress) -> None:
-        while True:
-            await asyncio.sleep(progress.pause(time.time()))
-            self._say_all(progress.news(time.time()))
-
-    def _say_all(self, news: Iterable[News]) -> None:
-        for level, line in news:
-            self.log.log(level, line)
-
-    def _say(self, step: Step) -> None:
-        self.log.log(step.level, step.news)
+        if self._wait is None:
+            self._wait = Wait(self)
+        return self._wait

@@ -1,31 +1,49 @@
-"""The poll loops of this process: one for each event loop and connection, while there are waits."""
+"""The poll loops of this process: one of each kind for each event loop and connection, while somebody uses them."""
 
 from __future__ import annotations
 
 import asyncio
 import contextvars
-from typing import Self
+import logging
+from collections.abc import Callable
+from typing import Any, Generic, Protocol, Self, TypeVar
 from weakref import WeakKeyDictionary
 
 from airflow_provider_groq import telemetry
 from airflow_provider_groq.batches.poll_loop import Poll, PollLoop
+from airflow_provider_groq.batches.watch_loop import WatchLoop
 from airflow_provider_groq.hooks.source import ConnectionSource
 
+log = logging.getLogger(__name__)
 
-class Shared:
+
+class Loop(Protocol):
+    """What polls."""
+
+    async def run(self) -> None:
+        """Poll until cancelled."""
+
+
+L = TypeVar("L", bound=Loop)
+Users = WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, "Shared[Any]"]]
+
+
+class Shared(Generic[L]):
     """A poll loop and its source; they live as long as anybody uses them.
 
-    Made in a running event loop by `shared`, to be used as a context manager.
+    Made in a running event loop by `shared` or `shared_watch`, to be used as a context manager.
 
     Args:
         groq_conn_id: The connection.
+        make: Makes the loop.
+        users: Where it is found until nobody uses it any more.
     """
 
-    def __init__(self, groq_conn_id: str) -> None:
+    def __init__(self, groq_conn_id: str, make: Callable[[ConnectionSource], L], users: Users) -> None:
         self.source = ConnectionSource(groq_conn_id)
-        self.loop = PollLoop(self.source, self._told)
-        self._polls = telemetry.TriggererPolls(groq_conn_id)
+        self.loop = make(self.source)
         self._groq_conn_id = groq_conn_id
+        self._all = users
         self._users = 0
         # In an empty context: what it logs would else go to the task that happened to come first.
         self._task = contextvars.Context().run(asyncio.get_running_loop().create_task, self._run())
@@ -42,29 +60,49 @@ class Shared:
 
     def _forget(self) -> None:
         event_loop = asyncio.get_running_loop()
-        by_connection = _shared.get(event_loop, {})
+        by_connection = self._all.get(event_loop, {})
         if by_connection.get(self._groq_conn_id) is self:
             del by_connection[self._groq_conn_id]
         if not by_connection:
-            _shared.pop(event_loop, None)
+            self._all.pop(event_loop, None)
+
+    async def _run(self) -> None:
+        try:
+            await self.loop.run()
+        finally:
+            await self.source.close()
+
+
+class Waits(PollLoop):
+    """The poll loop of waits, which tells the metrics of its polls.
+
+    Args:
+        source: Asks Groq.
+        groq_conn_id: The connection.
+    """
+
+    def __init__(self, source: ConnectionSource, groq_conn_id: str) -> None:
+        super().__init__(source, self._told)
+        self._polls = telemetry.TriggererPolls(groq_conn_id)
 
     def _told(self, poll: Poll) -> None:
         self._polls.add(poll.batches, poll.lag, poll.waits)
 
-    async def _run(self) -> None:
+    async def run(self) -> None:
+        """Poll until cancelled."""
         try:
             await asyncio.to_thread(telemetry.prepare)
-            await self.loop.run()
+            await super().run()
         finally:
             self._polls.tell(0)
-            await self.source.close()
 
 
-_shared: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[str, Shared]] = WeakKeyDictionary()
+_shared: Users = WeakKeyDictionary()
+_watching: Users = WeakKeyDictionary()
 
 
-def shared(groq_conn_id: str) -> Shared:
-    """What the triggers of this event loop share that have the same connection.
+def shared(groq_conn_id: str) -> Shared[Waits]:
+    """What the waits of this event loop share that have the same connection.
 
     Args:
         groq_conn_id: The connection.
@@ -72,5 +110,21 @@ def shared(groq_conn_id: str) -> Shared:
     by_connection = _shared.setdefault(asyncio.get_running_loop(), {})
     ours = by_connection.get(groq_conn_id)
     if ours is None or ours.loop.broken:
-        ours = by_connection[groq_conn_id] = Shared(groq_conn_id)
+        ours = Shared(groq_conn_id, lambda source: Waits(source, groq_conn_id), _shared)
+        by_connection[groq_conn_id] = ours
+    return ours
+
+
+def shared_watch(groq_conn_id: str) -> Shared[WatchLoop]:
+    """What the watchers of this event loop share that have the same connection.
+
+    Args:
+        groq_conn_id: The connection.
+    """
+    by_connection = _watching.setdefault(asyncio.get_running_loop(), {})
+    ours = by_connection.get(groq_conn_id)
+    if ours is None:
+        name = f"connection {groq_conn_id!r}"
+        ours = Shared(groq_conn_id, lambda source: WatchLoop(source, name, log.log), _watching)
+        by_connection[groq_conn_id] = ours
     return ours

@@ -1,0 +1,139 @@
+"""The page's files, and the API behind it, as an application that Airflow's API server mounts."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+from typing import Annotated, Any, NamedTuple
+
+from airflow.api_fastapi.core_api.security import GetUserDep
+from fastapi import Depends, FastAPI, HTTPException, Query, Request
+from fastapi.responses import JSONResponse, Response
+from fastapi.staticfiles import StaticFiles
+from pydantic import BaseModel, Field
+
+from airflow_provider_groq.api import calls
+from airflow_provider_groq.api.models import MAX_ID_CHARS, Batch
+from airflow_provider_groq.hooks import DEFAULT_CONN_ID
+from airflow_provider_groq.ui.account import Account, client_of
+from airflow_provider_groq.ui.audit import record_cancel
+from airflow_provider_groq.ui.problems import told
+from airflow_provider_groq.ui.rights import Rights, Sight, connections_for, refuse_foreign_pages
+from airflow_provider_groq.ui.rows import Json, batch_row, group_row, groups_of, has_status
+from airflow_provider_groq.ui.windows import Window
+
+MAX_SEARCHED = 5
+"""How many windows one request searches for batches that the filters let through."""
+
+SEARCH_SECONDS = 8.0
+"""For how long it does so at most."""
+
+
+class Wanted(NamedTuple):
+    """What a request for batches says: where to begin, and what to let through."""
+
+    cursor: str | None
+    status: str
+    dag: str
+
+
+Text = Annotated[str, Query(max_length=2_000)]
+
+
+def wanted(cursor: Text = "", status: Text = "", dag: Text = "") -> Wanted:
+    """The query of such a request; empty is as good as left out."""
+    return Wanted(cursor or None, status, dag)
+
+
+class Cancel(BaseModel):
+    """What a request to cancel says."""
+
+    batch_id: str = Field(min_length=1, max_length=MAX_ID_CHARS)
+
+
+class _Files(StaticFiles):
+    """Files that a browser asks for anew: after an upgrade, old and new modules must not be mixed."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        """The file, or that it has not changed."""
+        response = super().file_response(*args, **kwargs)
+        response.headers["Cache-Control"] = "no-cache"
+        return response
+
+
+def create_app() -> FastAPI:
+    """The application; each has an `Account` of its own."""
+    app = FastAPI(title="Groq batches", openapi_url=None, docs_url=None, redoc_url=None)
+    app.state.account = Account()
+    app.get("/api/connections")(list_connections)
+    app.get("/api/connections/{connection_id:path}/batches")(list_batches)
+    app.post("/api/connections/{connection_id:path}/cancel")(cancel_batch)
+    app.mount("/static", _Files(directory=Path(__file__).with_name("static")))
+    return app
+
+
+async def list_connections(user: GetUserDep) -> Response:
+    """The connections to choose from. Those of the environment and of secrets backends cannot be listed."""
+    return JSONResponse({"connections": await asyncio.to_thread(connections_for, user), "default": DEFAULT_CONN_ID})
+
+
+async def list_batches(
+    request: Request, connection_id: str, user: GetUserDep, wanted: Annotated[Wanted, Depends(wanted)]
+) -> Response:
+    """What the user may see of a connection's batches, newest first, from a cursor on.
+
+    Where the filters let nothing through, older windows are searched, up to a limit.
+    """
+    rights = Rights(user, connection_id)
+    account: Account = request.app.state.account
+    clock = asyncio.get_running_loop().time
+    stop_at = clock() + SEARCH_SECONDS
+    cursor = wanted.cursor
+    answer: Json = {"groups": [], "dags": [], "searched": 0, "left_out": 0}
+    for _ in range(MAX_SEARCHED):
+        async with told(rights):
+            window, fresh_for = await account.window(connection_id, cursor)
+        sight = await rights.sight(window.batches)
+        _add(answer, window, sight, wanted)
+        fresh_for = min(fresh_for, answer.get("fresh_for", fresh_for))
+        answer |= {"older": window.older, "asked_at": window.asked_at, "fresh_for": fresh_for}
+        cursor = window.older
+        if answer["groups"] or cursor is None or clock() > stop_at:
+            break
+    return JSONResponse(answer | {"now": time.time()})
+
+
+def _add(answer: Json, window: Window, sight: Sight, wanted: Wanted) -> None:
+    """Add to an answer what the filters let through of a window."""
+    now = time.time()
+    for group in groups_of(sight.batches):
+        if any(_let_through(batch, sight, wanted) for batch in group):
+            row = group_row(group, owners=sight.owners, dags=sight.dags, may_cancel=sight.may_cancel, now=now)
+            goes_on = window.older is not None and group[-1].id == window.batches[-1].id
+            answer["groups"].append(row | {"goes_on": goes_on})
+    answer["dags"] = sorted({*answer["dags"], *sight.dags.values()})
+    answer["searched"] += len(window.batches)
+    answer["left_out"] += window.left_out
+    created = [batch.created_at for batch in window.batches if batch.created_at]
+    answer["back_to"] = min(created, default=answer.get("back_to"))
+
+
+def _let_through(batch: Batch, sight: Sight, wanted: Wanted) -> bool:
+    return has_status(batch, wanted.status) and (not wanted.dag or sight.dags.get(batch.id) == wanted.dag)
+
+
+async def cancel_batch(request: Request, connection_id: str, user: GetUserDep, cancel: Cancel) -> Response:
+    """Ask Groq to cancel a batch, if the user may; one that has ended is left as it is."""
+    refuse_foreign_pages(request)
+    rights = Rights(user, connection_id)
+    async with told(rights, of_batch=True), client_of(connection_id) as client:
+        batch = await client.send(calls.get_batch(cancel.batch_id), max_retries=0)
+        if not await rights.may_cancel(batch):
+            raise HTTPException(403, "You may not cancel this batch.")
+        if not batch.terminal:
+            await asyncio.to_thread(record_cancel, user, connection_id, batch)
+            batch = await client.send(calls.cancel_batch(batch.id), max_retries=0)
+    account: Account = request.app.state.account
+    account.saw(connection_id, batch)
+    return JSONResponse(batch_row(batch, now=time.time()))

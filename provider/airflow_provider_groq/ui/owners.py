@@ -1,0 +1,54 @@
+"""Which Dags and task instances of this Airflow made which batches, as far as they still exist."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+from typing import TypeVar
+
+from airflow.models import DagModel, TaskInstance
+from airflow.utils.session import create_session
+from sqlalchemy import select
+
+from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.batches.identity import READABLE_KEYS, Identity, named_owner
+
+T = TypeVar("T")
+
+DAG_KEY = READABLE_KEYS[0]
+
+AT_ONCE = 500
+"""How many one query asks for: databases take a limited number of values."""
+
+
+def dags_of(batches: Iterable[Batch]) -> dict[str, str]:
+    """The Dag of this Airflow that each batch names, by batch; it need not name a task too."""
+    named = {batch.id: dag_id for batch in batches if (dag_id := batch.metadata.get(DAG_KEY))}
+    known: set[str] = set()
+    with create_session() as session:
+        for some in _some_of(sorted(set(named.values()))):
+            known.update(session.scalars(select(DagModel.dag_id).where(DagModel.dag_id.in_(some))))
+    return {batch_id: dag_id for batch_id, dag_id in named.items() if dag_id in known}
+
+
+def owners_of(batches: Iterable[Batch]) -> dict[str, Identity]:
+    """The task instance of this Airflow that each batch names, by batch."""
+    named = {batch.id: owner for batch in batches if (owner := named_owner(batch))}
+    known: set[tuple[str, str, str, int]] = set()
+    columns = (TaskInstance.dag_id, TaskInstance.task_id, TaskInstance.run_id, TaskInstance.map_index)
+    with create_session() as session:
+        for some in _some_of([*dict.fromkeys(map(_key, named.values()))]):
+            of_each = zip(columns, zip(*some, strict=True), strict=True)
+            query = select(*columns).where(*(column.in_(set(values)) for column, values in of_each))
+            known.update((row[0], row[1], row[2], row[3]) for row in session.execute(query))
+    return {batch_id: owner for batch_id, owner in named.items() if _key(owner) in known}
+
+
+def _key(owner: Identity) -> tuple[str, str, str, int]:
+    return owner.dag_id, owner.task_id, owner.run_id, owner.map_index
+
+
+def _some_of(values: Sequence[T]) -> Iterator[list[T]]:
+    rest = iter(values)
+    while some := list(islice(rest, AT_ONCE)):
+        yield some
