@@ -8,7 +8,7 @@ from airflow.sdk import DAG, Param
 
 from airflow_provider_groq.operators.inference import GroqBatchInferenceOperator
 
-# On the first day there is no day before: the template gives an empty text, which reuses nothing.
+# On the first day there is no day before: the template renders to an empty string, which reuses nothing.
 LAST_OUTPUT = (
     "{% if prev_data_interval_start_success %}"
     "{{ params.output_path }}/{{ prev_data_interval_start_success | ds }}"

@@ -214,13 +214,15 @@ def test_a_part_that_is_missing_is_named(folder):
 def test_an_output_that_another_run_replaced_is_not_taken_for_this_one(folder):
     manifest = land(folder, said, job="monday")
     land(folder, said, job="tuesday")
-    with pytest.raises(GroqInputError, match=r"answers of another run by now.*tuesday.*monday.*output_path of its own"):
+    with pytest.raises(
+        GroqInputError, match=r"now has the answers of another run.*tuesday.*monday.*its own output_path"
+    ):
         read_answers(manifest)
 
 
 @pytest.mark.parametrize("source", [{}, {"a": 1}, {"batch_id": "b"}])
 def test_what_is_no_manifest_is_said_at_once(source):
-    with pytest.raises(GroqInputError, match="neither of a job nor of a download"):
+    with pytest.raises(GroqInputError, match="not the manifest of a job or a download"):
         read_answers(source)
 
 
@@ -232,11 +234,11 @@ def test_what_is_no_path_is_said_at_once(source):
 
 def test_where_nothing_lies_is_said_at_once(folder):
     for source in (folder, folder / "nowhere", folder / "manifest.json"):
-        with pytest.raises(GroqInputError, match="holds no answers"):
+        with pytest.raises(GroqInputError, match="has no answers"):
             read_answers(source)
 
 
 def test_a_manifest_of_something_else_is_said_at_once(folder):
     (folder / "manifest.json").write_bytes(b"{}")
-    with pytest.raises(GroqInputError, match="something else wrote it"):
+    with pytest.raises(GroqInputError, match="another program wrote it"):
         read_answers(folder)

@@ -137,7 +137,7 @@ def test_a_second_one_has_a_database_of_its_own(standalone):
     folder, _, _ = standalone
     assert holders(folder)
     with start(folder) as second:
-        said = read_until(second, "Another Airflow runs in (.+): this one is apart from it, in (.+).$")
+        said = read_until(second, "Another Airflow runs in (.+): this one runs separately, in (.+).$")
         second.send_signal(signal.SIGINT)
         second.communicate(timeout=60)
     assert said.groups() == (str(folder / "airflow"), str(folder / "airflow-2"))

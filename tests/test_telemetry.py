@@ -106,7 +106,7 @@ def test_a_backend_that_fails_is_logged_once_and_stops_nothing(broken, caplog):
     telemetry.prepare()
     tell_everything()
     (said,) = (record.getMessage() for record in caplog.records)
-    assert said.endswith("could not be sent, and are left out: ValueError('count must be a positive value.')")
+    assert said.endswith("could not be sent, and are dropped: ValueError('count must be a positive value.')")
 
 
 EVERYTHING = """

@@ -1,6 +1,6 @@
 """Answers, read as a stream: those of a job, and those of a batch that were downloaded.
 
-``read_answers`` takes what the task before returned, or the folder that it wrote to.
+``read_answers`` takes the return value of the upstream task, or the folder that it wrote to.
 """
 
 from __future__ import annotations
@@ -30,17 +30,17 @@ def read_answers(
     Args:
         source: The manifest that `GroqBatchInferenceOperator`, ``@task.groq_batch`` or
             `GroqDownloadBatchResultsOperator` returned; or the folder that it wrote to, or the ``manifest.json`` in
-            it, on local disk or any object storage that Airflow knows.
+            it, on local disk or any object storage that Airflow supports.
         as_type: What pydantic's ``TypeAdapter`` takes, such as a model. The output of each answer that succeeded is
-            validated as that, or, if it is a text that does not fit, the JSON in the text is. If that does not fit
-            either, the answer's status is ``invalid_output``, and its output stays as it is.
+            validated as this type; if it is text that does not fit, the JSON in the text is validated. If that does
+            not fit either, the answer's status is ``invalid_output``, and its output stays as it is.
 
     Returns:
-        The answers. Only one is in memory at a time, and, of a download, the ids of those before it.
+        The answers. Only one is in memory at a time, and, for a download, the earlier ids.
 
     Raises:
         GroqInputError: There is no output, a file of it is missing or was cut off, or another job has replaced it.
-        GroqStorageError: The storage is away.
+        GroqStorageError: The storage is unreachable.
     """
     # A Dag file imports this module: what reads files is loaded when there is something to read.
     from airflow_provider_groq.storage.answer_files import read  # noqa: PLC0415

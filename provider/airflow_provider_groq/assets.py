@@ -27,14 +27,14 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
     """Check the URI of batches; called by Airflow for each asset whose URI begins with ``groq://``.
 
     Args:
-        uri: It, in parts.
+        uri: The URI, split.
 
     Returns:
-        The same.
+        The URI, unchanged.
 
     Raises:
         ValueError: It names no connection, or has more than that before its path; it names no batches; or it has a
-            query, where an asset is told from others by its path.
+            query, but the path alone identifies an asset.
     """
     first, *names = uri.path.removeprefix("/").split("/")
     if not uri.netloc:
@@ -51,13 +51,13 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
 def create_asset(
     *, groq_conn_id: str = DEFAULT_CONN_ID, name: str | None = None, extra: dict[str, Any] | None = None
 ) -> Asset:
-    """Make the asset of a connection's batches.
+    """Create the asset of a connection's batches.
 
     Args:
         groq_conn_id: The connection.
         name: Which batches: a name of your own for those that belong together, such as ``nightly``, or a batch id.
             None stands for all batches of the connection.
-        extra: What Airflow keeps with the asset.
+        extra: The asset's extra.
 
     Raises:
         ValueError: The name is empty, or has an empty part between slashes.

@@ -3,28 +3,28 @@
 ::
 
     GroqError
-    ├── GroqConnectionError         the Airflow connection cannot be used as it stands
-    ├── GroqInputError              the requests are wrong; nothing was sent
-    ├── GroqStorageError            the storage of an input or output path is away
-    ├── GroqTransportError          no whole answer arrived: refused, reset, cut short, timed out
-    │   └── GroqLostAnswerError     ... to a call that must not be sent twice
-    ├── GroqLookupError             whether the task has a batch already is not known
-    ├── GroqResponseError           an answer arrived that is not Groq's
-    ├── GroqAPIError                Groq answered with an error
+    ├── GroqConnectionError         the Airflow connection cannot be used
+    ├── GroqInputError              a request, a path or an argument is invalid; nothing was sent
+    ├── GroqStorageError            the storage of an input or output path is unreachable
+    ├── GroqTransportError          no complete response arrived: refused, reset, cut short, timed out
+    │   └── GroqLostAnswerError     ... to a call that must not be repeated
+    ├── GroqLookupError             it is unknown whether the task already has a batch
+    ├── GroqResponseError           the response is not from Groq
+    ├── GroqAPIError                Groq returned an error
     │   ├── GroqAuthenticationError     401
     │   ├── GroqPermissionError         403
     │   ├── GroqNotFoundError           404
     │   └── GroqRateLimitError          429
     ├── GroqJobError                too many rows of a job failed, or its work folder is gone
     └── GroqBatchError              the batch did not end well
-        ├── GroqBatchFailedError        the batch as a whole failed, such as for a wrong input file
+        ├── GroqBatchFailedError        the whole batch failed, for example because of its input file
         ├── GroqBatchExpiredError       the completion window closed first
         ├── GroqBatchCancelledError     somebody cancelled it
         ├── GroqBatchRequestsError      requests in it failed
         ├── GroqBatchTimeoutError       the wait's deadline passed
-        ├── GroqBatchUnknownError       Groq refuses to say how it stands
-        ├── GroqBatchResultsPendingError    it has ended, and a result file is not there yet
-        └── GroqBatchNotEndedError      it is still under way
+        ├── GroqBatchUnknownError       Groq refuses to return its status
+        ├── GroqBatchResultsPendingError    it has ended, but a result file is missing
+        └── GroqBatchNotEndedError      it is still running
 """
 
 from __future__ import annotations
@@ -32,16 +32,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-PASSING, SERVER_ERRORS = frozenset({408, 409, 429}), 500
-"""Statuses that pass, and from where on all do, as Groq's own client has them."""
+TRANSIENT, SERVER_ERRORS = frozenset({408, 409, 429}), 500
+"""Transient statuses; all from `SERVER_ERRORS` up are transient too, as in Groq's own client."""
 
 
 class GroqError(Exception):
-    """The root of every error that this package raises on purpose.
+    """The base of all errors of this package.
 
     Attributes:
-        retryable: Whether the same call, made again later, can end differently. Operators and
-            sensors raise ``AirflowFailException`` for what no retry can mend.
+        retryable: Whether a retry can succeed. Operators and sensors raise ``AirflowFailException``
+            for errors that no retry can fix.
     """
 
     retryable = False
@@ -58,11 +58,11 @@ def _made_again(kind: type[GroqError], args: tuple[Any, ...], state: dict[str, A
 
 
 class GroqConnectionError(GroqError):
-    """The Airflow connection lacks something or says something that cannot be used."""
+    """The Airflow connection lacks a value or has an invalid one."""
 
 
 class GroqInputError(GroqError):
-    """The requests, or what was asked of the batch, are wrong; nothing was sent.
+    """A request, a path or an argument is invalid; nothing was sent.
 
     Attributes:
         line: The number of the offending line, counted from 1, or None.
@@ -74,13 +74,13 @@ class GroqInputError(GroqError):
 
 
 class GroqStorageError(GroqError):
-    """The storage of an input or output path is away, slow or overloaded."""
+    """The storage of an input or output path is unreachable, slow or overloaded."""
 
     retryable = True
 
 
 class GroqTransportError(GroqError):
-    """No whole answer arrived: refused, reset, cut short or timed out.
+    """No complete response arrived: refused, reset, cut short or timed out.
 
     Attributes:
         sent: Whether the request may have reached the server.
@@ -94,15 +94,15 @@ class GroqTransportError(GroqError):
 
 
 class GroqLostAnswerError(GroqTransportError):
-    """The answer to a call that must not be sent twice was lost, so its effect is not known."""
+    """The response to a call that must not be repeated was lost, so its effect is unknown."""
 
     retryable = False
 
 
 class GroqLookupError(GroqError):
-    """Whether the task has a batch already could not be found out, so none was created.
+    """It is unknown whether the task already has a batch, so none was created.
 
-    What was done so far is kept for the next try.
+    The next try resumes from here.
     """
 
     def __init__(self, message: str, *, retryable: bool = True) -> None:
@@ -111,19 +111,19 @@ class GroqLookupError(GroqError):
 
 
 class GroqResponseError(GroqError):
-    """An answer arrived that is not Groq's: a proxy's page, malformed JSON, a redirect."""
+    """A response arrived that is not Groq's: a proxy's page, malformed JSON, a redirect."""
 
     retryable = True
 
 
 class GroqAPIError(GroqError):
-    """Groq answered with an error.
+    """Groq returned an error.
 
     Attributes:
         status_code: The HTTP status.
         type: Groq's ``error.type``, or "".
         code: Groq's ``error.code``, or "".
-        retry_after: Seconds that the server asked to wait, or None.
+        retry_after: Seconds to wait, as the server asked, or None.
     """
 
     def __init__(
@@ -143,11 +143,11 @@ class GroqAPIError(GroqError):
 
     @property
     def retryable(self) -> bool:  # type: ignore[override]
-        """Whether the status is one that passes: 408, 409, 429 and 5xx.
+        """Whether the status is transient: 408, 409, 429 and 5xx.
 
         The list is that of Groq's own client.
         """
-        return self.status_code in PASSING or self.status_code >= SERVER_ERRORS
+        return self.status_code in TRANSIENT or self.status_code >= SERVER_ERRORS
 
 
 class GroqAuthenticationError(GroqAPIError):
@@ -155,7 +155,7 @@ class GroqAuthenticationError(GroqAPIError):
 
 
 class GroqPermissionError(GroqAPIError):
-    """403: the key is good, but may not do this (a plan without batches, another account's batch)."""
+    """403: the key is valid, but not allowed to do this (a plan without the Batch API, another account's batch)."""
 
 
 class GroqNotFoundError(GroqAPIError):
@@ -183,9 +183,9 @@ class GroqBatchError(GroqError):
 
 
 class GroqBatchFailedError(GroqBatchError):
-    """The batch as a whole failed: Groq rejected the input file, or could not work on it.
+    """The whole batch failed: Groq rejected the input file or could not process it.
 
-    Retryable where the reason says nothing against the input; a retry creates a new batch.
+    Retryable if the input is not at fault; a retry creates a new batch.
     """
 
     def __init__(self, message: str, *, batch_id: str, retryable: bool = False) -> None:
@@ -194,7 +194,7 @@ class GroqBatchFailedError(GroqBatchError):
 
 
 class GroqBatchExpiredError(GroqBatchError):
-    """The completion window closed before the work was done."""
+    """The completion window closed before the batch was done."""
 
 
 class GroqBatchCancelledError(GroqBatchError):
@@ -206,24 +206,24 @@ class GroqBatchRequestsError(GroqBatchError):
 
 
 class GroqBatchTimeoutError(GroqBatchError):
-    """The wait's deadline passed while the batch was still under way.
+    """The wait's deadline passed while the batch was still running.
 
     No retry: the batch was cancelled, and a retry would pay for another, for which the same time may be too short.
     """
 
 
 class GroqBatchUnknownError(GroqBatchError):
-    """Groq refuses to say how the batch stands: the key is refused, or there is no such batch."""
+    """Groq refuses to return the batch: the key is refused, or the batch does not exist."""
 
 
 class GroqBatchResultsPendingError(GroqBatchError):
-    """The batch has ended, and promises answers in a file that has no id yet."""
+    """The batch has ended, but a result file that its counts promise has no id yet."""
 
     retryable = True
 
 
 class GroqBatchNotEndedError(GroqBatchError):
-    """What was asked needs a batch that has ended, and this one is still under way."""
+    """The call needs a batch that has ended, but this one is still running."""
 
     retryable = True
 

@@ -12,7 +12,7 @@ def get_provider_info() -> dict[str, Any]:
     return {
         "package-name": "airflow-provider-groq",
         "name": "Groq",
-        "description": "Groq's Batch API: language-model requests in files, worked on for minutes to days.",
+        "description": "Groq's Batch API: files of language-model requests, completed in minutes to days.",
         "integrations": [
             {
                 "integration-name": INTEGRATION,
@@ -33,8 +33,8 @@ def get_provider_info() -> dict[str, Any]:
                 "options": {
                     "prices": {
                         "description": (
-                            "What a million tokens cost in batches, by model, as JSON, in any one currency. Jobs tell "
-                            "their cost by it, and keep their max_cost."
+                            "Prices of a million tokens in a batch, by model, as JSON, in one currency. Jobs "
+                            "report their cost and enforce max_cost with them."
                         ),
                         "version_added": None,
                         "type": "string",

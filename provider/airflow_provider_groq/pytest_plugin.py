@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 @pytest.fixture(scope="session")
 def groq_emulator_server() -> "Iterator[GroqEmulator]":
-    """The emulator's process, one for the whole session; tests want `groq_emulator`."""
+    """The emulator's process, one per session; use `groq_emulator` in tests."""
     from airflow_provider_groq.emulator import GroqEmulator  # noqa: PLC0415 - free where no test asks
 
     with GroqEmulator() as emulator:
@@ -20,7 +20,7 @@ def groq_emulator_server() -> "Iterator[GroqEmulator]":
 
 @pytest.fixture
 def groq_emulator(groq_emulator_server: "GroqEmulator", monkeypatch: pytest.MonkeyPatch) -> "GroqEmulator":
-    """An emulator with nothing in it, which the connection `groq_default` leads to."""
+    """An empty emulator, to which the connection `groq_default` points."""
     groq_emulator_server.reset()
     monkeypatch.setenv("AIRFLOW_CONN_GROQ_DEFAULT", groq_emulator_server.connection_json)
     return groq_emulator_server

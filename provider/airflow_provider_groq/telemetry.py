@@ -1,7 +1,7 @@
-"""Metrics and spans: what is told of batches to Airflow's ``Stats`` and to OpenTelemetry.
+"""Metrics and spans of batches, for Airflow's ``Stats`` and for OpenTelemetry.
 
-All names stand here, and in ``docs/metrics.md``. What became of a batch is in the name and not in a tag, since plain
-StatsD drops tags. Whatever a backend raises is only logged: a task that has paid must not fail for a metric.
+All names are here, and in ``docs/metrics.md``. How a batch ended is in the name and not in a tag, because plain StatsD
+drops tags. Whatever a backend raises is only logged: a task that has paid must not fail because of a metric.
 """
 
 from __future__ import annotations
@@ -54,10 +54,10 @@ KINDS_OF_TOKENS = ("prompt", "completion")
 TRACER = "airflow_provider_groq"
 
 TELL_EVERY = 10.0
-"""How often a triggerer tells of its polls (s)."""
+"""Seconds between two reports of a triggerer's polls."""
 
 MAX_IDS = 20
-"""So many batch ids a span has: the first ones."""
+"""Maximum batch ids in a span: the first ones."""
 
 NOT_IN_TAGS = re.compile(r"[^a-zA-Z0-9_.\-/]")
 MAX_TAG_CHARS = 64
@@ -65,7 +65,7 @@ MAX_TAG_CHARS = 64
 
 
 def prepare() -> None:
-    """Let Airflow connect to where metrics go, which may block: not in an event loop."""
+    """Let Airflow connect to its metrics backend, which may block: not in an event loop."""
     _tell("timer", POLL_LAG)
 
 
@@ -75,7 +75,7 @@ def submitted(conn_id: str) -> None:
 
 
 def resumed(conn_id: str, batches: int) -> None:
-    """A task goes on with batches that an earlier try has made."""
+    """A task resumes batches that an earlier try created."""
     _count(RESUMED, batches, conn_id)
 
 
@@ -85,7 +85,7 @@ def double_cancelled(conn_id: str) -> None:
 
 
 def ended(conn_id: str, batch: Batch) -> None:
-    """The task that made a batch knows that it has ended, and tells it once."""
+    """A batch has ended; reported once, by the task that created it."""
     _count(ENDED + batch.status, 1, conn_id)
     counts = batch.request_counts
     _count(f"{REQUESTS}completed", counts.completed, conn_id)
@@ -98,28 +98,28 @@ def ended(conn_id: str, batch: Batch) -> None:
 
 
 def sensed(conn_id: str, batch: Batch) -> None:
-    """A sensor knows that a batch has ended; the task that made it may have told so too."""
+    """A sensor found that a batch has ended; the task that created it may have reported it too."""
     _count(SENSED + batch.status, 1, conn_id)
 
 
 def landed(conn_id: str, rows: Mapping[str, int]) -> None:
-    """Answers have taken their place, of so many rows by what became of them."""
+    """Answers were landed, with the number of rows by their status."""
     for status, number in rows.items():
         if status != "total":
             _count(ROWS + status, number, conn_id)
 
 
 def tokens(conn_id: str, by_model: Mapping[str, Mapping[str, int]]) -> None:
-    """Answers were read that have used these tokens."""
+    """The tokens of the answers that were read."""
     for model, sums in by_model.items():
         for kind in KINDS_OF_TOKENS:
             _count(TOKENS + kind, sums.get(f"{kind}_tokens", 0), conn_id, model=_tag(model))
 
 
 def wait_ended(where: str, conn_id: str, batch_ids: Sequence[str], *, since: float) -> None:
-    """A wait that began at some Unix time has ended, or is handed over to the triggerer; it is a span too.
+    """A wait that began at this Unix time has ended, or was deferred to the triggerer; also a span.
 
-    Ten thousand waits keep nothing for their spans while they last.
+    Ten thousand waits keep nothing in memory for their spans.
     """
     _time(WAITED + where, time.time() - since, conn_id)
     if trace := _trace():
@@ -129,12 +129,12 @@ def wait_ended(where: str, conn_id: str, batch_ids: Sequence[str], *, since: flo
 
 
 def polled(conn_id: str, batches: int) -> None:
-    """So many batches were asked for."""
+    """Batches were polled."""
     _count(POLLS, batches, conn_id)
 
 
 class TriggererPolls:
-    """Tells of the polls of a triggerer, summed over `TELL_EVERY` seconds: a packet costs as much as ten polls.
+    """Reports the polls of a triggerer, summed over `TELL_EVERY` seconds: a packet costs as much as ten polls.
 
     Args:
         conn_id: The connection.
@@ -146,7 +146,7 @@ class TriggererPolls:
         self._told_at = float("-inf")
 
     def add(self, batches: int, lag: float, running: int) -> None:
-        """So many batches were asked for in one request.
+        """Batches were polled in one request.
 
         Args:
             batches: How many.
@@ -159,7 +159,7 @@ class TriggererPolls:
             self.tell(running)
 
     def tell(self, running: int) -> None:
-        """Tell what was summed."""
+        """Report the sums."""
         self._told_at = time.monotonic()
         if self._batches:
             polled(self._conn_id, self._batches)
@@ -170,15 +170,15 @@ class TriggererPolls:
 
 @contextmanager
 def span(name: str, conn_id: str, **attributes: Any) -> Iterator[Callable[..., None]]:
-    """A span around a step of a task, under the span that Airflow has for the task.
+    """A span around a step of a task, below Airflow's span of the task.
 
     Args:
         name: One of the names above.
         conn_id: The connection.
-        attributes: What is known at its beginning. None is left out.
+        attributes: Those known at its start. None is left out.
 
     Yields:
-        What takes those that are known later.
+        A function that sets those known later.
     """
     trace = _trace()
     if trace is None:
@@ -193,12 +193,12 @@ def span(name: str, conn_id: str, **attributes: Any) -> Iterator[Callable[..., N
 
 
 def exports_spans() -> bool:
-    """Whether this process sends spans anywhere."""
+    """Whether this process exports spans."""
     return _exporter() is not None
 
 
 def flush_spans() -> None:
-    """Send what has not been sent yet. With a collector that does not answer, this takes up to 20 s."""
+    """Send what is still queued. If the collector does not answer, this takes up to 20 s."""
     if flush := _exporter():
         _safely(flush)
 
@@ -209,7 +209,7 @@ def _exporter() -> Callable[[], object] | None:
 
 
 def _trace() -> Any:
-    """OpenTelemetry, if anybody has loaded it; else nobody collects spans, and to load it would cost all tasks time."""
+    """OpenTelemetry, if it is loaded; otherwise nobody collects spans, and loading it would cost every task time."""
     return sys.modules.get("opentelemetry.trace")
 
 
@@ -238,7 +238,7 @@ def _safely(call: Callable[..., object], *arguments: Any) -> None:
     except Exception as error:  # noqa: BLE001 - whatever it is, the batch is paid and goes on
         if type(error) not in _complained:
             _complained.add(type(error))
-            log.warning("Metrics or spans of Groq batches could not be sent, and are left out: %r", error)
+            log.warning("Metrics or spans of Groq batches could not be sent, and are dropped: %r", error)
 
 
 _complained: set[type[Exception]] = set()

@@ -164,7 +164,7 @@ def test_an_id_is_one_segment_of_the_path_whatever_it_holds(wire, http, settings
     ],
 )
 def test_what_is_no_id_is_refused_before_anything_is_sent(make, value):
-    with pytest.raises(GroqInputError, match="_id must be the id of one at Groq, but is "):
+    with pytest.raises(GroqInputError, match="_id must be an id from Groq, but is "):
         make(value)
 
 
@@ -176,5 +176,5 @@ def test_what_is_far_too_long_for_an_id_is_refused_and_shown_in_part(make):
 
 
 def test_a_batch_is_not_created_of_what_is_no_id():
-    with pytest.raises(GroqInputError, match="input_file_id must be the id of one at Groq, but is ''"):
+    with pytest.raises(GroqInputError, match="input_file_id must be an id from Groq, but is ''"):
         calls.create_batch(**BODY | {"input_file_id": ""})

@@ -57,7 +57,7 @@ def test_a_download_that_is_cut_goes_on_where_it_was(groq_emulator, client, call
 
 def test_a_download_that_is_cut_every_time_ends(groq_emulator, client, call, sink):
     groq_emulator.fault("/files/*/content", drop="middle", times=None)
-    with pytest.raises(GroqTransportError, match=r"GET /files/.*/content got no whole answer"):
+    with pytest.raises(GroqTransportError, match=r"GET /files/.*/content got no complete response"):
         client(max_retries=3).download(call, sink)
     assert len(groq_emulator.requests("GET", "/files")) == 4
     part = written(sink)
@@ -78,7 +78,7 @@ def test_what_passes_is_ridden_out(groq_emulator, client, call, sink, fault):
 def test_a_page_of_a_proxy_is_not_taken_for_the_file(groq_emulator, client, call, sink):
     page = {"body": "<html>Please log in</html>", "content_type": "text/html; charset=utf-8"}
     groq_emulator.fault("/files/*/content", times=None, **page)
-    with pytest.raises(GroqResponseError, match="beginning '<html>Please log in</html>'.*Is a proxy in between"):
+    with pytest.raises(GroqResponseError, match="beginning '<html>Please log in</html>'.*Check for a proxy in between"):
         client(max_retries=1).download(call, sink)
     assert written(sink) == b""
 
@@ -147,7 +147,7 @@ def test_content_that_got_shorter_meanwhile_is_refused(wire, client, sink):
         b"HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n" + large,
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nshort",
     ]
-    with pytest.raises(GroqResponseError, match="was answered with 5 bytes, after it had been with"):
+    with pytest.raises(GroqResponseError, match="was answered with 5 bytes; before, it had"):
         client(base_url=wire.url, max_retries=2).download(calls.file_content("file_1"), sink)
 
 

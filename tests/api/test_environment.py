@@ -198,14 +198,14 @@ class TestProxy:
         variables(ALL_PROXY=value)
         with pytest.raises(GroqConnectionError) as caught:
             client(base_url=ELSEWHERE)
-        assert "The proxy in ALL_PROXY of the environment is no URL of a proxy" in str(caught.value)
+        assert "The environment variable ALL_PROXY is not a valid proxy URL" in str(caught.value)
         assert f"add {HOST} to NO_PROXY" in str(caught.value)
         assert "sec" not in str(caught.value).replace("socks", "")
 
     @pytest.mark.parametrize("name", ["https_proxy", "HTTPS_PROXY", "all_proxy", "ALL_PROXY", "All_Proxy"])
     def test_the_variable_is_named_as_it_is_written(self, variables, name):
         variables(**{name: "not a url"})
-        with pytest.raises(GroqConnectionError, match=f"The proxy in {name} of"):
+        with pytest.raises(GroqConnectionError, match=f"The environment variable {name} "):
             proxied(ELSEWHERE)
 
     def test_what_is_no_proxy_does_no_harm_where_none_is_needed(self, client, variables):
@@ -252,13 +252,13 @@ def hashed(authority, tmp_path):
 
 FILES = {
     "missing.pem": "cannot be read: No such file or directory",
-    "empty.pem": "holds no certificate that can be read. It must be in the PEM form",
-    "text.pem": "holds no certificate that can be read. It must be in the PEM form",
-    "broken.pem": "holds no certificate that can be read. It must be in the PEM form",
-    "der.crt": "holds no certificate that can be read. It must be in the PEM form",
+    "empty.pem": "has no readable certificate. It must be in PEM format",
+    "text.pem": "has no readable certificate. It must be in PEM format",
+    "broken.pem": "has no readable certificate. It must be in PEM format",
+    "der.crt": "has no readable certificate. It must be in PEM format",
     "text.pem/below": "cannot be read: Not a directory",
 }
-UNFOUND = "holds no certificate by a name that OpenSSL finds: run `openssl rehash` on it"
+UNFOUND = "has no certificate with a name that OpenSSL finds: run `openssl rehash` on it"
 
 
 class TestCertificates:
@@ -310,7 +310,7 @@ class TestCertificates:
         with pytest.raises(GroqConnectionError) as caught:
             client(base_url="https://127.0.0.1:9")
         reason = FILES.get(name, "cannot be read: Is a directory")
-        assert f"SSL_CERT_FILE of the environment names the file {str(named / name)!r}, which {reason}" in str(
+        assert f"The environment variable SSL_CERT_FILE names the file {str(named / name)!r}, which {reason}" in str(
             caught.value
         )
 
@@ -338,7 +338,7 @@ class TestCertificates:
         variables(SSL_CERT_DIR=named / name)
         with pytest.raises(GroqConnectionError) as caught:
             client(base_url=ELSEWHERE)
-        assert f"SSL_CERT_DIR of the environment names the folder {str(named / name)!r}, which {reason}" in str(
+        assert f"The environment variable SSL_CERT_DIR names the folder {str(named / name)!r}, which {reason}" in str(
             caught.value
         )
 

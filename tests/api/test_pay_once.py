@@ -34,7 +34,9 @@ def create(client, file_id):
 )
 def test_nothing_is_sent_again_that_may_have_created_a_batch(groq_emulator, create, fault, batches):
     groq_emulator.fault("/batches", method="POST", times=None, **fault)
-    with pytest.raises(GroqLostAnswerError, match="POST /batches was lost .* Look for a new batch on") as caught:
+    with pytest.raises(
+        GroqLostAnswerError, match="POST /batches was lost .* Check https://console.groq.com/batches for a new batch"
+    ) as caught:
         create()
     assert not caught.value.retryable
     assert len(groq_emulator.requests("POST", "/batches")) == 1
@@ -99,6 +101,8 @@ def test_what_costs_nothing_is_sent_again(groq_emulator, create, client, drop):
 
 def test_an_input_file_that_is_not_found_is_said_to_be_what_is_wrong(groq_emulator, client):
     call = calls.create_batch("file_nope", endpoint="/v1/chat/completions", completion_window="24h")
-    with pytest.raises(GroqNotFoundError, match="No such File object: file_nope. Check the id, and for the connection"):
+    with pytest.raises(
+        GroqNotFoundError, match="No such File object: file_nope. Check the id, and that the key of the connection"
+    ):
         client().send(call)
     assert len(groq_emulator.requests()) == 1

@@ -103,7 +103,7 @@ def test_a_host_that_no_server_can_have_is_refused_by_the_client():
     ],
 )
 def test_a_base_url_that_may_hold_a_secret_is_refused_and_not_shown(base_url):
-    with pytest.raises(GroqConnectionError, match="must hold no user, password, query or fragment") as caught:
+    with pytest.raises(GroqConnectionError, match="must not have a user, password, query or fragment") as caught:
         Settings(KEY, base_url=base_url)
     assert "gsk_secret" not in str(caught.value)
 
@@ -152,7 +152,7 @@ def test_no_spelling_makes_another_machine_look_like_this_one(rest):
     "key", ["gsk_se cret", "gsk_secret\n", "\tgsk_secret", "gsk_secret\x00", "gsk_sécret", "x\u200b"]
 )
 def test_a_key_with_what_no_key_has_is_refused_and_not_shown(key):
-    with pytest.raises(GroqConnectionError, match="holds white space or characters that no key has") as caught:
+    with pytest.raises(GroqConnectionError, match="has white space or invalid characters") as caught:
         Settings(key)
     assert key.strip() not in str(caught.value)
     assert repr(key)[1:-1] not in repr(caught.value)
@@ -180,14 +180,14 @@ def test_the_key_is_not_shown():
     ],
 )
 def test_headers_that_are_the_clients_own_are_refused(name):
-    with pytest.raises(GroqConnectionError, match=f"headers has '{name}', which must be as") as caught:
+    with pytest.raises(GroqConnectionError, match=f"headers has '{name}', which only the client may set") as caught:
         Settings(KEY, headers={name: "secret_value"})
     assert "secret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("name", ["", " ", "X Team", "X-Team:", "X-Team\r\nHost", "X-Téam", ":path", "secret: x"])
 def test_what_is_no_name_of_a_header_is_refused_and_not_shown(name):
-    with pytest.raises(GroqConnectionError, match="headers has a name that no header can have") as caught:
+    with pytest.raises(GroqConnectionError, match="headers has an invalid header name") as caught:
         Settings(KEY, headers={name: "value"})
     assert "secret" not in str(caught.value)
 
@@ -196,14 +196,14 @@ def test_what_is_no_name_of_a_header_is_refused_and_not_shown(name):
     "value", ["", " ", " secret", "secret\n", "sec\r\nHost: x", "sec\0ret", "s\u00e9cret", "sec\u2028ret", "\tsecret"]
 )
 def test_what_is_no_value_of_a_header_is_refused_and_not_shown(value):
-    with pytest.raises(GroqConnectionError, match="'X-Team' with a value that no header can have") as caught:
+    with pytest.raises(GroqConnectionError, match="'X-Team' with an invalid value") as caught:
         Settings(KEY, headers={"X-Team": value})
     assert "ret" not in str(caught.value)
 
 
 @pytest.mark.parametrize("value", [5, None, True, ["secret"], {"a": "secret"}, b"secret"])
 def test_a_header_that_is_no_text_is_refused_and_not_shown(value):
-    with pytest.raises(GroqConnectionError, match="'X-Team' with a value that is no text: write it") as caught:
+    with pytest.raises(GroqConnectionError, match="'X-Team' with a value that is not text: quote it") as caught:
         Settings(KEY, headers={"X-Team": value})
     assert "secret" not in str(caught.value)
 

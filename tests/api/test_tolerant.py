@@ -33,13 +33,13 @@ def read(number=1, **fields):
 @pytest.mark.parametrize(
     ("fields", "said"),
     [
-        ({"endpoint": ["x"]}, "Batch batch_0: its endpoint came as a list that cannot be read, and counts as absent."),
-        ({"error_file_id": {"a": 1}}, "Batch batch_0: its error_file_id came as an object that cannot be read, and"),
-        ({"created_at": "then"}, "Batch batch_0: its created_at came as text that cannot be read, and counts as"),
-        ({"completed_at": 1e300}, "Batch batch_0: its completed_at came as a number that cannot be read, and counts"),
-        ({"output_file_id": True}, "Batch batch_0: its output_file_id came as true or false that cannot be read, and"),
-        ({"metadata": [["a", "b"], 1]}, "Batch batch_0: its metadata came as a list that cannot be read as a whole; "),
-        ({"request_counts": {"total": "x"}}, "Batch batch_0: its request_counts came as an object that cannot be"),
+        ({"endpoint": ["x"]}, "Batch batch_0: its endpoint is a list, which is unreadable and ignored."),
+        ({"error_file_id": {"a": 1}}, "Batch batch_0: its error_file_id is an object, which is unreadable and"),
+        ({"created_at": "then"}, "Batch batch_0: its created_at is text, which is unreadable and"),
+        ({"completed_at": 1e300}, "Batch batch_0: its completed_at is a number, which is unreadable and"),
+        ({"output_file_id": True}, "Batch batch_0: its output_file_id is true or false, which is unreadable and"),
+        ({"metadata": [["a", "b"], 1]}, "Batch batch_0: its metadata is a list, which is only partly readable; "),
+        ({"request_counts": {"total": "x"}}, "Batch batch_0: its request_counts is an object, which is"),
     ],
 )
 def test_what_cannot_be_read_is_said_once(fields, said, warnings):

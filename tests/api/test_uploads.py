@@ -148,8 +148,8 @@ BAD_SOURCES = {
     "folder": (lambda folder: folder, "is a folder: there is no file to upload"),
     "nothing": (lambda _: "", "there is no file to upload"),
     "null byte": (lambda _: "a\0b", "is missing: there is no file to upload"),
-    "empty": (lambda folder: file_of(folder / "some.jsonl", b""), "some.jsonl is empty: it holds no requests"),
-    "empty in memory": (lambda _: io.BytesIO(), "requests.jsonl is empty: it holds no requests"),
+    "empty": (lambda folder: file_of(folder / "some.jsonl", b""), "some.jsonl is empty: it has no requests"),
+    "empty in memory": (lambda _: io.BytesIO(), "requests.jsonl is empty: it has no requests"),
     "large": (
         lambda folder: file_of(folder / "some.jsonl", b"x" * 101),
         "some.jsonl has 101 bytes, but at most 100 are accepted. Split it",
@@ -158,12 +158,15 @@ BAD_SOURCES = {
         lambda _: io.BytesIO(b"x" * 101),
         "requests.jsonl has 101 bytes, but at most 100 are accepted. Split it",
     ),
-    "text": (lambda _: io.StringIO("{}"), "open for reading bytes, can be uploaded, but this is StringIO"),
-    "bytes": (lambda _: b"{}", "open for reading bytes, can be uploaded, but this is bytes"),
-    "closed": (lambda folder: closed_file(file_of(folder / "some.jsonl", b"{}")), "but this is BufferedReader"),
-    "uri": (lambda _: "s3://bucket/some.jsonl", "'s3://bucket/some.jsonl' is no local path. Open it with airflow.sdk"),
+    "text": (lambda _: io.StringIO("{}"), "open for reading bytes, but is StringIO"),
+    "bytes": (lambda _: b"{}", "open for reading bytes, but is bytes"),
+    "closed": (lambda folder: closed_file(file_of(folder / "some.jsonl", b"{}")), "but is BufferedReader"),
+    "uri": (
+        lambda _: "s3://bucket/some.jsonl",
+        "'s3://bucket/some.jsonl' is not a local path. Open it with airflow.sdk",
+    ),
     "long name": (lambda folder: folder / ("x" * 300), "cannot be read: File name too long."),
-    "none": (lambda _: None, "open for reading bytes, can be uploaded, but this is NoneType"),
+    "none": (lambda _: None, "open for reading bytes, but is NoneType"),
 }
 
 
@@ -176,7 +179,7 @@ def test_what_cannot_be_uploaded_is_said_before_anything_is_sent(tmp_path, kind)
 
 
 def test_a_file_open_for_text_cannot_be_uploaded(path):
-    with path.open(encoding="utf-8") as file, pytest.raises(GroqInputError, match="but this is TextIOWrapper"):
+    with path.open(encoding="utf-8") as file, pytest.raises(GroqInputError, match="but is TextIOWrapper"):
         upload(file, max_bytes=MAX)
 
 
@@ -221,7 +224,7 @@ def test_a_file_that_changes_while_it_is_sent_is_not_stored_nor_sent_again(groq_
 
     relay = Relay(groq_emulator.url, greet=change_it)
     try:
-        with pytest.raises(GroqInputError, match="input.jsonl changed while it was uploaded: it is longer or shorter"):
+        with pytest.raises(GroqInputError, match="input.jsonl changed size during the upload"):
             client(base_url=relay.url).send(calls.upload_file(upload(path, max_bytes=100_000_000)))
     finally:
         relay.stop()

@@ -96,12 +96,12 @@ def test_the_longest_names_that_airflow_allows_find_room():
 
 @pytest.mark.parametrize("key", [TASK_KEY, INPUT_KEY, ROUND_KEY, *READABLE_KEYS])
 def test_our_keys_are_not_for_the_user(key):
-    with pytest.raises(GroqInputError, match=f"metadata\\['{key}'\\] is for this package to set"):
+    with pytest.raises(GroqInputError, match=f"metadata\\['{key}'\\] is reserved for this package"):
         check_metadata({key: "mine"})
 
 
 def test_metadata_that_leaves_no_room_for_ours_is_refused():
-    with pytest.raises(GroqInputError, match="metadata has 15 keys, but at most 14 are taken: 16 less the two"):
+    with pytest.raises(GroqInputError, match="metadata has 15 keys, but at most 14 are allowed: 16 less the two"):
         check_metadata({str(n): "" for n in range(15)})
 
 
@@ -135,7 +135,7 @@ def test_the_users_metadata_leaves_room_for_rounds_too():
     check_metadata({str(n): "" for n in range(13)}, rounds=True)
     metadata = Claim(IDENTITY, "d" * 64, "1.1").metadata({str(n): "" for n in range(13)})
     check_options(endpoint="/v1/chat/completions", completion_window="24h", metadata=metadata)
-    with pytest.raises(GroqInputError, match="metadata has 14 keys, but at most 13 are taken: 16 less the three"):
+    with pytest.raises(GroqInputError, match="metadata has 14 keys, but at most 13 are allowed: 16 less the three"):
         check_metadata({str(n): "" for n in range(14)}, rounds=True)
 
 

@@ -18,9 +18,9 @@ NONE = {"output_file_id": None, "error_file_id": None}
 OUT, ERR = NONE | {"output_file_id": "file_out"}, NONE | {"error_file_id": "file_err"}
 BOTH = {"output_file_id": "file_out", "error_file_id": "file_err"}
 
-ALL_FAILED = "completed, but all of its 3 requests failed. Each one's reason is in file file_err: GroqDownload"
-ONE_FAILED = "completed, but 1 of its 3 requests failed. Each one's reason is in file file_err: GroqDownload"
-SOME_FAILED = "completed, but requests in it failed. Each one's reason is in file file_err"
+ALL_FAILED = "completed, but all of its 3 requests failed. The reason of each is in file file_err: GroqDownload"
+ONE_FAILED = "completed, but 1 of its 3 requests failed. The reason of each is in file file_err: GroqDownload"
+SOME_FAILED = "completed, but requests in it failed. The reason of each is in file file_err"
 NO_FILE = "is completed: it names neither an output nor an error file. The file may still appear. Retry or clear"
 NO_OUTPUT = "is completed: 3 of 3 requests succeeded, but it names no output file. The file may still appear."
 NO_ERRORS = "is completed: 1 of 3 requests failed, but it names no error file. The file may still appear."
@@ -29,7 +29,7 @@ EXPIRED = "expired: its completion window (24h) closed before the work was done.
 TWO_DONE = "2 of 3 requests had succeeded and are charged; their answers are in file file_out, which GroqDownload"
 SOME_DONE = "Some requests had succeeded and are charged; their answers are in file file_out"
 NONE_DONE = "No request had succeeded."
-ADVICE = "Send the rest again, in smaller batches or with a longer completion_window."
+ADVICE = "Resend the rest in smaller batches or with a longer completion_window."
 REQUESTS, EXPIRY, PENDING = GroqBatchRequestsError, GroqBatchExpiredError, GroqBatchResultsPendingError
 
 
@@ -44,7 +44,7 @@ REQUESTS, EXPIRY, PENDING = GroqBatchRequestsError, GroqBatchExpiredError, GroqB
         ("completed", None, ERR, REQUESTS, REQUESTS, [SOME_FAILED]),
         ("completed", None, NONE, PENDING, PENDING, [NO_FILE]),
         ("completed", (3, 0, 0), NONE, PENDING, PENDING, [NO_FILE]),
-        ("completed", (3, 3, 0), NONE, PENDING, PENDING, [NO_OUTPUT, "nothing is paid twice"]),
+        ("completed", (3, 3, 0), NONE, PENDING, PENDING, [NO_OUTPUT, "you do not pay twice"]),
         ("completed", (3, 3, 0), ERR, PENDING, PENDING, [NO_OUTPUT]),
         ("completed", (3, 2, 1), OUT, PENDING, PENDING, [NO_ERRORS]),
         ("completed", (3, 2, 1), NONE, PENDING, PENDING, [NEITHER]),
@@ -115,8 +115,12 @@ LATER, FIX = "This can be transient: a retry creates a new batch.", "Fix what th
         ([{"message": "Too many lines."}], "failed: Too many lines. ", FIX),
         ([{"code": "empty_file"}], "failed: empty_file. ", FIX),
         ([{"code": "server_error"}, {"code": "empty_file"}], "failed: server_error; empty_file. ", FIX),
-        ([{"line": 0, "code": "bad"}], "input file file_in of batch batch_1: line 0: bad. ", "Fix the input and run"),
-        ([{"line": 3, "code": "server_error"}], "line 3: server_error. ", "Fix the input and run"),
+        (
+            [{"line": 0, "code": "bad"}],
+            "input file file_in of batch batch_1: line 0: bad. ",
+            "Fix the input, then clear the task",
+        ),
+        ([{"line": 3, "code": "server_error"}], "line 3: server_error. ", "Fix the input, then clear the task"),
     ],
 )
 def test_advice_and_retry_of_a_failed_batch_go_by_its_codes(make, errors, told, advice):
@@ -130,8 +134,8 @@ def test_advice_and_retry_of_a_failed_batch_go_by_its_codes(make, errors, told, 
     ("counts", "files", "done"),
     [
         ((3, 2, 1), BOTH, "2 of 3 requests had succeeded and are charged; their answers are in file file_out"),
-        ((3, 0, 3), ERR, "No request had succeeded. Reasons: why. Each one's reason is in file file_err"),
-        (None, ERR, "No request had succeeded. Reasons: why. Each one's reason is in file file_err"),
+        ((3, 0, 3), ERR, "No request had succeeded. Reasons: why. The reason of each is in file file_err"),
+        (None, ERR, "No request had succeeded. Reasons: why. The reason of each is in file file_err"),
         (None, OUT, "Some requests had succeeded and are charged; their answers are in file file_out"),
     ],
 )
@@ -146,9 +150,9 @@ def test_a_failed_batch_that_worked_is_not_said_to_be_free(make, counts, files, 
 def test_reasons_stand_in_the_error_and_in_the_warning(make):
     why = "3 of 3: 404 model_not_found (No such model), such as row-1"
     for batch in (make("completed", (3, 0, 3)), make("expired", (3, 0, 3))):
-        assert f" Reasons: {why}. Each one's reason is in file file_err" in str(batch_problem(batch, reasons=why))
+        assert f" Reasons: {why}. The reason of each is in file file_err" in str(batch_problem(batch, reasons=why))
     for batch in (make("completed", (3, 1, 2)), make("expired", (3, 1, 2))):
-        assert f" Reasons: {why}. Each one's reason is in file file_err" in warning(batch, why)
+        assert f" Reasons: {why}. The reason of each is in file file_err" in warning(batch, why)
 
 
 def test_a_rejected_file_that_is_not_named(make):

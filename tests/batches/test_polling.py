@@ -118,11 +118,11 @@ def test_a_timeout_says_what_was_last_seen(make, last):
     step = step_of(poller_, GroqTransportError("Refused.") if last != "batch" else make("finalizing"), START + 100)
     end = step.end
     assert (end.reason, end.batch_id) == ("timeout", "batch_1")
-    assert end.message.startswith("Batch batch_1 had not ended by 2023-11-14 22:15:00 UTC, when the wait for it did: ")
+    assert end.message.startswith("Batch batch_1 had not ended at the deadline, 2023-11-14 22:15:00 UTC: ")
     said = {
-        "batch": "it was finalizing when last seen.",
-        "error": "it was finalizing when last seen. The last looks (2) failed: Refused.",
-        None: "it was never seen. The last looks (1) failed: Refused.",
+        "batch": "its last known status was finalizing.",
+        "error": "its last known status was finalizing. The last polls (2) failed: Refused.",
+        None: "no poll succeeded. The last polls (1) failed: Refused.",
     }
     assert end.message.endswith(said[last])
     assert poller_.timeout() == end
@@ -135,7 +135,7 @@ def test_a_batch_is_not_found_for_half_a_minute_before_it_is_given_up():
     assert times[-2] < 30 <= times[-1]
     end = looks[-1][1].end
     assert (end.reason, end.message) == ("unknown", "Error 404.")
-    assert looks[-1][1].news == "Batch batch_1 can no longer be asked for: Error 404."
+    assert looks[-1][1].news == "Batch batch_1 can no longer be polled: Error 404."
     assert looks[-1][1].level == logging.ERROR
 
 
@@ -174,7 +174,7 @@ def test_a_batch_that_promises_more_than_its_files_is_polled_on_for_a_minute(mak
     assert times[1] == 2
     assert times[-2] < 60 <= times[-1]
     assert looks[-1][1].end.reason == "terminal"
-    assert lines(looks)[0].endswith("Its result files are not there yet; polling for up to 60 s.")
+    assert lines(looks)[0].endswith("Its result files are not available yet; polling for up to 60 s.")
     assert len(lines(looks)) == 2
 
 
@@ -188,7 +188,7 @@ def test_the_wait_ends_as_soon_as_the_files_are_there(make, status, counts, file
 def test_a_deadline_before_the_files_is_a_timeout(make):
     looks = watch(poller(START + 10), repeat(make("completed", (3, 3, 0), output_file_id=None)))
     assert looks[-1][1].end.reason == "timeout"
-    assert "it was completed when last seen" in looks[-1][1].end.message
+    assert "its last known status was completed" in looks[-1][1].end.message
 
 
 @pytest.mark.parametrize("ended", [{"completed_at": int(START) + 100}, {}])
@@ -217,7 +217,7 @@ def test_what_will_not_pass_ends_the_wait_at_once(make, error):
     poller_.on_batch(make("validating"), START)
     step = poller_.on_error(error, START + 2)
     assert (step.end.reason, step.end.message) == ("unknown", str(error))
-    assert (step.news, step.level) == (f"Batch batch_1 can no longer be asked for: {error}", logging.ERROR)
+    assert (step.news, step.level) == (f"Batch batch_1 can no longer be polled: {error}", logging.ERROR)
 
 
 PASSING = [
@@ -248,7 +248,7 @@ def test_looks_that_fail_come_less_and_less_often_with_jitter():
 def test_a_failure_is_told_once_until_another_comes_or_a_look_succeeds(make):
     reset, refused = GroqTransportError("Reset."), GroqTransportError("Refused.")
     looks = watch(poller(), [reset, reset, refused, refused, reset, make(), reset])
-    told = "Batch batch_1 could not be asked for; going on trying until the deadline: "
+    told = "Batch batch_1 could not be polled; retrying until the deadline: "
     assert [step.news.removeprefix(told) for _, step in looks] == [
         *("Reset.", "", "Refused.", "", "Reset."),
         "Batch batch_1: in_progress.",

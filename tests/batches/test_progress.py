@@ -73,15 +73,13 @@ def test_how_long_it_will_take_is_told_in_words(make, done, seconds, left):
 def test_an_unknown_status_is_told_once_and_waited_on(make):
     poller_ = poller()
     steps = [poller_.on_batch(make("paused"), START + waited) for waited in range(0, 1000, 20)]
-    assert steps[0].news == (
-        "Batch batch_1: paused. This status is not known here; waiting goes on until the deadline."
-    )
+    assert steps[0].news == ("Batch batch_1: paused. This status is unknown; waiting until the deadline.")
     assert steps[0].level == logging.WARNING
     assert not any(step.news for step in steps[1:])
     assert not any(step.end for step in steps)
     end = poller_.on_batch(make("paused"), START + HOUR).end
     assert end.reason == "timeout"
-    assert "it was paused when last seen" in end.message
+    assert "its last known status was paused" in end.message
 
 
 def test_a_status_that_comes_and_goes_is_told_each_time(make):

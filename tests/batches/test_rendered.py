@@ -5,7 +5,7 @@ import pytest
 from airflow_provider_groq.batches.rendered import check_id, check_ids, check_path
 from airflow_provider_groq.exceptions import GroqInputError
 
-SKIPPED = "Was the task that it comes from skipped"
+SKIPPED = "Was the upstream task skipped"
 NATIVE = "render_template_as_native_obj=True"
 
 NO_TEXTS = [

@@ -31,10 +31,10 @@ def refusal(content, **limits):
 
 
 BAD_FIELDS = [
-    ({"custom_id": ...}, "custom_id is missing; it must be text that is not empty"),
-    ({"custom_id": ""}, "custom_id is '', but must be text that is not empty"),
-    ({"custom_id": None}, "custom_id is None, but must be text that is not empty"),
-    ({"custom_id": 7}, "custom_id is 7, but must be text that is not empty"),
+    ({"custom_id": ...}, "custom_id is missing; it must be non-empty text"),
+    ({"custom_id": ""}, "custom_id is '', but must be non-empty text"),
+    ({"custom_id": None}, "custom_id is None, but must be non-empty text"),
+    ({"custom_id": 7}, "custom_id is 7, but must be non-empty text"),
     ({"custom_id": "r1"}, "custom_id 'r1' was already used in line 1, but must be unique"),
     ({"method": ...}, "method is missing; it must be 'POST'"),
     ({"method": "GET"}, "method is 'GET', but must be 'POST'"),
@@ -50,7 +50,7 @@ BAD_FIELDS = [
     ({"body": {}}, "body.model is None, but must name a model"),
     ({"body": {"model": ""}}, "body.model is '', but must name a model"),
     ({"body": {"model": 5}}, "body.model is 5, but must name a model"),
-    ({"body": {"model": MODEL, "stream": True}}, "body.stream is True, but a batch cannot stream: leave it out"),
+    ({"body": {"model": MODEL, "stream": True}}, "body.stream is True, but a batch cannot stream: remove it"),
     ({"body": {"model": MODEL, "stream": "yes"}}, "body.stream is 'yes', but a batch cannot stream"),
     ({"method": "x" * 1000}, f"method is '{'x' * 56}..., but must be 'POST'"),
 ]
@@ -70,8 +70,8 @@ BAD_LINES = {
     "two in one": (b"{} {}", "is not JSON (Extra data"),
     "carriage returns": (b"{}\r{}", "is not JSON (Extra data"),
     "single quotes": (b"{'custom_id': 1}", "is not JSON (Expecting property name"),
-    "NaN": (b'{"custom_id": NaN}', "is not JSON (NaN is no JSON value): '{\"custom_id\": NaN}'"),
-    "infinity": (b'{"custom_id": -Infinity}', "is not JSON (-Infinity is no JSON value)"),
+    "NaN": (b'{"custom_id": NaN}', "is not JSON (NaN is not a JSON value): '{\"custom_id\": NaN}'"),
+    "infinity": (b'{"custom_id": -Infinity}', "is not JSON (-Infinity is not a JSON value)"),
     "deep": (b"[" * 100_000, "is not JSON (maximum recursion depth exceeded"),
     "no UTF-8": (b'{"custom_id": "\xff"}', "is not JSON ('utf-8' codec can't decode byte 0xff"),
     "half a letter": (b'{"custom_id": "\xd7"}', "is not JSON ('utf-8' codec can't decode byte 0xd7"),
@@ -106,7 +106,7 @@ def test_a_blank_line_between_requests_is_named(request_line, blank):
 @pytest.mark.parametrize("content", [b"", b"\n", b"\r\n\r\n", b"  ", b"\xef\xbb\xbf", b"\xef\xbb\xbf\n"])
 def test_an_input_of_no_requests(content):
     error = refusal(content)
-    assert str(error) == "The input holds no requests."
+    assert str(error) == "The input has no requests."
     assert error.line is None
 
 
@@ -165,13 +165,13 @@ def test_just_the_largest_file_is_taken(request_line):
     content = request_line("r1") + b"\n" + request_line("r2") + b"\n"
     assert copy(content, max_bytes=len(content))[1] == content
     error = refusal(content, max_bytes=len(content) - 1)
-    assert str(error).startswith(f"The input is larger than {len(content) - 1} bytes, which is reached in line 2.")
+    assert str(error).startswith(f"The input is larger than {len(content) - 1} bytes, reached in line 2.")
     assert error.line == 2
 
 
 def test_a_line_larger_than_the_file_may_be_is_not_read_to_its_end():
     source = io.BytesIO(b"x" * 10_000_000)
-    with pytest.raises(GroqInputError, match="larger than 1,000 bytes, which is reached in line 1"):
+    with pytest.raises(GroqInputError, match="larger than 1,000 bytes, reached in line 1"):
         copy_checked(read_lines(source, max_bytes=1000), io.BytesIO(), max_bytes=1000)
     assert source.tell() < 2000
 

@@ -226,7 +226,7 @@ def test_an_error_is_said_once_tried_again_with_growing_pauses_and_over_once(wor
         assert len(world.said) == 1
         assert str(error).rstrip(".") in line
         assert level == (logging.WARNING if pauses < 300 and not isinstance(error, ValueError) else logging.ERROR)
-        assert ("Set the connection right" in line) == (pauses == 300)
+        assert ("Correct the connection" in line) == (pauses == 300)
         assert 10_000 / pauses - 10 <= world.account.refreshed <= 10_000 / pauses + 10
         world.account.error = None
         await asyncio.sleep(pauses + 20_000)

@@ -40,7 +40,7 @@ def test_a_request_has_a_model_a_system_prompt_and_parameters_of_its_own(tries):
 @pytest.mark.parametrize(
     ("request_", "options", "says"),
     [
-        ({"prompt": " "}, {}, r"Request 0: prompt is ' ', but must be text"),
+        ({"prompt": " "}, {}, r"Request 0: prompt is ' ', but must be non-empty text"),
         ({"prompt": "x", "max_tokens": "many"}, {}, "Request 0: max_tokens is 'many'"),
         ({"prompt": "x"}, {"max_tokens": -1}, "Request 0: max_tokens is -1"),
         ({"prompt": "x", "max_tokens": True}, {}, "Request 0: max_tokens is True"),

@@ -79,7 +79,7 @@ def test_a_request_that_no_count_and_no_line_tells_of_is_left_for_common_ai_to_m
 def test_a_line_too_many_is_left_out_and_told(adapter, ended, caplog, flaw):
     batch_id = ended(failing_requests={"*-1": flaw})
     assert statuses(adapter, batch_id) == [(index, "success") for index in range(3)]
-    assert "left out" in caplog.text
+    assert "They are ignored." in caplog.text
 
 
 @pytest.mark.parametrize(("failure", "status"), [("batch_expired", "expired"), ("batch_cancelled", "cancelled")])
@@ -103,7 +103,7 @@ def test_a_failed_batch_with_answers_is_landed(groq_emulator, adapter, ended):
 
 def test_a_batch_under_way_has_no_results(groq_emulator, adapter, submit):
     groq_emulator.set(seconds=1000)
-    with pytest.raises(GroqBatchNotEndedError, match="only when it has ended"):
+    with pytest.raises(GroqBatchNotEndedError, match="only after it has ended"):
         adapter.iter_results(submit())
 
 

@@ -145,7 +145,7 @@ def test_a_function_that_is_gone_fails_the_requests(groq_emulator, account, line
     groq_emulator.answer_with(lambda _: "scripted")
     groq_emulator._close_functions()
     error = account.errors(account.finish(line("a")))["a"]["response"]["body"]["error"]
-    assert error["message"] == "The function given to answer_with is not there any more."
+    assert error["message"] == "The function given to answer_with no longer exists."
 
 
 def test_a_reset_does_not_wait_for_a_function_that_hangs(groq_emulator, account, line):

@@ -28,38 +28,37 @@ It holds for these calls of [`GroqHook`](api.md#hook), and so for the operators 
 
 The times are those of the default settings: `max_retries` {retries}, `timeout` {timeout} s, and {connecting} s for
 making a connection to each address of the host. "As a rule" is the time until the error if the server answers at once,
-"at most" the time if it lets every attempt wait as long as it may. How to change them is on the page
-[Connection](connection.md).
+"at most" the time if every attempt waits until its timeout. [Connection](connection.md) says how to change them.
 
-Two things can take longer. An answer that comes in drips is given up after twice the timeout, once its headers are
-there. A file takes as long as its bytes go by.
+Two things can take longer. A response that arrives slowly is given up twice the timeout after its headers. A file takes
+as long as its bytes keep arriving.
 
 ## Every call but the creation of a batch
 
 {ordinary}
 
-"Retried" means: by Airflow, if the task has retries left. Each attempt sends the whole call again. The pauses between
-attempts are {first:g} s, then twice as long each time, up to {longest:g} s, each shortened at random to no less than
-half.
+"Retried" means: by Airflow, if the task has retries left. The client's retries send the whole call again. The pauses
+between attempts are {first:g} s, then twice as long each time, up to {longest:g} s, each shortened at random to no less
+than half.
 
-While a batch is waited for, each look at it is one attempt, and what passes is ridden out until the deadline: see
+During a wait each poll is one attempt, and transient errors are polled again until the deadline: see
 [How often it looks](sensor-and-trigger.md#how-often-it-looks).
 
 ## The creation of a batch
 
-`POST /batches` costs money, so it is never blindly sent again. Where it may have taken effect, the hook raises a
-[`GroqLostAnswerError`](errors.md#no-answer-or-a-wrong-one). The create operator then looks for the batch on Groq before
-anything is sent again, and goes on with what it finds: see [How a try knows](operators.md#how-a-try-knows).
+`POST /batches` costs money, so it is never retried blindly. If it may have taken effect, the hook raises a
+[`GroqLostAnswerError`](errors.md#no-answer-or-a-wrong-one). The create operator then searches for the batch at Groq
+before it retries, and resumes what it finds: see [How a try knows](operators.md#how-a-try-knows).
 
 {creation}
 
 ## What is not found
 
-A 404 is an answer, so the client does not ask again. Operators and waits do, every 2 s for half a minute, since what is
-new is not everywhere at once: for a batch just made, for the file that it is made of, for its results. So a wrong id
-fails after {grace}. A hook asks once. In an answer about many batches, those not found are left out.
+The client does not retry a 404. Operators and waits do, every 2 s for half a minute, because Groq may not find a new
+batch, its input file or its results at once. So a wrong id fails after {grace}. A hook asks once. A response for many
+batches leaves out those not found.
 
-## What single calls do otherwise
+## What single calls do differently
 
 {differences}
 
@@ -69,8 +68,8 @@ fails after {grace}. A hook asks once. In an answer about many batches, those no
 
 {said}
 
-A `GroqLostAnswerError` quotes them: "The answer to POST /batches was lost (POST /batches was answered with 500:
-Internal error.), so Groq may have done it or not. …"
+A `GroqLostAnswerError` quotes them: "The response to POST /batches was lost (POST /batches was answered with 500:
+Internal error.), so the batch may exist. …"
 """
 
 
@@ -104,7 +103,7 @@ def _ordinary() -> str:
         ]
         for fault in FAULTS
     )
-    header = ["what goes wrong", "sent again", "as a rule", "at most", "then", "retried"]
+    header = ["what goes wrong", "retries of the client", "as a rule", "at most", "then", "retried"]
     return _table(header, _together(rows))
 
 
@@ -123,7 +122,7 @@ def _creation() -> str:
     header = [
         "what goes wrong",
         "a batch may exist",
-        "sent again",
+        "retries of the client",
         "at most",
         "the hook raises",
         "the create operator",
@@ -135,14 +134,14 @@ def _sent_again(fault: Fault, endpoint: Endpoint) -> str:
     if not fault.is_sent_again(endpoint):
         return "no"
     return f"{ATTEMPTS - 1} times" + (
-        f", each after what was asked for, {retry.LONGEST_RETRY_AFTER:g} s at most" if fault.asked else ""
+        f", each after the time asked for, {retry.LONGEST_RETRY_AFTER:g} s at most" if fault.asked else ""
     )
 
 
 def _of_the_operator(fault: Fault) -> str:
     if not fault.refusal:
-        return "looks before anything is sent again"
-    return "raises it, for Airflow to retry" if fault.again else "sends it again for half a minute, then fails for good"
+        return "searches for the batch before it retries"
+    return "raises it, for Airflow to retry" if fault.again else "retries for half a minute, then fails for good"
 
 
 def _differing(each: Difference) -> list[str]:

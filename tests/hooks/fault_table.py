@@ -116,8 +116,8 @@ def in_seven_seconds() -> str:
     return format_datetime(datetime.now(UTC) + timedelta(seconds=7), usegmt=True)
 
 
-UNREACHED = "Is the base URL (host) of connection 'groq_default' right, and can this machine reach it?"
-CUT = "{call} got no whole answer:"
+UNREACHED = "Check the base URL (host) of connection 'groq_default', and that this machine can reach it."
+CUT = "{call} got no complete response:"
 HUNG_UP = (
     f"{CUT} RemoteProtocolError: Server disconnected without sending a response.",
     f"{CUT} ReadError: [Errno …] Connection reset by peer.",
@@ -125,12 +125,13 @@ HUNG_UP = (
 )
 NOT_JSON = (
     "{call} was answered with 200, but the body is not Groq's (Invalid JSON: EOF while parsing a string at line 1 "
-    'column 23). It is application/json, 23 bytes, beginning \'{{"object": "list", "dat\'. Is a proxy in between, or '
-    "the base URL (host) of the connection another server's?"
+    "column 23). It is application/json, 23 bytes, beginning "
+    '\'{{"object": "list", "dat\'. Check for a proxy in between, '
+    "and the base URL (host) of the connection."
 )
 NOT_FOUND = (
-    "{call} was answered with 404: Not found. Check the id, and for connection 'groq_default' that its key is of the "
-    "account that made it."
+    "{call} was answered with 404: Not found. Check the id, and that the key of connection 'groq_default' belongs to "
+    "the account that created it."
 )
 NO_PATH = "{call} was answered with 404: Not found. Check the base URL (host) of connection 'groq_default'."
 HTML = "<html><body><h1>Bad Gateway</h1></body></html>"
@@ -145,7 +146,7 @@ FAULTS = [
         limit=0.0,
     ),
     Fault(
-        "nobody answers, as behind a firewall",
+        "nothing answers the connection, as behind a firewall",
         GroqTransportError,
         (f"{{call}} could not be sent: ConnectTimeout: no connection within {{connecting}} s. {UNREACHED}",),
         nobody="is silent",
@@ -167,22 +168,22 @@ FAULTS = [
         takes_effect=True,
     ),
     Fault(
-        "no answer comes",
+        "no response arrives",
         GroqTransportError,
-        ("{call} got no whole answer: ReadTimeout: nothing came for {timeout} s.",),
+        ("{call} got no complete response: ReadTimeout: nothing was received for {timeout} s.",),
         lambda: {"delay": 5.0},
         takes_effect=True,
         at_once=False,
     ),
     Fault(
-        "the answer is cut short",
+        "the response is cut short",
         GroqTransportError,
         (f"{CUT} RemoteProtocolError: peer closed connection without sending complete message body (received …).",),
         lambda: {"drop": "middle"},
         takes_effect=True,
     ),
     Fault(
-        "200 with JSON that is none",
+        "200 with malformed JSON",
         GroqResponseError,
         (NOT_JSON,),
         lambda: {"body": '{"object": "list", "dat', "content_type": "application/json", "takes_effect": True},
@@ -198,17 +199,17 @@ FAULTS = [
     ),
     busy(408, "Timed out.", refusal=True),
     busy(409, "Conflict.", refusal=True),
-    limited("429 that names seconds", lambda: "7"),
-    limited("429 that names a date", in_seven_seconds),
+    limited("429 with seconds in Retry-After", lambda: "7"),
+    limited("429 with a date in Retry-After", in_seven_seconds),
     busy(500, "Internal error."),
     Fault(
-        "502 with a page of HTML",
+        "502 with an HTML page",
         GroqAPIError,
-        (f"{{call}} was answered with 502: no Groq error body, but text/html, 46 bytes, beginning {HTML!r}.",),
+        (f"{{call}} was answered with 502: not a Groq error body, but text/html, 46 bytes, beginning {HTML!r}.",),
         lambda: {"status": 502, "body": HTML, "content_type": "text/html"},
     ),
     busy(503, "Overloaded."),
-    put_off("503 that names seconds", 503, "Overloaded.", lambda: "7"),
+    put_off("503 with seconds in Retry-After", 503, "Overloaded.", lambda: "7"),
 ]
 
 
@@ -235,26 +236,26 @@ LATE = tuple(fault.name for fault in FAULTS if fault.takes_effect and "JSON" not
 DIFFERENCES = [
     Difference(
         "POST /files",
-        (*LATE, "200 with JSON that is none"),
-        "each attempt that took effect has stored a file; the id of the last is returned. The others go unused until "
-        "Groq deletes them.",
+        (*LATE, "200 with malformed JSON"),
+        "each attempt that took effect stored a file; the hook returns the id of the last. Groq deletes the others "
+        "within 30 days.",
     ),
     Difference(
         "DELETE /files/{file}",
-        (*LATE, "200 with JSON that is none"),
-        "if the first attempt has deleted the file, the next one ends in `GroqNotFoundError`, though all is as asked.",
+        (*LATE, "200 with malformed JSON"),
+        "if the first attempt deleted the file, the next one ends in `GroqNotFoundError`, although the file is "
+        "deleted.",
         once=GroqNotFoundError,
     ),
     Difference(
         "GET /files/{file}/content",
-        ("the answer is cut short",),
-        "the content is asked for again from its beginning, and what is there already is passed over: each byte is "
-        "written once.",
+        ("the response is cut short",),
+        "the content is requested again from its beginning, and the bytes that were already written are skipped.",
     ),
     Difference(
         "GET /files/{file}/content",
-        ("200 with JSON that is none",),
-        "a file's bytes are taken as they come. The download operator counts lines that are no JSON as unreadable.",
+        ("200 with malformed JSON",),
+        "the bytes of a file are not checked. The download operator counts lines that are not JSON as unreadable.",
         harmless=True,
     ),
 ]

@@ -163,8 +163,8 @@ def test_a_fault_that_does_not_pass(groq_emulator, world, pauses, endpoint, faul
 
 
 LOST = (
-    "The answer to POST /batches was lost ({}), so Groq may have done it or not. It is not sent again, since that "
-    "could cost twice. Look for a new batch on https://console.groq.com/batches; if there is none, run the task again."
+    "The response to POST /batches was lost ({}), so the batch may exist. The call is not retried, because that "
+    "could cost twice. Check https://console.groq.com/batches for a new batch; if there is none, clear the task."
 )
 
 

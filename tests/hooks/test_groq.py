@@ -82,13 +82,13 @@ def temporary():
         (lambda _: "/dev/null", "/dev/null is no file: name a file to download to."),
         (lambda folder: folder / "missing" / "a.jsonl", "a.jsonl cannot be written: No such file or directory."),
         (lambda _: "a\0b", "cannot be written: "),
-        (lambda _: "s3://bucket/a.jsonl", "'s3://bucket/a.jsonl' is no local path. Open it with airflow.sdk.Object"),
-        (lambda _: io.StringIO(), "a file open for writing bytes, can be downloaded, but this is StringIO. Open it"),
-        (lambda _: temporary(), "but this is _TemporaryFileWrapper. Open it with mode 'wb'."),
-        (lambda folder: (folder / "a.jsonl").open("w"), "but this is TextIOWrapper. Open it with mode 'wb'."),
-        (lambda _: open_to_read(), "but this is BufferedReader. Open it with mode 'wb'."),
-        (lambda _: None, "but this is NoneType."),
-        (lambda _: bytearray(), "but this is bytearray."),
+        (lambda _: "s3://bucket/a.jsonl", "'s3://bucket/a.jsonl' is not a local path. Open it with airflow.sdk.Object"),
+        (lambda _: io.StringIO(), "a file open for writing bytes, but is StringIO. Open it"),
+        (lambda _: temporary(), "but is _TemporaryFileWrapper. Open it with mode 'wb'."),
+        (lambda folder: (folder / "a.jsonl").open("w"), "but is TextIOWrapper. Open it with mode 'wb'."),
+        (lambda _: open_to_read(), "but is BufferedReader. Open it with mode 'wb'."),
+        (lambda _: None, "but is NoneType."),
+        (lambda _: bytearray(), "but is bytearray."),
     ],
 )
 def test_where_no_file_can_be_downloaded_to_is_said_before_anything_is_sent(
@@ -170,13 +170,13 @@ def test_a_batch_whose_creation_is_in_doubt_is_not_created_again(groq_emulator, 
 
 
 def test_a_batch_of_nobody_and_of_another_account(groq_emulator, hook, new_batch, connect):
-    with pytest.raises(GroqNotFoundError, match="No batch found with id 'batch_nope'.*key is of the account"):
+    with pytest.raises(GroqNotFoundError, match="No batch found with id 'batch_nope'.*belongs to the account"):
         hook.get_batch("batch_nope")
     made = new_batch()
     groq_emulator.set(foreign_status=403)
     hook.close()
     connect(host=groq_emulator.url, password="gsk_other")
-    with pytest.raises(GroqPermissionError, match="403.*of the same account"):
+    with pytest.raises(GroqPermissionError, match="403.*to the same account"):
         hook.get_batch(made)
 
 
@@ -292,7 +292,7 @@ def test_the_models_are_listed(hook):
 def test_a_good_connection_is_told_to_work(groq_emulator, hook):
     good, message = hook.test_connection()
     assert good
-    assert re.fullmatch(r"Groq knows the key and offers \d+ models, and the key may use batches\.", message)
+    assert re.fullmatch(r"Groq knows the key and offers \d+ models, and the key can use batches\.", message)
     asked = [(request.method, request.path) for request in groq_emulator.requests()]
     assert asked == [("GET", "/openai/v1/models"), ("GET", "/openai/v1/batches")]
 
@@ -301,7 +301,7 @@ def test_a_plan_without_batches_is_told_in_words(groq_emulator, hook):
     groq_emulator.set(plan_has_batch=False)
     good, message = hook.test_connection()
     assert not good
-    assert "offers 6 models, but the key may not use batches. GET /batches was answered with 403" in message
+    assert "offers 6 models, but the key is not allowed to use batches. GET /batches was answered with 403" in message
     assert "not_available_for_plan" in message
 
 
@@ -311,7 +311,7 @@ def test_a_gateway_that_lists_no_batches_passes_and_the_doubt_is_told(groq_emula
     groq_emulator.fault("/batches", times=None, **fault)
     good, message = hook.test_connection()
     assert good
-    assert "offers 6 models. Whether it may use batches is not known: GET /batches" in message
+    assert "offers 6 models. It is unknown whether the key can use batches: GET /batches" in message
 
 
 def test_a_silent_server_holds_the_test_up_for_no_longer_than_a_person_waits(groq_emulator, hook, monkeypatch):
@@ -376,7 +376,7 @@ def test_a_page_instead_of_groq_is_told_in_words(groq_emulator, hook):
     groq_emulator.fault("/models", body="<html>Hello</html>", content_type="text/html", times=None)
     good, message = hook.test_connection()
     assert not good
-    assert "Is a proxy in between" in message
+    assert "Check for a proxy in between" in message
 
 
 def test_the_client_is_kept_until_the_hook_is_closed(hook):

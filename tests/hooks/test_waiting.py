@@ -67,8 +67,8 @@ def test_a_wait_ends_at_its_deadline(groq_emulator, wait, clock, new_batch):
     end = wait(batch_id, patience=100)
     assert end.reason == "timeout"
     assert sum(clock.slept) == pytest.approx(100, abs=5)
-    assert end.message.startswith(f"Batch {batch_id} had not ended by ")
-    assert end.message.endswith("it was in_progress when last seen.")
+    assert end.message.startswith(f"Batch {batch_id} had not ended at the deadline, ")
+    assert end.message.endswith("its last known status was in_progress.")
 
 
 @pytest.mark.parametrize(
@@ -92,7 +92,7 @@ def test_what_passes_is_ridden_out(groq_emulator, wait, clock, new_batch, fault)
 
 
 @pytest.mark.parametrize(
-    ("status", "told"), [(401, "Check the API key"), (403, "plan includes"), (400, "answered with")]
+    ("status", "told"), [(401, "Check the API key"), (403, "Check that the plan of"), (400, "answered with")]
 )
 def test_what_will_not_pass_ends_the_wait_at_once(groq_emulator, wait, clock, new_batch, status, told):
     batch_id = new_batch()

@@ -94,7 +94,7 @@ def test_an_original_without_an_answer_is_named():
     lines = harvested(rows[:1], [said("row-0")])[2].splitlines(keepends=True)
     found = [Duplicate(1, 7, "row-1", msgspec.Raw(b"null"))]
     merged = merge({1: lines}, rows=2, elsewhere=[1])
-    with pytest.raises(GroqStorageError, match="Row 1 .* asks what row 7 asks, but no round has an answer"):
+    with pytest.raises(GroqStorageError, match="Row 1 .* has the same request as row 7, but no round has an answer"):
         list(followed(merged, lambda: iter(found), total=8))
 
 

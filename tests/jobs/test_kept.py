@@ -141,5 +141,5 @@ def test_a_row_of_another_number_in_a_run_is_an_error_where_it_is_read():
         return [Run(1, 0, len(numbers), lines, True)]
 
     later = harvested(records(["a"], start=1), [said("a")], round=2)[2]
-    with pytest.raises(GroqStorageError, match="round 1 hold row 5 .*row 1 was to come"):
+    with pytest.raises(GroqStorageError, match="round 1 hold row 5 .*row 1 was expected"):
         list(merge({1: run([0, 5]), 2: io.BytesIO(later)}, rows=2))

@@ -221,9 +221,9 @@ def test_it_is_read_as_it_was_written(tmp_path):
         (b'{"format": "airflow-provider-groq answers", "ver', "cut off"),
         (b"\xff", "cut off"),
         (b"[" * 100_000, "cut off"),
-        (b"[]", "something else wrote it"),
-        (b'{"version": 1, "files": []}', "something else wrote it"),
-        (b'{"format": "airflow-provider-groq answers", "version": 2}', "of version 2.*knows version 1"),
+        (b"[]", "another program wrote it"),
+        (b'{"version": 1, "files": []}', "another program wrote it"),
+        (b'{"format": "airflow-provider-groq answers", "version": 2}', "of version 2.*reads version 1"),
         (b'{"format": "airflow-provider-groq answers"}', "of version None"),
     ],
 )

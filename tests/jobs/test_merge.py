@@ -96,7 +96,7 @@ def test_what_was_known_before_the_first_round_need_not_be_sent_in_it():
         ([0, 2], [], "No round has an answer to row 1 of 3"),
         ([0, 1], [], "No round has an answer to row 2 of 3"),
         ([], [], "No round has an answer to row 0 of 3"),
-        ([0, 1, 2], [1, 0], r"round 2 hold row 0 \('0'\), but row 2 was to come"),
+        ([0, 1, 2], [1, 0], r"round 2 hold row 0 \('0'\), but row 2 was expected"),
         ([0, 1, 2], [1, 1], "round 2 hold row 1"),
         ([0, 1, 2], [5], "round 2 hold row 5.*the job has only 3 rows"),
         ([0, 1, 2, 3], [], "round 1 hold row 3.*the job has only 3 rows"),

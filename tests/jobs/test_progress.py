@@ -103,7 +103,7 @@ def test_batches_that_fail_are_told_with_the_reason_and_of_many_the_first_few():
     told = job.poll(10, [*(batch(n, "failed", errors=errors) for n in range(7)), batch(7)])
     assert told[0] == "WARNING: Batch batch_0: failed. line 3: invalid: No such file. (and 1 more)"
     assert len(told) == 5 + 1
-    assert told[5] == "WARNING: Nor did 2 batches (batch_5, batch_6) end well."
+    assert told[5] == "WARNING: 2 batches (batch_5, batch_6) did not end well either."
     assert job.said(60) == ["0 rows done, 7 of 8 batches ended, 0 failed"]
     assert job.poll(120, [batch(n, "failed") for n in range(8)])[:-1] == ["WARNING: Batch batch_7: failed."]
 
@@ -133,7 +133,7 @@ def test_a_batch_that_is_stuck_in_validation_while_others_end_is_told_once():
     (line,) = told
     assert line == (
         "WARNING: Still validating after 60 min, while 1 of 3 batches have ended: 2 batches (batch_0, batch_1). "
-        "The wait goes on until the deadline."
+        "Waiting until the deadline."
     )
 
 
@@ -152,7 +152,7 @@ def test_an_outage_is_one_line_for_all_and_told_again_only_after_it_was_over():
     told = [line for waited in (100, 200, 300) for line in job.poll(waited, away)]
     (line,) = told
     assert line == (
-        "WARNING: Could not be asked for, and tried again until the deadline: 200 batches (batch_0, batch_1, batch_2, "
+        "WARNING: Could not be polled; retrying until the deadline: 200 batches (batch_0, batch_1, batch_2, "
         "batch_3, batch_4 and 195 more): Groq is away."
     )
     assert [len(job.poll(waited, refused)) for waited in (400, 500)] == [1, 0]
@@ -163,14 +163,14 @@ def test_an_outage_is_one_line_for_all_and_told_again_only_after_it_was_over():
 def test_a_batch_that_nobody_may_ask_for_is_an_error():
     job = Job(2)
     told = job.poll(0, [GroqAPIError("No.", status_code=400), batch(1)])
-    assert told[0] == "ERROR: Batch batch_0 can no longer be asked for: No."
+    assert told[0] == "ERROR: Batch batch_0 can no longer be polled: No."
 
 
 def test_an_unknown_status_is_told_once():
     job = Job(2)
     told = [line for waited in (0, 100) for line in job.poll(waited, [batch(0, "paused"), batch(1, "paused")])]
     assert [line for line in told if line.startswith("WARNING")] == [
-        "WARNING: Batch batch_0: paused. This status is not known here; the wait goes on."
+        "WARNING: Batch batch_0: paused. This status is unknown; waiting until the deadline."
     ]
 
 

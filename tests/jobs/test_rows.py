@@ -284,14 +284,14 @@ def test_a_value_that_holds_itself_is_refused():
         (None, "is None, but a row must be a text, a mapping of columns, or a tuple of values"),
         (5, "is 5, but a row must be"),
         (b"Hi", "is b'Hi', but a row must be"),
-        (("a", "b"), "is ('a', 'b'), whose values have no names: give columns=[...]"),
-        ({}, "asks nothing: give prompt_template, or one of prompt, messages, body, audio_url in the row"),
-        ({"text": "Hi"}, "asks nothing"),
-        ({"prompt": None}, "asks nothing"),
-        ("", "prompt is '', but must be text that is not empty"),
-        ({"prompt": " \n"}, "prompt is ' \\n', but must be text that is not empty"),
-        ({"prompt": 5}, "prompt is 5, but must be text"),
-        ({"prompt": "Hi", "messages": USER}, "has both prompt and messages, but can ask only by one of"),
+        (("a", "b"), "is ('a', 'b'), but its values have no names: set columns=[...]"),
+        ({}, "has no prompt: set prompt_template, or one of prompt, messages, body, audio_url in the row"),
+        ({"text": "Hi"}, "has no prompt"),
+        ({"prompt": None}, "has no prompt"),
+        ("", "prompt is '', but must be non-empty text"),
+        ({"prompt": " \n"}, "prompt is ' \\n', but must be non-empty text"),
+        ({"prompt": 5}, "prompt is 5, but must be non-empty text"),
+        ({"prompt": "Hi", "messages": USER}, "has both prompt and messages, but only one of"),
         ({"body": {}, "audio_url": "u"}, "has both body and audio_url"),
         ({"messages": "Hi"}, "messages is 'Hi', but must be a list of messages"),
         ({"messages": []}, "messages is [], but must be a list of messages"),
@@ -300,20 +300,20 @@ def test_a_value_that_holds_itself_is_refused():
         ({"body": {"top_p": 1}}, "body.messages is None, but must be a list"),
         ({"body": "Hi"}, "body is 'Hi', but must be a mapping"),
         ({"body": {"messages": USER, "stream": True}}, "body.stream is True, but a batch cannot stream"),
-        ({"body": {"messages": USER, "model": ""}}, "names the model '', but it must be text"),
-        ({"prompt": "Hi", "request": {"model": 5}}, "names the model 5, but it must be text"),
+        ({"body": {"messages": USER, "model": ""}}, "names the model '', but it must be non-empty text"),
+        ({"prompt": "Hi", "request": {"model": 5}}, "names the model 5, but it must be non-empty text"),
         ({"prompt": "Hi", "request": {"stream": True}}, "request sets stream, but a batch cannot stream"),
-        ({"prompt": "Hi", "request": {"messages": USER}}, "request sets messages, but what is asked comes from"),
+        ({"prompt": "Hi", "request": {"messages": USER}}, "request sets messages, but the prompt comes from"),
         ({"prompt": "Hi", "request": "x"}, "request is 'x', but must be a mapping"),
         ({"prompt": "Hi", "endpoint": "/v1/embeddings"}, "endpoint is '/v1/embeddings', but must be one of"),
         ({"prompt": "Hi", "endpoint": ["x"]}, "endpoint is ['x'], but must be one of"),
-        ({"prompt": "Hi", "endpoint": SPEECH}, "has prompt, but its endpoint is one for audio: give audio_url"),
-        ({"prompt": "Hi", "system_prompt": ""}, "system_prompt is '', but must be text that is not empty"),
-        ({"messages": [SYSTEM], "system_prompt": "x"}, "has a system_prompt, and a message of the system"),
-        ({"audio_url": "u"}, f"has audio_url, but its endpoint is {CHAT}: give endpoint='{SPEECH}' or '{TRANSLATION}'"),
-        ({"audio_url": "", "endpoint": SPEECH}, "audio_url is '', but must be text"),
+        ({"prompt": "Hi", "endpoint": SPEECH}, "has prompt, but its endpoint is for audio: set audio_url"),
+        ({"prompt": "Hi", "system_prompt": ""}, "system_prompt is '', but must be non-empty text"),
+        ({"messages": [SYSTEM], "system_prompt": "x"}, "has a system_prompt, and a system message"),
+        ({"audio_url": "u"}, f"has audio_url, but its endpoint is {CHAT}: set endpoint='{SPEECH}' or '{TRANSLATION}'"),
+        ({"audio_url": "", "endpoint": SPEECH}, "audio_url is '', but must be non-empty text"),
         ({"audio_url": "u", "endpoint": SPEECH, "system_prompt": "x"}, "has a system_prompt, but its endpoint is one"),
-        ({"body": {}, "endpoint": SPEECH}, "body.url is None, but must be text"),
+        ({"body": {}, "endpoint": SPEECH}, "body.url is None, but must be non-empty text"),
         ({**WHOLE, "method": "GET"}, "method is 'GET', but must be 'POST'"),
         ({**WHOLE, "url": "/x"}, "url is '/x', but must be one of"),
         ({**WHOLE, "body": {}}, "body.model is None, but must name a model"),
@@ -324,7 +324,7 @@ def test_a_value_that_holds_itself_is_refused():
         ({"prompt": "Hi", "custom_id": True}, "custom_id is True, but must be a text or a number"),
         ({"prompt": "Hi", "custom_id": float("nan")}, "custom_id is nan (float), which cannot be written"),
         ({"prompt": "Hi", "custom_id": [1]}, "custom_id is [1], but must be a text or a number"),
-        ({"prompt": "Hi", "custom_id": "\ud800"}, "custom_id is '\\ud800', which is no valid Unicode"),
+        ({"prompt": "Hi", "custom_id": "\ud800"}, "custom_id is '\\ud800', which is not valid Unicode"),
         ({**WHOLE, "custom_id": ""}, "custom_id is '', but must not be empty"),
     ],
 )
@@ -341,7 +341,7 @@ def test_a_wrong_row_is_named_with_what_is_wrong(row, problem):
         ({"id": 1, "text": None}, "column 'text', which prompt_template names, is None"),
         ((1,), "which has 1 values for the 2 columns ['id', 'text']"),
         ({"text": "x"}, "has no column 'id', which id_column names; its columns are ['text']"),
-        ({"id": 1, "text": " "}, "makes an empty prompt of prompt_template"),
+        ({"id": 1, "text": " "}, "renders prompt_template to an empty prompt"),
     ],
 )
 def test_a_row_that_lacks_a_column_is_named_with_it(row, problem):
@@ -487,7 +487,7 @@ def test_a_lone_surrogate_is_sent_as_an_escape_and_carried_as_text_that_every_re
 def test_a_row_too_large_alone_is_refused():
     size = len(made(["Hi"])[0].line)
     assert len(made(["Hi"], max_bytes=size)) == 1
-    assert f"makes a request of {size} bytes, but a batch's file holds at most {size - 1}" in refusal(
+    assert f"becomes a request of {size} bytes, but a batch's file may have at most {size - 1}" in refusal(
         ["Hi"], max_bytes=size - 1
     )
 
@@ -512,10 +512,10 @@ async def coroutine():
         ("Hi", "The rows are a text, 'Hi'. Return a list"),
         (b"Hi", "The rows are a text, b'Hi'."),
         ({"prompt": "Hi"}, "The rows are one mapping, {'prompt': 'Hi'}. Return a list"),
-        (5, "The rows are 5, which cannot be read one after the other"),
-        (coroutine(), "which cannot be read one after the other"),
-        (Frame(), "a data frame, which gives its columns, not its rows. Return frame.to_dict('records')"),
-        ([], "There are no rows, so there is nothing to ask."),
+        (5, "The rows are 5, which is not iterable"),
+        (coroutine(), "which is not iterable"),
+        (Frame(), "a data frame, which iterates over columns, not rows. Return frame.to_dict('records')"),
+        ([], "There are no rows. If this is expected,"),
         (iter(()), "There are no rows"),
     ],
     ids=lambda value: type(value).__name__,
@@ -531,7 +531,7 @@ def test_what_the_source_raises_says_how_far_it_came():
 
     with pytest.raises(LookupError, match="no such table") as caught:
         made(source())
-    assert caught.value.__notes__ == ["This was raised where row 2 (counted from 0) was read. Nothing was sent."]
+    assert caught.value.__notes__ == ["Raised while reading row 2 (counted from 0). Nothing was sent."]
 
 
 def test_a_row_of_a_file_is_named_with_file_and_line():
@@ -541,7 +541,7 @@ def test_a_row_of_a_file_is_named_with_file_and_line():
         def __iter__(self):
             return iter(["Hi", {}])
 
-    assert refusal(Rows()).startswith("Row 1 (counted from 0), which is line 9 of /data/in.jsonl: asks nothing")
+    assert refusal(Rows()).startswith("Row 1 (counted from 0), which is line 9 of /data/in.jsonl: has no prompt")
 
 
 def test_rows_are_not_changed_and_read_one_at_a_time():
@@ -575,24 +575,24 @@ def test_memory_does_not_grow_with_the_rows(monkeypatch):
 @pytest.mark.parametrize(
     ("arguments", "said"),
     [
-        ({"model": ""}, "model must be text that is not empty, but is ''"),
-        ({"model": None}, "model must be text that is not empty, but is None"),
+        ({"model": ""}, "model must be non-empty text, but is ''"),
+        ({"model": None}, "model must be non-empty text, but is None"),
         ({"endpoint": "/v1/x"}, "endpoint is '/v1/x', but must be one of"),
-        ({"system_prompt": " "}, "system_prompt must be text that is not empty"),
-        ({"system_prompt": ["x"]}, "system_prompt must be text"),
-        ({"id_column": 5}, "id_column must be text"),
+        ({"system_prompt": " "}, "system_prompt must be non-empty text"),
+        ({"system_prompt": ["x"]}, "system_prompt must be non-empty text"),
+        ({"id_column": 5}, "id_column must be non-empty text"),
         ({"id_column": "prompt"}, "id_column is 'prompt', which means something else in rows"),
         ({"columns": "ab"}, "columns must be a list of the names of the columns, but is 'ab'"),
         ({"columns": []}, "columns is empty"),
-        ({"columns": ["a", 5]}, "columns[1] must be text"),
+        ({"columns": ["a", 5]}, "columns[1] must be non-empty text"),
         ({"columns": ["a", "a"]}, "columns has 'a' twice"),
         ({"columns": ["a"], "prompt_template": "{b}"}, "prompt_template names the column 'b', but columns has only a"),
         ({"columns": ["a"], "id_column": "b"}, "id_column names the column 'b', but columns has only a"),
         ({"params": [1]}, "params must be a dict of parameters"),
-        ({"params": {"stream": False}}, "params sets stream, but a batch cannot stream: leave it out"),
-        ({"params": {"messages": USER}}, "params sets messages, but what is asked comes from the rows"),
+        ({"params": {"stream": False}}, "params sets stream, but a batch cannot stream: remove it"),
+        ({"params": {"messages": USER}}, "params sets messages, but the prompt comes from the rows"),
         ({"params": {"url": "u"}}, "params sets url"),
-        ({"params": {"model": MODEL}}, "params sets model, which is an argument of its own"),
+        ({"params": {"model": MODEL}}, "params sets model: use the argument model instead"),
         ({"params": {1: 2}}, "params has the key 1, but the names of parameters are text"),
         ({"params": {"top_p": float("nan")}}, "params cannot be written as JSON"),
         ({"params": {"top_p": {1}}}, "params cannot be written as JSON"),

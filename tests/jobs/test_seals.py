@@ -50,7 +50,7 @@ def test_a_seal_that_is_cut_off_is_refused_with_what_to_do(work, cut):
 
 def test_a_seal_of_another_version_is_refused_with_both_versions(work):
     work.write_seal(msgspec.structs.replace(JOB, version=2))
-    with pytest.raises(GroqInputError, match="of version 2, but this airflow-provider-groq knows version 1"):
+    with pytest.raises(GroqInputError, match="of version 2, but this airflow-provider-groq reads version 1"):
         work.seal()
 
 

@@ -87,7 +87,7 @@ class TestCanary:
         job.clear()
         job.run(canary=2, delete_files=False)
         assert sorted(row for ids in job.sent() for row in ids) == ["row-0", *(f"row-{number}" for number in range(8))]
-        assert ["row-0"] in job.sent(), "what is left of the canary goes first"
+        assert ["row-0"] in job.sent(), "what is left of the canary is sent first"
         assert statuses(job) == 8 * ["succeeded"]
 
     def test_a_clear_after_a_change_of_the_prompt_sends_it_again(self, stored_job):
@@ -319,7 +319,7 @@ class TestCost:
             ({"canary": True}, "canary is True"),
             (
                 {"max_cost": 1.0, "prices": PRICES, "endpoint": "/v1/audio/transcriptions", "prompt_template": None},
-                "answers tell no tokens",
+                "answers have no token counts",
             ),
         ],
     )
@@ -338,7 +338,7 @@ class TestDeadline:
         assert manifest["stopped"] == {
             "reason": "deadline",
             "message": "The job's deadline has passed: 8 rows were not sent, 0 were cancelled, and 0 that failed were "
-            "not retried. Clear the task to send them.",
+            "not resent. Clear the task to send them.",
         }
 
     def test_it_may_pass_during_the_canary(self, stored_job):
@@ -360,5 +360,5 @@ class TestDeadline:
 
         monkeypatch.setattr(rounds.answers, "keep", late)
         manifest = stored_job.run(timeout=2, max_failed_ratio=0.5)
-        assert "and 1 that failed were not retried" in manifest["stopped"]["message"]
+        assert "and 1 that failed were not resent" in manifest["stopped"]["message"]
         assert len(stored_job.sent() if stored_job.emulator.files() else []) == 0

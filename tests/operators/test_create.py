@@ -120,14 +120,14 @@ def test_seconds_may_be_a_timedelta(create, name):
 def test_an_input_that_renders_to_nothing_is_refused(create, context, groq_emulator):
     operator = create(input_path="{{ nothing }}")
     operator.input_path = ""
-    with pytest.raises(AirflowFailException, match="none was. Was the task that it comes from skipped"):
+    with pytest.raises(AirflowFailException, match="none was. Was the upstream task skipped"):
         operator.execute(context)
     assert not groq_emulator.requests()
 
 
 BAD_FILES = {
     "empty": ("", "is empty"),
-    "only blank lines": ("\n\n", "holds no requests"),
+    "only blank lines": ("\n\n", "has no requests"),
     "not JSON": (lines({}) + "{oops\n", r"Line 2: is not JSON .*oops"),
     "no object": ("1\n", "Line 1: must be a JSON object"),
     "missing custom_id": ('{"method": "POST"}\n', "Line 1: custom_id is missing"),
@@ -167,7 +167,7 @@ def test_a_bad_file_is_refused_with_nothing_sent(create, context, groq_emulator,
         ({"requests": ["hello"]}, "Line 1: a request must be a JSON object"),
         ({"requests": [{"body": {"model": "m"}}]}, "Line 1: custom_id is missing"),
         ({"requests": [{"custom_id": "a", "body": {"model": {1, 2}}}]}, "Line 1: cannot be written as JSON"),
-        ({"requests": []}, "holds no requests"),
+        ({"requests": []}, "has no requests"),
     ],
 )
 def test_bad_options_are_refused_with_nothing_sent(create, context, groq_emulator, options, said):
@@ -183,7 +183,7 @@ def test_a_file_over_the_limit_is_refused_with_nothing_sent(create, context, gro
     path.write_text(lines(*[{}] * 20))
     with pytest.raises(AirflowFailException, match="at most 1,000 are accepted"):
         create(input_path=str(path)).execute(context)
-    with pytest.raises(AirflowFailException, match="larger than 1,000 bytes, which is reached in line"):
+    with pytest.raises(AirflowFailException, match="larger than 1,000 bytes, reached in line"):
         create(requests=[LINE | {"custom_id": str(n)} for n in range(20)]).execute(context)
     assert not groq_emulator.requests()
 
@@ -215,7 +215,9 @@ def test_a_wrong_key_fails_for_good_and_is_not_shown(create, context, monkeypatc
 
 def test_a_plan_without_batches_fails_for_good(create, context, groq_emulator):
     groq_emulator.set(plan_has_batch=False)
-    with pytest.raises(AirflowFailException, match="403 not_available_for_plan: .*plan includes the Batch API"):
+    with pytest.raises(
+        AirflowFailException, match="403 not_available_for_plan: .*Check that the plan of .* includes the Batch API"
+    ):
         create().execute(context)
 
 
@@ -233,8 +235,8 @@ def test_a_refused_creation_is_sent_again(create, context, groq_emulator, status
 def test_the_deadline_cancels_only_if_asked(create, context, groq_emulator, deferrable, cancel_on_timeout):
     groq_emulator.set(seconds=1000)
     operator = create(timeout=0.3, cancel_on_timeout=cancel_on_timeout, deferrable=deferrable)
-    said = "It was cancelled" if cancel_on_timeout else "It goes on at Groq"
-    with pytest.raises(AirflowFailException, match=f"GroqBatchTimeoutError: .*had not ended by .*{said}"):
+    said = "It was cancelled" if cancel_on_timeout else "It keeps running at Groq"
+    with pytest.raises(AirflowFailException, match=f"GroqBatchTimeoutError: .*had not ended at the deadline, .*{said}"):
         run(operator, context)
     (batch,) = groq_emulator.batches()
     assert (batch["status"] in {"cancelling", "cancelled"}) == cancel_on_timeout
@@ -258,7 +260,7 @@ def run(operator, context):
 
 @pytest.mark.parametrize("cancel_on_timeout", [True, False])
 def test_a_batch_that_ended_after_the_last_look_counts(create, context, groq_emulator, cancel_on_timeout):
-    """Between a trigger's event and the worker that takes it up lie seconds or minutes."""
+    """Between a trigger's event and the worker that resumes it lie seconds or minutes."""
     operator = create(cancel_on_timeout=cancel_on_timeout, wait_for_completion=False)
     batch_id = operator.execute(context)
     groq_emulator.advance(1000)
@@ -346,7 +348,7 @@ def test_the_input_file_is_deleted_when_the_batch_has_ended(create, context, gro
 
 def test_the_input_file_of_a_batch_that_goes_on_is_kept(create, context, groq_emulator):
     groq_emulator.set(seconds=1000)
-    with pytest.raises(AirflowFailException, match="It goes on at Groq"):
+    with pytest.raises(AirflowFailException, match="It keeps running at Groq"):
         create(delete_files=True, timeout=0.2, cancel_on_timeout=False).execute(context)
     assert len(groq_emulator.files()) == 1
 
@@ -406,7 +408,9 @@ def test_a_batch_that_failed_for_a_transient_cause_is_made_again_by_a_retry(crea
 def test_a_failure_says_why_requests_failed(create, context, groq_emulator):
     groq_emulator.set(seconds=0.1)
     wrong = LINE["body"] | {"model": "no-such-model"}
-    why = r"Reasons: 2 of 2: 404 model_not_found \(The model `no-such-model` does not exist.*\), such as \w+\. Each"
+    why = (
+        r"Reasons: 2 of 2: 404 model_not_found \(The model `no-such-model` does not exist.*\), such as \w+\. The reason"
+    )
     with pytest.raises(AirflowFailException, match=why):
         create(requests=[LINE | {"custom_id": id_, "body": wrong} for id_ in ("one", "two")]).execute(context)
 

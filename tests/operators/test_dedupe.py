@@ -56,7 +56,7 @@ def test_equal_rows_are_sent_once_and_each_has_an_answer_of_its_own(echo, capsys
     assert (round_["rows"], round_["succeeded"]) == (4, 4)
     paid = sum(answer["usage"]["total_tokens"] for answer in answers if "same_as" not in answer)
     assert manifest["tokens"][SMALL]["total_tokens"] == paid
-    assert "4 rows ask what another row asks, and are not sent (dedupe)." in capsys.readouterr().out
+    assert "4 rows have the same request as another row, and are not sent (dedupe)." in capsys.readouterr().out
 
 
 def test_what_is_the_same_is_so_to_the_byte_and_for_the_same_model(echo):

@@ -115,7 +115,7 @@ def test_a_download_that_is_always_cut_lands_nothing(download, groq_emulator, ma
     groq_emulator.advance(100)
     (tmp_path / "output.jsonl").write_text("from before\n")
     groq_emulator.fault("/files/*/content", drop="middle", times=None)
-    with pytest.raises(GroqTransportError, match="got no whole answer"):
+    with pytest.raises(GroqTransportError, match="got no complete response"):
         download(batch_id, tmp_path)
     assert names(tmp_path) == ["output.jsonl"]
     assert (tmp_path / "output.jsonl").read_text() == "from before\n"
@@ -150,7 +150,7 @@ def test_an_output_path_that_is_a_file_fails_for_good(download, groq_emulator, m
     groq_emulator.advance(100)
     (tmp_path / "file").write_text("here")
     for path in (tmp_path / "file", tmp_path / "file" / "below"):
-        with pytest.raises(AirflowFailException, match="must be a folder, but is a file, or lies in one"):
+        with pytest.raises(AirflowFailException, match="must be a folder, but is a file, or is in one"):
             download(batch_id, path)
 
 
@@ -248,7 +248,7 @@ def test_a_wrong_body_with_status_200_replaces_nothing(download, groq_emulator, 
     download(batch_id, tmp_path)
     before = {path.name: path.read_bytes() for path in tmp_path.iterdir()}
     groq_emulator.fault("/files/*/content", times=None, body=body, content_type="application/octet-stream")
-    with pytest.raises(GroqResponseError, match="counts promise 1 lines for output.jsonl, but .* no line that"):
+    with pytest.raises(GroqResponseError, match="counts promise 1 lines for output.jsonl, but .* no readable line"):
         download(batch_id, tmp_path)
     assert {path.name: path.read_bytes() for path in tmp_path.iterdir()} == before
 

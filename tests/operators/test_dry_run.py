@@ -72,7 +72,7 @@ def test_what_it_costs_at_most_is_told_where_prices_and_limits_are_known(stored_
     rows = [{"prompt": "Hi", "request": {"model": LARGE}}]
     told = stored_job.run(rows=rows, prompt_template=None, dry_run=True, prices=prices, request_params=limit)
     assert told["cost"] is None
-    with pytest.raises(AirflowFailException, match="has no price, so max_cost cannot be kept"):
+    with pytest.raises(AirflowFailException, match="has no price, so max_cost cannot be enforced"):
         stored_job.run(rows=rows, prompt_template=None, dry_run=True, prices=prices, max_cost=1.0)
 
 

@@ -148,7 +148,9 @@ def test_with_reattach_false_a_clear_begins_anew_and_a_retry_goes_on(job, crashe
 def test_another_worker_without_the_folder_sends_nothing(job, crashed):
     crashed(delete_files=False)
     shutil.rmtree(job.output)
-    with pytest.raises(GroqLookupError, match=r"work folder .*_groq_.* is not here. Was it written by another worker"):
+    with pytest.raises(
+        GroqLookupError, match=r"work folder .*_groq_.* does not exist here. Did another worker write it"
+    ):
         job.run(delete_files=False)
     assert job.sent() == SHARDS
 
@@ -192,7 +194,7 @@ def test_an_output_folder_of_another_task_is_refused_before_anything_is_paid(job
     with pytest.raises(AirflowFailException, match="holds the output of task 'other'"):
         job.run()
     path.write_text('{"something": "else"}')
-    with pytest.raises(AirflowFailException, match="no manifest of airflow-provider-groq"):
+    with pytest.raises(AirflowFailException, match="not a manifest of airflow-provider-groq"):
         job.run()
     assert len(groq_emulator.requests("POST")) == sent
 
@@ -244,7 +246,7 @@ def test_a_superseded_try_seals_and_sends_nothing(groq_emulator, quick, tmp_path
 
     job._number = 1
     context = job.context()
-    with pytest.raises(GroqError, match="given this try up"):
+    with pytest.raises(GroqError, match="gave up this try"):
         job.operator(rows=rows).execute(context)
     assert groq_emulator.requests("POST") == []
     assert not [*job.output.glob("_groq_*/job.json")]

@@ -48,7 +48,9 @@ def test_the_connection_can_turn_it_off(create, context, groq_emulator, monkeypa
 def test_a_listing_that_cannot_be_had_is_no_reason_to_fail(create, context, groq_emulator, capfd, fault):
     groq_emulator.fault("/models", times=None, **fault)
     assert create(requests=REQUESTS, wait_for_completion=False).execute(context)
-    assert "The models of the input could not be checked, going on without: GET /models" in "".join(capfd.readouterr())
+    assert "The models of the input could not be checked; continuing without the check: GET /models" in "".join(
+        capfd.readouterr()
+    )
 
 
 @pytest.mark.usefixtures("as_groq")

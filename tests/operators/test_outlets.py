@@ -199,7 +199,7 @@ class TestNothingIsSent:
     @pytest.mark.parametrize(
         ("options", "said"),
         [
-            ({"asset_partition": "None"}, "asset_partition is 'None', which Jinja makes of nothing"),
+            ({"asset_partition": "None"}, "asset_partition is 'None', which is how Jinja renders a missing value"),
             ({"asset_partition": " "}, "asset_partition is ' ', but the key of a partition must not be empty"),
             ({"asset_partition": "x" * 251}, "a text of 251 characters, but the key of a partition has at most 250"),
             ({"asset_partition": ["a", "b"]}, "but the key of a partition must be a text or a whole number"),
@@ -208,7 +208,7 @@ class TestNothingIsSent:
             ({"asset_partition_column": "day", "outlets": []}, "the task has no asset among its outlets"),
             ({"asset_partition_column": "hour"}, "Row 0 (counted from 0): has no column 'hour'"),
             ({"asset_partition_column": "custom_id"}, "has no column 'custom_id', which asset_partition_column names"),
-            ({"outlets": [AssetAlias("any")], "output_path": f"/tmp/{5 * (300 * 'x' + '/')}"}, "can be no asset"),  # noqa: S108
+            ({"outlets": [AssetAlias("any")], "output_path": f"/tmp/{5 * (300 * 'x' + '/')}"}, "cannot be an asset"),  # noqa: S108
         ],
     )
     def test_by_a_job(self, job, told, options, said):

@@ -68,7 +68,7 @@ def test_a_growing_table_is_paid_for_what_is_new(day, monday, capsys):
             assert answer["reused_from"] == str(monday.output)
         else:
             assert "reused_from" not in answer
-    assert f"8 of 10 rows are answered already, and are not sent: 8 in {monday.output}." in capsys.readouterr().out
+    assert f"8 of 10 rows already have an answer and are not sent: 8 in {monday.output}." in capsys.readouterr().out
     assert next(read_answers(manifest)).reused_from is None
     assert list(read_answers(manifest))[-1].reused_from == str(monday.output)
 
@@ -136,14 +136,14 @@ def part_of(folder):
 
 
 DAMAGED = {
-    "is missing. Correct the path, .*let the template give an empty text": shutil.rmtree,
-    "holds no output: there is no manifest.json": lambda folder: (folder / "manifest.json").unlink(),
+    "is missing. Correct the path, .*let the template render to an empty string": shutil.rmtree,
+    "has no manifest.json": lambda folder: (folder / "manifest.json").unlink(),
     "is a manifest of version 9": of_version_9,
-    "no manifest of airflow-provider-groq": lambda folder: (folder / "manifest.json").write_text("[]"),
+    "not a manifest of airflow-provider-groq": lambda folder: (folder / "manifest.json").write_text("[]"),
     "it is cut off": lambda folder: os.truncate(folder / "manifest.json", 50),
     "its manifest.json was changed": without_parts,
     "part-.*jsonl is missing. Clear the task that wrote it": lambda folder: part_of(folder).unlink(),
-    r"has [\d,]+ bytes, and was written with": lambda folder: os.truncate(part_of(folder), 900),
+    r"has [\d,]+ bytes, but was written with": lambda folder: os.truncate(part_of(folder), 900),
 }
 
 

@@ -20,7 +20,7 @@ def test_a_timeout_fails_or_skips_the_task(run_dag, groq_emulator, make_batch, w
     assert ran.task("sense").state == state
     if not soft_fail:
         assert "AirflowSensorTimeout" in ran.log
-        assert f"Batch {batch_id} had not ended by" in ran.log
+        assert f"Batch {batch_id} had not ended at the deadline" in ran.log
 
 
 @pytest.mark.parametrize("way", WAYS)

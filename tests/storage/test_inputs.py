@@ -119,7 +119,7 @@ def test_so_it_is_in_mapped_tasks(run_dag, groq_emulator, dag_id, files):
 def test_a_task_that_returned_nothing_is_named_with_nothing_sent(run_dag, groq_emulator):
     ran = run_dag("deep_nothing")
     assert ran.state == "failed"
-    assert "GroqInputError: requests hold the output of nothing, which is nothing: was that task skipped" in ran.log
+    assert "GroqInputError: requests is the output of nothing, which is empty: was that task skipped" in ran.log
     assert not groq_emulator.requests()
 
 
@@ -134,7 +134,7 @@ def test_text_that_jinja_made_of_a_list_is_refused_by_each_with_nothing_sent(run
 
 
 def test_requests_as_text_are_refused_while_the_dag_is_read():
-    with pytest.raises(GroqInputError, match="requests is text, which is never rendered by Jinja"):
+    with pytest.raises(GroqInputError, match="requests is text, which Jinja never renders"):
         GroqCreateBatchOperator(task_id="create", requests="{{ ti.xcom_pull('make') }}")
 
 
@@ -206,7 +206,7 @@ DAMAGED = zipped(LINES * 100)
     [DAMAGED[:-1], DAMAGED[:30], DAMAGED[:2], DAMAGED[:-8] + b"\0" * 8, DAMAGED + b"rest", DAMAGED[:12] + b"\xff" * 50],
 )
 def test_damaged_gzip_is_named(read, packed):
-    with pytest.raises(GroqInputError, match=r"requests\.jsonl is packed with gzip, and damaged or cut short: "):
+    with pytest.raises(GroqInputError, match=r"requests\.jsonl is gzipped, but damaged or truncated: "):
         read(packed)
 
 
@@ -231,9 +231,9 @@ FORMATS = {
     "empty gzip": (zipped(b""), "is empty"),
     "gzip twice": (zipped(zipped(LINES)), "is gzip within gzip"),
     "zip": (b"PK\x03\x04rest", "is a zip archive"),
-    "bzip2": (bz2.compress(LINES), "is packed with bzip2"),
-    "xz": (lzma.compress(LINES), "is packed with xz"),
-    "zstd": (b"\x28\xb5\x2f\xfdrest", "is packed with zstd"),
+    "bzip2": (bz2.compress(LINES), "is compressed with bzip2"),
+    "xz": (lzma.compress(LINES), "is compressed with xz"),
+    "zstd": (b"\x28\xb5\x2f\xfdrest", "is compressed with zstd"),
     "Parquet": (b"PAR1rest", "is a Parquet file"),
     "UTF-16": (LINES.decode().encode("utf-16"), "is in UTF-16 or UTF-32, but must be in UTF-8"),
     "UTF-16 without a mark": (LINES.decode().encode("utf-16-le"), "is in UTF-16"),
@@ -241,7 +241,7 @@ FORMATS = {
     "UTF-32": (LINES.decode().encode("utf-32"), "is in UTF-16 or UTF-32"),
     "UTF-32 from the big end": (LINES.decode().encode("utf-32-be"), "is in UTF-16 or UTF-32"),
     "UTF-16 in gzip": (zipped(LINES.decode().encode("utf-16")), "is in UTF-16"),
-    "an array": (b'[{"custom_id": "a"}]', "is a JSON array, but must be JSON Lines: one request a line"),
+    "an array": (b'[{"custom_id": "a"}]', "is a JSON array, but must be JSON Lines: one request per line"),
     "an array on many lines": (b'\xef\xbb\xbf\n [\n {"custom_id": "a"}\n]', "is a JSON array"),
     "a pretty object": (b'{\r\n  "custom_id": "a"\r\n}', "has a request on several lines"),
 }
@@ -283,7 +283,7 @@ def test_a_tilde_further_on_is_a_name(home, path):
 
 
 def test_the_home_of_nobody_is_refused(home):
-    with pytest.raises(GroqInputError, match="output_path ~no-such-user/x: there is no home for this ~ here"):
+    with pytest.raises(GroqInputError, match="output_path ~no-such-user/x: this ~ has no home folder here"):
         storage_path("output_path", "~no-such-user/x")
 
 

@@ -133,7 +133,7 @@ def test_a_download_that_is_cut_leaves_what_was_there_and_no_part(download, groq
     batch_id = make_batch(*[GOOD] * 40)
     groq_emulator.advance(1000)
     groq_emulator.fault("/files/*/content", drop="middle", times=None)
-    with pytest.raises(GroqTransportError, match="got no whole answer"):
+    with pytest.raises(GroqTransportError, match="got no complete response"):
         download(batch_id, s3.uri(bucket, "answers"))
     assert s3.contents(bucket) == {"answers/output.jsonl": b"from before\n"}
     groq_emulator.clear_faults()
@@ -147,9 +147,9 @@ def test_a_download_that_is_cut_leaves_what_was_there_and_no_part(download, groq
         ("none.jsonl", "is missing .*Create it, or correct the path"),
         ("in", "is a folder, but must be a JSONL file"),
         ("", "is a folder, but must be a JSONL file"),
-        ("empty.jsonl", "is empty: it holds no requests"),
+        ("empty.jsonl", "is empty: it has no requests"),
         ("array.json", "is a JSON array"),
-        ("cut.jsonl.gz", "is packed with gzip, and damaged or cut short"),
+        ("cut.jsonl.gz", "is gzipped, but damaged or truncated"),
     ],
 )
 def test_a_bad_input_is_named_with_nothing_sent(create, context, groq_emulator, s3, bucket, key, said):
@@ -173,9 +173,11 @@ def test_a_missing_bucket_is_named_and_not_made(create, download, context, groq_
 
 
 def test_no_rights_are_named_before_groq_is_asked(create, download, context, groq_emulator, stranger):
-    with pytest.raises(AirflowFailException, match="cannot be read: the Airflow connection 'aws_nobody' has no right"):
+    with pytest.raises(
+        AirflowFailException, match="cannot be read: the Airflow connection 'aws_nobody' is not allowed to"
+    ):
         create(input_path=f"s3://aws_nobody@{stranger}/requests.jsonl").execute(context)
-    with pytest.raises(AirflowFailException, match="be written: the Airflow connection 'aws_reader' has no right"):
+    with pytest.raises(AirflowFailException, match="be written: the Airflow connection 'aws_reader' is not allowed to"):
         download("batch_1", f"s3://aws_reader@{stranger}/answers")
     assert not groq_emulator.requests()
     create(input_path=f"s3://aws_reader@{stranger}/requests.jsonl", wait_for_completion=False).execute(context)
@@ -186,9 +188,9 @@ def test_a_storage_that_is_away_is_left_for_a_retry(create, download, context, g
     storage = passing("aws_away")
     uri = storage.uri(storage.bucket(), "x")
     storage.stop()
-    with pytest.raises(GroqStorageError, match=f"input_path {uri}: the storage could not be used: .*'aws_away'"):
+    with pytest.raises(GroqStorageError, match=f"input_path {uri}: the storage failed: .*'aws_away'"):
         create(input_path=uri).execute(context)
-    with pytest.raises(GroqStorageError, match=f"output_path {uri}: the storage could not be used: .*'aws_away'"):
+    with pytest.raises(GroqStorageError, match=f"output_path {uri}: the storage failed: .*'aws_away'"):
         download("batch_1", uri)
     assert not groq_emulator.requests()
 
@@ -207,7 +209,7 @@ def test_a_storage_that_goes_away_while_results_land_is_left_for_a_retry(downloa
 
     stopping = Thread(target=stop)
     stopping.start()
-    with pytest.raises(GroqStorageError, match=f"output_path {uri}: the storage could not be used"):
+    with pytest.raises(GroqStorageError, match=f"output_path {uri}: the storage failed"):
         download(batch_id, uri)
     stopping.join()
 
@@ -218,7 +220,7 @@ def test_a_storage_that_goes_away_while_results_land_is_left_for_a_retry(downloa
         ("gs://bucket/x", "apache-airflow-providers-google"),
         ("gcs://bucket/x", "apache-airflow-providers-google"),
         ("abfs://container/x", "apache-airflow-providers-microsoft-azure"),
-        ("nowhere://bucket/x", "the Airflow provider that brings its filesystem"),
+        ("nowhere://bucket/x", "the Airflow provider with its filesystem"),
     ],
 )
 def test_a_missing_provider_is_named_before_groq_is_asked(create, download, context, groq_emulator, path, package):

@@ -104,7 +104,7 @@ def test_a_name_may_have_the_characters_of_patterns(write):
     ("name", "content", "said"),
     [
         ("a.jsonl", lines({"a": 1}) + "{oops\n", "a.jsonl, line 2: is not JSON (Expecting property name"),
-        ("a.jsonl", lines({"a": 1}) + '{"a": NaN}\n', "a.jsonl, line 2: is not JSON (NaN is no JSON value)"),
+        ("a.jsonl", lines({"a": 1}) + '{"a": NaN}\n', "a.jsonl, line 2: is not JSON (NaN is not a JSON value)"),
         ("a.jsonl", '{"a": 1}\n\n\n{"a": 1}\n', "a.jsonl, line 2: is empty, and rows follow it"),
         ("a.jsonl", b'{"a": "\xff"}\n', "a.jsonl, line 1: is not JSON ('utf-8' codec"),
         ("a.jsonl", lines({"a": "x" * 1000}), "a.jsonl, line 1: is longer than 500 bytes"),
@@ -113,19 +113,19 @@ def test_a_name_may_have_the_characters_of_patterns(write):
         ("a.jsonl", b"PAR1xxx", "a.jsonl is a Parquet file"),
         ("a.csv", b"PK\x03\x04xxx", "a.csv is a zip archive"),
         ("a.csv", "a,b\n1\n".encode("utf-16"), "a.csv is in UTF-16 or UTF-32"),
-        ("a.jsonl.gz", zipped(lines({"a": 1}).encode())[:-4], "a.jsonl.gz is packed with gzip, and damaged"),
+        ("a.jsonl.gz", zipped(lines({"a": 1}).encode())[:-4], "a.jsonl.gz is gzipped, but damaged"),
         ("a.csv", "a,b\n1,2\n1,2,3\n", "a.csv, line 3: has 3 columns, but the header has 2: a, b"),
         ("a.csv", 'a,b\n"1\n1",2\n1\n', "a.csv, line 4: has 1 columns, but the header has 2"),
-        ("a.csv", 'a,b\n1,2\n"1,2\n3,4\n', "a.csv, line 3: is no CSV: unexpected end of data"),
-        ("a.csv", 'a,b\n1,"2"x\n', "a.csv, line 2: is no CSV: "),
+        ("a.csv", 'a,b\n1,2\n"1,2\n3,4\n', "a.csv, line 3: is not CSV: unexpected end of data"),
+        ("a.csv", 'a,b\n1,"2"x\n', "a.csv, line 2: is not CSV: "),
         ("a.csv", "a,a\n", "a.csv, line 1: is the header, but names the column 'a' twice"),
         ("a.csv", "a,,b\n", "a.csv, line 1: is the header, but names no column 2"),
         ("a.csv", b"a\n1\n\xff\n", "a.csv, line 3: is not in UTF-8"),
         ("a.csv", "a\n" + "x" * 1000, "a.csv, line 2: is longer than 500 bytes"),
-        ("a.csv", "a,b\n", "holds no rows. Read: "),
-        ("a.jsonl", "", "holds no rows. Read: "),
-        ("a.csv", "", "holds no rows. Read: "),
-        ("a.jsonl", "\n\n", "holds no rows. Read: "),
+        ("a.csv", "a,b\n", "has no rows. Read: "),
+        ("a.jsonl", "", "has no rows. Read: "),
+        ("a.csv", "", "has no rows. Read: "),
+        ("a.jsonl", "\n\n", "has no rows. Read: "),
     ],
 )
 def test_what_is_wrong_is_named_with_file_and_line(write, name, content, said):
@@ -135,11 +135,11 @@ def test_what_is_wrong_is_named_with_file_and_line(write, name, content, said):
 @pytest.mark.parametrize(
     ("input_path", "said"),
     [
-        ("{}/none-*.jsonl", "none-*.jsonl fits no file. Correct it, or check that the files are there."),
+        ("{}/none-*.jsonl", "none-*.jsonl matches no file. Correct it, or check that the files exist."),
         ("{}/none.jsonl", "none.jsonl is missing"),
         ("{}", "is a folder, but must be one file or several, as JSON Lines or CSV: name them, such as .../*.jsonl"),
         ([], "input_path is an empty list"),
-        (["{}/a.jsonl", "{}/*.jsonl"], "a.jsonl twice, so its rows would be asked and paid for twice"),
+        (["{}/a.jsonl", "{}/*.jsonl"], "a.jsonl twice, so you would send and pay for its rows twice"),
         (None, "input_path must be a path or a URI, but is None"),
         ([None], "input_path must be a path or a URI, but is None"),
         (5, "input_path must be a path or a URI, but is 5"),
@@ -201,7 +201,7 @@ def test_files_of_an_object_storage_are_read(s3):
     assert names([s3.uri(bucket, "in/deep/d.jsonl"), s3.uri(bucket, "in/[ab].*")]) == ["d", "a", "b"]
     assert names(s3.uri(bucket, "in/?.csv")) == ["a"]
     assert names(s3.uri(bucket, "in/c?[1]#.jsonl")) == ["c"]
-    assert "none-* fits no file" in refusal(s3.uri(bucket, "none-*"))
+    assert "none-* matches no file" in refusal(s3.uri(bucket, "none-*"))
     assert "in is a folder, but must be one file or several" in refusal(s3.uri(bucket, "in"))
     rows = rows_of(s3.uri(bucket, "in/*"), max_bytes=1000)
     next(rows)

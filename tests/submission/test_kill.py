@@ -25,7 +25,7 @@ def kill_while_waiting(create, context, ti, groq_emulator):
             return False
 
         groq_emulator.set(seconds=1000)
-        under_way = "told to stop while batch batch_.* was under way"
+        under_way = "told the task to stop while batch batch_.* was running"
         kill_when(waiting, create(**options), context, match=under_way)
         (batch,) = groq_emulator.batches()
         return batch["status"]
@@ -41,7 +41,7 @@ def test_a_users_mark_cancels_the_batch(kill_while_waiting, ti, state):
 
 @pytest.mark.parametrize("state", [None, "running", "restarting", "scheduled", "queued", "deferred", "up_for_retry"])
 def test_in_any_other_state_the_batch_goes_on(kill_while_waiting, ti, state):
-    """An eviction, a clear, a scheduler's reset: the next try may want it."""
+    """An eviction, a clear, a scheduler's reset: the next try may resume it."""
     ti.state = state
     assert kill_while_waiting() in {"validating", "in_progress"}
 
@@ -270,7 +270,7 @@ def test_a_batch_that_cannot_be_cancelled_is_said_to_go_on(kill_while_waiting, t
     ti.state = "failed"
     groq_emulator.fault("/batches/*/cancel", method="POST", status=400, times=None)
     assert kill_while_waiting() in {"validating", "in_progress"}
-    assert "could not be cancelled, and goes on at Groq" in caplog.text
+    assert "could not be cancelled and keeps running at Groq" in caplog.text
 
 
 @pytest.fixture
@@ -336,7 +336,7 @@ def test_a_batch_that_has_ended_is_not_cancelled_nor_one_twice(make_guard, make_
     guard.forget(ended)
     guard.kill()
     guard.watch(others[0])
-    with pytest.raises(TaskStoppedError, match=r"while 3 batches \(batch_.*\) were under way"):
+    with pytest.raises(TaskStoppedError, match=r"while 3 batches \(batch_.*\) were running"):
         guard.check()
     assert {path.split("/")[-2] for path in cancellings(groq_emulator)} == {*others}
     assert len(cancellings(groq_emulator)) == 3
@@ -351,8 +351,8 @@ def test_of_many_that_cannot_be_cancelled_the_first_few_are_told(
     make_guard(make_batches_of_one_file(20)).kill()
     told = [record.message for record in caplog.records if record.levelname == "ERROR"]
     assert len(told) == 5 + 1
-    assert all("could not be cancelled, and goes on at Groq: POST /batches/" in line for line in told[:5])
-    assert told[5].startswith("Nor could 3 batches (")
+    assert all("could not be cancelled and keeps running at Groq: POST /batches/" in line for line in told[:5])
+    assert told[5].startswith("Could not cancel 3 batches (")
 
 
 def test_many_that_nobody_marked_are_left_in_one_line(make_guard, make_batches_of_one_file, groq_emulator, caplog):
@@ -361,8 +361,7 @@ def test_many_that_nobody_marked_are_left_in_one_line(make_guard, make_batches_o
     (told,) = [record.message for record in caplog.records if record.name.endswith("kill")]
     assert told.startswith("20 batches (batch_")
     assert told.endswith(
-        "are left as they are, and go on at Groq: nobody marked the task (its state is running), so its next try may "
-        "want it."
+        "keep running at Groq: nobody marked the task (its state is running), so its next try may resume it."
     )
 
 
@@ -377,4 +376,4 @@ def test_a_groq_that_is_away_does_not_hold_up_a_killed_task(
     start = time.monotonic()
     make_guard(batch_ids).kill()
     assert time.monotonic() - start < 5
-    assert "Nor could 95 batches" in caplog.text
+    assert "Could not cancel 95 batches" in caplog.text

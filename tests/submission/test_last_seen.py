@@ -114,7 +114,7 @@ def test_a_store_that_does_not_take_it_holds_nothing_up(context, store, clock, f
             seen.saw(batch(counts=(1000, second, 0)))
             seen.write()
     assert [record.levelname for record in caplog.records] == ["INFO"]
-    assert "could not be put on the task's page" in caplog.text
+    assert "could not be shown on the task's page" in caplog.text
     setattr(store, fault, False)
     clock.now = START + EVERY_AT_FAULT
     seen.write()

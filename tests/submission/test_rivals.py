@@ -88,7 +88,7 @@ def test_without_a_store_the_first_try_finds_out_too(bare_tries, groq_emulator, 
     assert end_of_first() == second
     assert running() == [second]
     assert len(groq_emulator.batches()) == 2
-    assert f"Going on with batch {second}, which another process has made for this task." in caplog.text
+    assert f"Resuming batch {second}, which another process created for this task." in caplog.text
 
 
 @pytest.mark.parametrize("drop_metadata", [False, True])
@@ -148,7 +148,7 @@ def test_a_deadline_cancels_nothing_that_another_try_may_want(create, context, s
     store.given_up = True
     end = WaitEnd(batch_id=batch_id, reason="timeout", message="Too long.")
     with pytest.raises(
-        AirflowFailException, match="Too long. It goes on at Groq: another try of the task has taken over"
+        AirflowFailException, match="Too long. It keeps running at Groq: another try of the task has taken over"
     ):
         operator.execute_complete(context, BatchEvent(ends=(end,)).payload())
     assert groq_emulator.batches()[0]["status"] in {"validating", "in_progress"}

@@ -102,7 +102,7 @@ def test_the_log_says_so_with_id_age_and_status(tries, groq_emulator, capfd):
     tries.run()
     log = "".join(capfd.readouterr())
     assert f"Resuming batch {batch_id}: https://console.groq.com" in log
-    assert f"An earlier try has made this task's batch, 2 h ago. Batch {batch_id}: in_progress, 0 of 1" in log
+    assert f"An earlier try created this task's batch, 2 h ago. Batch {batch_id}: in_progress, 0 of 1" in log
 
 
 @pytest.mark.parametrize("forget", ["forget_the_end", "forget"])
@@ -151,7 +151,7 @@ def test_another_input_makes_another_batch(tries, groq_emulator, caplog):
     second = tries.run(requests=OTHER)
     assert [batch["id"] for batch in groq_emulator.batches()] == [first, second]
     assert f"Batch {first}: " in caplog.text
-    assert "of this task too, but of another input: it is left as it is" in caplog.text
+    assert "It belongs to this task, but to another input, so it keeps running at Groq" in caplog.text
     assert tries.run() == first
     assert tries.run(requests=OTHER) == second
 
@@ -168,7 +168,7 @@ def test_a_batch_of_no_use_is_not_taken_up(tries, groq_emulator, caplog, status,
         tries.forget()
     second = tries.run()
     assert second != first
-    assert re.search(f"Batch {first} of .* try is {status}, and not taken up", caplog.text)
+    assert re.search(f"Batch {first} of .* try is {status}, and is not resumed", caplog.text)
     assert [file["purpose"] for file in groq_emulator.files()].count("batch") == 1
     assert tries.run() == second
     assert len(groq_emulator.batches()) == 2
@@ -223,7 +223,7 @@ def test_a_batch_carries_whose_it_is_beside_the_users_metadata(create, context, 
 
 
 def test_the_user_cannot_set_our_metadata(create, context, groq_emulator):
-    with pytest.raises(AirflowFailException, match=r"metadata\['airflow_task'\] is for this package to set"):
+    with pytest.raises(AirflowFailException, match=r"metadata\['airflow_task'\] is reserved for this package"):
         create(metadata={TASK_KEY: "mine"}).execute(context)
     assert not groq_emulator.requests()
 
@@ -276,7 +276,7 @@ def test_a_listing_that_is_too_long_is_no_answer(tries, groq_emulator, make_batc
     for _ in range(3):
         make_batch()
     tries.forget()
-    with pytest.raises(GroqLookupError, match="2 pages of Groq's listing do not go back to when its run began"):
+    with pytest.raises(GroqLookupError, match="2 pages of Groq's listing do not reach back to the start of its run"):
         tries.run()
     assert len(groq_emulator.batches()) == 4
 
@@ -286,7 +286,7 @@ def test_a_listing_that_cannot_be_read_on_is_no_answer(tries, groq_emulator, onl
     tries.forget()
     others = [{"id": "batch_other", "status": "completed", "created_at": int(time.time()), "metadata": {"a": "b"}}]
     groq_emulator.fault("/batches", method="GET", json={"data": others, "has_more": True}, times=None)
-    with pytest.raises(GroqLookupError, match="says that it goes on, and gives the same page again"):
+    with pytest.raises(GroqLookupError, match="announces another page, but returns the same page again"):
         tries.run()
     assert only_batch()
 
@@ -296,7 +296,7 @@ def test_a_lookup_that_fails_ends_the_try_and_costs_nothing(tries, groq_emulator
     batch_id = tries.run()
     tries.forget_the_end()
     groq_emulator.fault("/batches", method="GET", status=503, times=6)
-    with pytest.raises(GroqLookupError, match="could not be looked up: GET /batches was answered with 503") as caught:
+    with pytest.raises(GroqLookupError, match="already has a batch: GET /batches was answered with 503") as caught:
         tries.run()
     assert caught.value.retryable
     assert tries.run() == batch_id == only_batch()
@@ -306,7 +306,7 @@ def test_a_lookup_that_fails_ends_the_try_and_costs_nothing(tries, groq_emulator
 def test_a_noted_batch_that_cannot_be_asked_for_ends_the_try(stored_tries, groq_emulator, only_batch):
     batch_id = stored_tries.run()
     groq_emulator.fault("/batches/*", method="GET", status=503, times=6)
-    with pytest.raises(GroqLookupError, match=f"Batch {batch_id}, which an earlier try of this task has made"):
+    with pytest.raises(GroqLookupError, match=f"Batch {batch_id}, which an earlier try of this task created"):
         stored_tries.run()
     assert stored_tries.run() == batch_id == only_batch()
 
@@ -316,7 +316,9 @@ def test_a_lookup_that_is_refused_fails_for_good(tries, groq_emulator, only_batc
     tries.run()
     tries.forget()
     groq_emulator.fault("/batches", method="GET", status=status, times=None)
-    with pytest.raises(AirflowFailException, match=f"GroqLookupError: .*{status}.* reattach=False creates one"):
+    with pytest.raises(
+        AirflowFailException, match=f"GroqLookupError: .*{status}.* to create one anyway, set reattach=False"
+    ):
         tries.run()
     assert only_batch()
 
@@ -324,7 +326,7 @@ def test_a_lookup_that_is_refused_fails_for_good(tries, groq_emulator, only_batc
 def test_a_batch_is_not_lost_for_a_lookup_that_fails_after_it_was_made(bare_tries, groq_emulator, only_batch, caplog):
     groq_emulator.fault("/batches", method="GET", status=404, times=None)
     assert bare_tries.run() == only_batch()
-    assert "Whether there is a double of batch" in caplog.text
+    assert "Could not check whether batch" in caplog.text
 
 
 NO_LISTING = [{"status": 405}, {"status": 403}, {"status": 404}, {"status": 503}, {"body": "<html>", "status": 200}]
@@ -361,7 +363,7 @@ def test_a_server_that_does_not_describe_files_costs_an_upload_and_no_more(
     refuse_the_listing_of_files(groq_emulator, status=405)
     groq_emulator.fault("/files/*", method="GET", status=status, times=None)
     assert stored_tries.run() == only_batch()
-    assert "is still at Groq could not be found out, so it is uploaded again: GET /files/" in caplog.text
+    assert "is still at Groq, so it is uploaded again: GET /files/" in caplog.text
     assert [file["purpose"] for file in groq_emulator.files()] == ["batch", "batch"]
 
 
@@ -394,7 +396,7 @@ def test_whose_a_batch_is_that_nothing_tells_is_not_known(tries, groq_emulator, 
     tries.stores.append(None)
     groq_emulator.fault("/files**", method="GET", status=status, times=None)
     with pytest.raises(
-        (AirflowFailException, GroqLookupError), match="has a batch already could not be looked up: GET"
+        (AirflowFailException, GroqLookupError), match="Could not look up whether this task already has a batch: GET"
     ):
         tries.run()
     assert len(groq_emulator.batches()) == 1
@@ -423,7 +425,7 @@ def test_more_files_than_may_be_asked_for_singly_are_not_asked_for(tries, groq_e
         make_batch()
     tries.stores.append(None)
     refuse_the_listing_of_files(groq_emulator, status=405)
-    with pytest.raises(AirflowFailException, match="could not be looked up: GET /files was answered with 405"):
+    with pytest.raises(AirflowFailException, match="already has a batch: GET /files was answered with 405"):
         tries.run()
     assert not groq_emulator.requests("GET", "/files/")
 
@@ -502,7 +504,7 @@ def test_ones_own_batch_that_cannot_be_read_is_not_made_again(tries, groq_emulat
     tries.run()
     tries.forget()
     listed_as(groq_emulator, **fields)
-    with pytest.raises(GroqLookupError, match="has batch .*, which may be this task's, and whose id or"):
+    with pytest.raises(GroqLookupError, match="has batch .*, which may be this task's, but its id or"):
         tries.run()
     assert len(groq_emulator.batches()) == 2
     groq_emulator.clear_faults()

@@ -90,7 +90,7 @@ def test_a_right_key_is_told_to_work_and_may_use_batches(form, groq):
     form.save()
     title, message = form.test()
     assert title == "Test Connection Successful"
-    assert message == "Groq knows the key and offers 6 models, and the key may use batches."
+    assert message == "Groq knows the key and offers 6 models, and the key can use batches."
 
 
 def test_a_wrong_key_is_told(form, groq):
@@ -110,7 +110,7 @@ def test_a_plan_without_batches_is_told(form, groq):
     finally:
         groq.reset()
     assert title == "Test Connection Failed"
-    assert message.startswith("Groq knows the key and offers 6 models, but the key may not use batches.")
+    assert message.startswith("Groq knows the key and offers 6 models, but the key is not allowed to use batches.")
     assert "not_available_for_plan" in message
 
 

@@ -224,4 +224,4 @@ def test_a_connection_that_is_unknown_is_said_once_and_holds_up_no_other(watched
     assert lines
     starts = watched.log().count("Starting the triggerer")
     assert len(lines) <= starts
-    assert all("Set the connection right" in line for line in lines)
+    assert all("Correct the connection" in line for line in lines)

@@ -103,7 +103,7 @@ def test_retry_takes_the_batch_up(airflow, emulator, start, number):
     assert batches(emulator, run) == {batch_id: "completed"}
     assert f"Resuming batch {batch_id}" in airflow.log(run, "create", 2)
     if number == signal.SIGTERM:
-        assert f"Batch {batch_id} is left as it is" in airflow.log(run, "create", 1)
+        assert f"Batch {batch_id} keeps running at Groq" in airflow.log(run, "create", 1)
 
 
 def test_clear_of_a_running_task_takes_the_batch_up(airflow, emulator, start):
@@ -195,7 +195,7 @@ def test_a_changed_input_makes_a_new_batch(airflow, emulator, start, rows):
     await_try(airflow, run, 2)
     other = finish(airflow, emulator, run, 2)
     assert batches(emulator, run) == {batch_id: "completed", other: "completed"}
-    assert "of another input: it is left as it is" in airflow.log(run, "create", 2)
+    assert "to another input, so it keeps running at Groq" in airflow.log(run, "create", 2)
 
 
 @pytest.mark.parametrize("way", ["fresh", "fresh_deferred"])
@@ -252,7 +252,9 @@ def test_a_try_that_the_scheduler_took_for_lost_leaves_the_batch_to_the_next(air
     run, batch_id = start("worker")
     with held_up(process_of(airflow, run).parent()):
         await_try(airflow, run, 2)
-    await_that(lambda: f"Batch {batch_id} is left as it is" in airflow.log(run, "create", 1), "the lost try is stopped")
+    await_that(
+        lambda: f"Batch {batch_id} keeps running at Groq" in airflow.log(run, "create", 1), "the lost try is stopped"
+    )
     assert batches(emulator, run)[batch_id] in GOING_ON
     assert finish(airflow, emulator, run, 2) == batch_id
     assert batches(emulator, run) == {batch_id: "completed"}

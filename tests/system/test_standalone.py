@@ -112,6 +112,6 @@ def test_a_deferred_task_outlasts_an_outage_of_groq_that_no_call_would(airflow, 
     answered = min(request.time for request in since if request.fault is None)
     assert answered - began > longest_retries()
     log = airflow.log(run, "create")
-    assert "could not be asked for; going on trying until the deadline" in log
+    assert "could not be polled; retrying until the deadline" in log
     assert f"Batch {batch_id}: completed" in log
     assert status(emulator, batch_id) == "completed"

@@ -92,7 +92,7 @@ async def test_says_so_when_the_deadline_passes(trigger, make_batches):
     (batch_id,) = await make_batches(1)
     (end,) = await event_of(trigger(batch_id, seconds=0.2))
     assert end.reason == "timeout"
-    assert f"Batch {batch_id} had not ended by" in end.message
+    assert f"Batch {batch_id} had not ended at the deadline" in end.message
 
 
 async def test_a_deadline_that_passed_while_nobody_looked_still_gets_one_look(trigger, groq_emulator, make_batches):
@@ -132,7 +132,7 @@ async def test_an_environment_that_cannot_be_used_is_an_event_at_once(trigger, m
     async with asyncio.timeout(10):
         (end,) = await event_of(trigger("batch_x"))
     assert end.reason == "unknown"
-    assert f"{name} of the environment" in end.message
+    assert f"environment variable {name} " in end.message
 
 
 async def test_waits_at_a_gateway_with_a_certificate_of_a_private_authority(
@@ -204,7 +204,7 @@ async def test_a_cancelled_wait_changes_nothing_at_groq(trigger, groq_emulator, 
 
 
 async def test_without_reattachment_a_kill_cancels_whoever_it_came_from(groq_emulator, make_batches):
-    """After a clear, no other try takes these batches up; so nobody need be asked how the task stands."""
+    """After a clear, no other try resumes these batches, so nobody need ask for the state of the task."""
     ids = await make_batches(2)
     await GroqBatchTrigger(ids, end_time=time.time(), cancel_on_kill=True, reattach=False).on_kill()
     assert {batch["status"] for batch in await asyncio.to_thread(groq_emulator.batches)} <= {"cancelling", "cancelled"}

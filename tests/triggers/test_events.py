@@ -200,7 +200,7 @@ async def test_stores_that_are_away_are_said_once_and_lose_nothing(
     store.fails = True
     airflow.run(trigger)
     await asyncio.sleep(1)
-    assert capfd.readouterr().out.count("What the watcher knew could not be read") == 1
+    assert capfd.readouterr().out.count("The watcher's state could not be read") == 1
     store.fails = False
     await until(begun(trigger))
     store.fails = True
@@ -208,7 +208,7 @@ async def test_stores_that_are_away_are_said_once_and_lose_nothing(
     await control(groq_emulator.advance, 100)
     await until(lambda: airflow.told() == [batch_id])
     await asyncio.sleep(1)
-    assert capfd.readouterr().out.count("What the watcher knows could not be stored") == 1
+    assert capfd.readouterr().out.count("The watcher's state could not be stored") == 1
     store.fails = False
     await until(lambda: batch_id in store.value["settled"])
 
@@ -271,7 +271,7 @@ async def test_a_groq_that_is_silent_or_talks_nonsense_ends_no_watcher(
     await control(groq_emulator.clear_faults)
     await until(lambda: airflow.told() == [batch_id])
     said = [record.getMessage() for record in caplog.records if record.name == sharing.log.name]
-    assert ["fails, and is tried again" in line for line in said] == [True, False]
+    assert ["fails; retrying until it works" in line for line in said] == [True, False]
     assert "works again" in said[1]
 
 
@@ -286,7 +286,7 @@ async def test_a_key_that_is_put_right_is_found_without_a_restart(
     airflow.run(trigger)
     await until(lambda: "401" in caplog.text)
     assert "groq_default" in caplog.text
-    assert "Set the connection right, or its key" in caplog.text
+    assert "Correct the connection, or its key" in caplog.text
     assert right["password"] not in caplog.text
     monkeypatch.setenv("AIRFLOW_CONN_GROQ_DEFAULT", groq_emulator.connection_json)
     await control(groq_emulator.clear_faults)

@@ -189,7 +189,7 @@ WRONG = {
         {"body": "<html>", "content_type": "text/html", "status": 200},
         502,
         "cannot be read",
-        "Is a proxy in between",
+        "Check for a proxy in between",
     ),
     "cut off": ({}, {"drop": "before"}, 502, "cannot be reached", ""),
     "silent": ({}, {"delay": 30.0, "status": 200}, 504, "not answered in time", ""),

@@ -43,8 +43,8 @@ MAX_REASONS = 100
 
 TIMEOUTS: Mapping[type[Exception], str] = {
     httpx.ConnectTimeout: "no connection within",
-    httpx.ReadTimeout: "nothing came for",
-    httpx.WriteTimeout: "nothing was taken for",
+    httpx.ReadTimeout: "nothing was received for",
+    httpx.WriteTimeout: "the server accepted nothing for",
     httpx.PoolTimeout: "no connection was free for",
 }
 
@@ -63,13 +63,13 @@ def read(call: Call[T], response: httpx.Response, body: bytes, settings: Setting
     if response.has_redirect_location:
         location = _said(response.headers["location"], settings)
         raise GroqConnectionError(
-            f"{call} was answered with a redirect to {location!r}. Redirects are not followed, since the key must not "
-            f"go elsewhere: set the base URL (host) of {settings.origin} right."
+            f"{call} was answered with a redirect to {location!r}. Redirects are not followed, to protect the "
+            f"key: correct the base URL (host) of {settings.origin}."
         )
     if not response.is_success:
         raise _api_error(call, response, body, settings)
     if call.raw and is_page(response):
-        raise _not_groqs(call, response, body, "a page, no file", settings)
+        raise _not_groqs(call, response, body, "a page, not a file", settings)
     if not call.raw and is_too_wide(body):
         raise _not_groqs(call, response, body, f"it has more than {MAX_VALUES:,} values", settings)
     try:
@@ -84,7 +84,7 @@ def is_page(response: httpx.Response) -> bool:
 
 
 def is_of_transport(error: Exception) -> bool:
-    """Whether an error says that there was no whole answer."""
+    """Whether an error says that the response was incomplete."""
     return isinstance(error, TRANSPORT) or _library(error) in {"h11", "socksio"}
 
 
@@ -94,17 +94,16 @@ def _library(error: Exception) -> str:
 
 
 def transport_error(call: Call[Any], error: Exception, settings: Settings) -> GroqError:
-    """The error for a request that got no whole answer."""
+    """The error for a request that got no complete response."""
     if isinstance(error, httpx.InvalidURL):  # only of a redirect: that of a request is found before it is sent
-        return GroqResponseError(f"{call} was answered with a redirect to what is no URL: {_said(error, settings)}.")
+        return GroqResponseError(f"{call} was answered with a redirect to an invalid URL: {_said(error, settings)}.")
     if call.upload and type(error).__name__ == "LocalProtocolError":  # httpx's, or that of h11 below it
         return GroqInputError(
-            f"{call.upload.filename} changed while it was uploaded: it is longer or shorter than when that began. No "
-            "file was stored. Upload it once it is complete."
+            f"{call.upload.filename} changed size during the upload. No file was stored. Upload it once it is complete."
         )
     reason = f"{type(error).__name__}: {_timeout(error, settings) or _said(error, settings) or 'no details'}"
     if not (isinstance(error, NOT_SENT) or _library(error) == "socksio"):
-        return GroqTransportError(f"{call} got no whole answer: {reason.rstrip('. ')}.")
+        return GroqTransportError(f"{call} got no complete response: {reason.rstrip('. ')}.")
     return GroqTransportError(f"{call} could not be sent: {reason.rstrip('. ')}. {_way(reason, settings)}", sent=False)
 
 
@@ -112,12 +111,12 @@ def _way(reason: str, settings: Settings) -> str:
     """What to look for where the server was not reached."""
     if "CERTIFICATE_VERIFY_FAILED" in reason:
         return (
-            "If its certificate is of a private authority, name that authority's in ca_bundle in the extra of "
-            f"{settings.origin}, or in SSL_CERT_FILE."
+            "If a private authority signed its certificate, name that authority's certificate in ca_bundle in the "
+            f"extra of {settings.origin}, or in SSL_CERT_FILE."
         )
     proxy = proxy_variable(settings)
     through = f" through the proxy that {proxy} names" if proxy else ""
-    return f"Is the base URL (host) of {settings.origin} right, and can this machine reach it{through}?"
+    return f"Check the base URL (host) of {settings.origin}, and that this machine can reach it{through}."
 
 
 def _timeout(error: Exception, settings: Settings) -> str:
@@ -133,7 +132,7 @@ def _not_groqs(
     return GroqResponseError(
         f"{call} was answered with {response.status_code}, but the body is not Groq's "
         f"({_said(reason, settings)}). It is {_described(response, body, settings)}. "
-        "Is a proxy in between, or the base URL (host) of the connection another server's?"
+        "Check for a proxy in between, and the base URL (host) of the connection."
     )
 
 
@@ -142,7 +141,7 @@ def _api_error(call: Call[Any], response: httpx.Response, body: bytes, settings:
     details = _error_details(body)
     message = _said(details.get("message") or "", settings, longest=MAX_MESSAGE)
     longest = MAX_MESSAGE if response.headers.get("content-type", "").startswith("text/plain") else MAX_BEGINNING
-    message = message or f"no Groq error body, but {_described(response, body, settings, longest=longest)}"
+    message = message or f"not a Groq error body, but {_described(response, body, settings, longest=longest)}"
     code = _said(details.get("code") or "", settings)
     advice = _advice(call, status, settings)
     text = f"{call} was answered with {status}{f' {code}' if code else ''}: {message.rstrip('. ')}. {advice}".rstrip()
@@ -161,11 +160,11 @@ def _advice(call: Call[Any], status: int, settings: Settings) -> str:
         return f"Check the API key (password) of {settings.origin}."
     if status == HTTPStatus.FORBIDDEN:
         return (
-            f"Check for the key of {settings.origin} that its plan includes the Batch API, and that the batch or "
-            "file is of the same account."
+            f"Check that the plan of the key of {settings.origin} includes the Batch API, and that the batch or "
+            "file belongs to the same account."
         )
     if status == HTTPStatus.NOT_FOUND and call.names_one:
-        return f"Check the id, and for {settings.origin} that its key is of the account that made it."
+        return f"Check the id, and that the key of {settings.origin} belongs to the account that created it."
     return f"Check the base URL (host) of {settings.origin}." if status == HTTPStatus.NOT_FOUND else ""
 
 

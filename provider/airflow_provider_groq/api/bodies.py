@@ -48,7 +48,7 @@ class Unpacker:
         used = [coding for coding in (word.strip() for word in named.split(",")) if coding in COMPRESSIONS]
         if used not in ([], ["gzip"], ["x-gzip"]):
             raise GroqResponseError(
-                f"{call} was answered with a body compressed as {', '.join(used[:5])}: not asked for."
+                f"{call} was answered with a body compressed as {', '.join(used[:5])}, which was not requested."
             )
         self._inflate = zlib.decompressobj(GZIP) if used else None
         self._begun = False
@@ -77,7 +77,7 @@ class Unpacker:
     def end(self) -> None:
         """The body ends here."""
         if self._begun and self._inflate and not self._inflate.eof:
-            raise self._broken("it ends too early")
+            raise self._broken("it is cut short")
 
     def _broken(self, reason: str) -> GroqResponseError:
         return GroqResponseError(f"{self._call} was answered with a body that cannot be decompressed: {reason}.")
@@ -106,11 +106,15 @@ class Body:
             self._body += piece
             if len(self._body) > self._limit:
                 self._stop(
-                    GroqResponseError(f"{self._call} was answered with more than {self._limit:,} bytes; gave up.")
+                    GroqResponseError(
+                        f"{self._call} was answered with more than {self._limit:,} bytes; reading stopped."
+                    )
                 )
                 return
         if time.monotonic() > self._until:
-            self._stop(GroqTransportError(f"{self._call} was still being answered after {self._seconds:g} s; gave up."))
+            self._stop(
+                GroqTransportError(f"{self._call} was still being answered after {self._seconds:g} s; reading stopped.")
+            )
 
     def whole(self) -> bytes:
         """All of it."""
@@ -149,5 +153,5 @@ class Resume:
         """The content ends here."""
         if self._position < self.written:
             raise GroqResponseError(
-                f"{call} was answered with {self._position:,} bytes, after it had been with {self.written:,} or more."
+                f"{call} was answered with {self._position:,} bytes; before, it had {self.written:,} or more."
             )

@@ -204,9 +204,9 @@ def _segment(value: str, name: str) -> str:
 
 def _checked(value: str, name: str) -> str:
     if not isinstance(value, str) or not value.strip() or value in {".", ".."} or not value.isprintable():
-        raise GroqInputError(f"{name} must be the id of one at Groq, but is {value!r}.")
+        raise GroqInputError(f"{name} must be an id from Groq, but is {value!r}.")
     if len(value) > MAX_ID_CHARS:
         raise GroqInputError(
-            f"{name} must be the id of one at Groq, but has {len(value):,} characters: {value[:SHOWN_CHARS]!r}…"
+            f"{name} must be an id from Groq, but has {len(value):,} characters: {value[:SHOWN_CHARS]!r}…"
         )
     return value

@@ -1,6 +1,6 @@
 """The clients that send calls: `GroqClient` waits for the answer, `AsyncGroqClient` awaits it.
 
-They differ only in that. What is sent, how an answer is read, and what is tried again stands in
+They differ only in that. What is sent, how an answer is read, and what is retried is in
 `calls`, `answers` and `retry`.
 """
 
@@ -118,7 +118,7 @@ class GroqClient(_Base):
         Args:
             call: What to send.
             max_retries: How often to send it again; by default as the settings say.
-            sleep: Called before it is sent again, with the seconds to wait. What it raises ends the call.
+            sleep: Called before a retry, with the seconds to wait. What it raises ends the call.
 
         Raises:
             GroqError: As the tree in `exceptions` has it, after the last attempt.

@@ -30,7 +30,7 @@ def opened(target: str | PathLike[str] | BinaryIO) -> Iterator[BinaryIO]:
         yield target
     else:
         raise GroqInputError(
-            f"Only to a path, or to a file open for writing bytes, can be downloaded, but this is "
+            f"The target must be a path or a file open for writing bytes, but is "
             f"{type(target).__name__}. Open it with mode 'wb'."
         )
 

@@ -47,8 +47,8 @@ def proxy(settings: Settings) -> httpx.Proxy | None:
     kind = _kind(url)
     if kind in SOCKS and not find_spec("socksio"):
         raise GroqConnectionError(
-            f"The proxy in {_variable(scheme)} of the environment is a SOCKS proxy, for which the package socksio is "
-            "missing. Install airflow-provider-groq[socks] where the workers and the triggerer run, or add "
+            f"The environment variable {_variable(scheme)} names a SOCKS proxy, but the package socksio is not "
+            "installed. Install airflow-provider-groq[socks] where the workers and the triggerer run, or add "
             f"{urlsplit(settings.base_url).hostname} to NO_PROXY."
         )
     try:
@@ -59,7 +59,7 @@ def proxy(settings: Settings) -> httpx.Proxy | None:
         pass
     # Not shown, and neither is what is wrong with it: it may hold a password.
     raise GroqConnectionError(
-        f"The proxy in {_variable(scheme)} of the environment is no URL of a proxy (its value is not shown). "
+        f"The environment variable {_variable(scheme)} is not a valid proxy URL (its value is not shown). "
         "Set it to the form http://host:port, https://host:port or socks5://host:port, unset it, or add "
         f"{urlsplit(settings.base_url).hostname} to NO_PROXY."
     )
@@ -131,9 +131,9 @@ def _variable(scheme: str) -> str:
 def _of_environment() -> ssl.SSLContext:
     """What is trusted where the connection says nothing; of the two variables, the file counts, as httpx has it."""
     if path := os.environ.get("SSL_CERT_FILE"):
-        return _of_file("SSL_CERT_FILE of the environment", path)
+        return _of_file("The environment variable SSL_CERT_FILE", path)
     if path := os.environ.get("SSL_CERT_DIR"):
-        return _of_folder("SSL_CERT_DIR of the environment", path)
+        return _of_folder("The environment variable SSL_CERT_DIR", path)
     _check_key_log()
     return httpx.create_ssl_context(trust_env=False)
 
@@ -143,26 +143,26 @@ def _of_file(source: str, path: str) -> ssl.SSLContext:
     try:
         return ssl.create_default_context(cafile=path)
     except ssl.SSLError:
-        reason = "which holds no certificate that can be read. It must be in the PEM form"
+        reason = "which has no readable certificate. It must be in PEM format"
     except (OSError, ValueError) as error:
         reason = f"which cannot be read: {getattr(error, 'strerror', None) or error}"
     raise GroqConnectionError(
-        f"{source} names the file {path!r}, {reason}. Set it to the certificates of the authorities to trust, or leave "
-        "it out."
+        f"{source} names the file {path!r}, {reason}. Set it to the certificates of the authorities to trust, or "
+        "remove it."
     )
 
 
 def _of_folder(source: str, path: str) -> ssl.SSLContext:
     """OpenSSL reads a folder only as certificates are asked for, so of one without any it says nothing."""
     _check_key_log()
-    reason = "which holds no certificate by a name that OpenSSL finds: run `openssl rehash` on it"
+    reason = "which has no certificate with a name that OpenSSL finds: run `openssl rehash` on it"
     for folder in path.split(os.pathsep):
         try:
             if any(HASHED.fullmatch(entry.name) for entry in Path(folder).iterdir()):
                 return ssl.create_default_context(capath=path)
         except (OSError, ValueError) as error:
             reason = f"which cannot be read: {getattr(error, 'strerror', None) or error}"
-    raise GroqConnectionError(f"{source} names the folder {path!r}, {reason}. Set it right, or leave it out.")
+    raise GroqConnectionError(f"{source} names the folder {path!r}, {reason}. Correct it, or remove it.")
 
 
 def _check_key_log() -> None:
@@ -173,6 +173,6 @@ def _check_key_log() -> None:
             ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT).keylog_filename = path
     except (OSError, ValueError) as error:
         raise GroqConnectionError(
-            f"SSLKEYLOGFILE of the environment names the file {path!r}, which cannot be written: "
-            f"{getattr(error, 'strerror', None) or error}. Set it right, or unset it."
+            f"The environment variable SSLKEYLOGFILE names the file {path!r}, which cannot be written: "
+            f"{getattr(error, 'strerror', None) or error}. Correct it, or unset it."
         ) from None

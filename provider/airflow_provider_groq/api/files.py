@@ -24,7 +24,8 @@ def local(path: str | PathLike[str]) -> Path:
     """
     if "://" in os.fspath(path):
         raise GroqInputError(
-            f"{os.fspath(path)!r} is no local path. Open it with airflow.sdk.ObjectStoragePath, and give the open file."
+            f"{os.fspath(path)!r} is not a local path. Open it with airflow.sdk.ObjectStoragePath, and pass the open "
+            "file."
         )
     return expanded(path)
 

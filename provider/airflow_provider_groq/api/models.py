@@ -121,13 +121,13 @@ class RequestCounts(Model):
 
 
 class Batch(Tolerant):
-    """A batch. Times are Unix seconds; counts of which the total is 0 are not known."""
+    """A batch. Times are Unix seconds; counts with a total of 0 are unknown."""
 
     id: KnownId
     status: Status
-    """One of `BatchStatus`, or whatever else the server says."""
+    """One of `BatchStatus`, or any other status of the server."""
     created_at: Annotated[int | None, Field(gt=0, le=LARGEST), Otherwise(forms.seconds)] = None
-    """None where the server does not say it in a form that can be read, or says 0."""
+    """None if the server sends no readable time, or 0."""
     endpoint: Label = ""
     input_file_id: Id = None
     completion_window: Reason = None
@@ -190,4 +190,4 @@ class Page(Model, Generic[T]):
     )
     """Where the next page begins; None on the last one."""
     has_more: Annotated[bool, _if_null(default=False)] = False
-    """Said instead by gateways that page as OpenAI does, by the last id."""
+    """Sent instead by gateways that page as OpenAI does, by the last id."""

@@ -1,4 +1,4 @@
-"""When a call is sent again, and after how long."""
+"""When a call is retried, and after how long."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def policy(call: Call[Any], max_retries: int) -> dict[str, Any]:
 
 
 def may_repeat(call: Call[Any], error: BaseException) -> bool:
-    """Whether the call may be sent again after this error, at no risk of doing it twice."""
+    """Whether the call may be retried after this error, at no risk of doing it twice."""
     if not isinstance(error, GroqError) or not error.retryable:
         return False
     return call.repeatable or not _may_have_taken_effect(error)
@@ -48,9 +48,9 @@ def lost_answer(call: Call[Any], error: GroqError) -> GroqLostAnswerError | None
     if call.repeatable or not error.retryable or not _may_have_taken_effect(error):
         return None
     return GroqLostAnswerError(
-        f"The answer to {call} was lost ({error}), so Groq may have done it or not. It is not sent again, "
-        "since that could cost twice. Look for a new batch on https://console.groq.com/batches; if there "
-        "is none, run the task again."
+        f"The response to {call} was lost ({error}), so the batch may exist. The call is not retried, "
+        "because that could cost twice. Check https://console.groq.com/batches for a new batch; if there "
+        "is none, clear the task."
     )
 
 

@@ -48,7 +48,7 @@ class Settings:
         api_key: Groq's key; not shown when this is printed.
         base_url: Scheme and host, with or without ``/openai/v1`` or another path ending in ``/v1``.
         timeout: Seconds to wait for a connection to take or give the next bytes.
-        max_retries: How often a call is sent again after an error that passes.
+        max_retries: How often a call is retried after a transient error.
         max_file_bytes: The largest input file that is uploaded.
         allow_http: Whether plain HTTP may be used to another host than loopback.
         ca_bundle: A file of certificates (PEM), or a folder of such, of the authorities to trust in place of the usual.
@@ -135,8 +135,8 @@ class Settings:
             raise GroqConnectionError("There is no API key: put Groq's key into the connection's password.")
         if not (self.api_key.isascii() and self.api_key.isprintable()) or " " in self.api_key:
             raise GroqConnectionError(
-                "The API key (the connection's password) holds white space or characters that no key has; "
-                "was more than the key pasted?"
+                "The API key (the connection's password) has white space or invalid characters; did you "
+                "paste more than the key?"
             )
 
     def _check_headers(self) -> None:
@@ -148,19 +148,19 @@ class Settings:
         for name, value in self.headers.items():
             if not HEADER_NAME.fullmatch(name):
                 raise GroqConnectionError(
-                    "headers has a name that no header can have (not shown, for its value may be in it)."
+                    "headers has an invalid header name (not shown, because it may contain the value)."
                 )
             if name.lower() in OWN_HEADERS or name.lower().startswith(OWN_PREFIXES):
                 raise GroqConnectionError(
-                    f"headers has {name!r}, which must be as the client sets it: leave it out."
+                    f"headers has {name!r}, which only the client may set: remove it."
                     + (" The key is the connection's password." if name.lower() == "authorization" else "")
                 )
             if not isinstance(value, str):
-                raise GroqConnectionError(f"headers has {name!r} with a value that is no text: write it in quotes.")
+                raise GroqConnectionError(f"headers has {name!r} with a value that is not text: quote it.")
             if not value or value != value.strip() or not (value.isascii() and value.isprintable()):
                 raise GroqConnectionError(
-                    f"headers has {name!r} with a value that no header can have: it must be printable ASCII, and "
-                    "neither be empty nor begin or end with white space."
+                    f"headers has {name!r} with an invalid value: it must be printable ASCII, not "
+                    "empty, without white space at either end."
                 )
 
     @property
@@ -182,7 +182,7 @@ class Settings:
             )
         if url.username or url.password or "?" in self.base_url or "#" in self.base_url:
             raise GroqConnectionError(
-                "The base URL (host) must hold no user, password, query or fragment; the key is the "
+                "The base URL (host) must not have a user, password, query or fragment; the key is the "
                 "connection's password."
             )
         if url.scheme == "http" and not self.allow_http and not _is_loopback(host):

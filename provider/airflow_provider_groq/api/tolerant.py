@@ -99,10 +99,10 @@ class Tolerant(Model):
         batch_or_file = one_line(str(kept.get("id", "")), 100)
         warn_once(
             (cls.__name__, name, form),
-            "%s %s: its %s came as %s that cannot be read%s. Others like it are not warned of again.",
+            "%s %s: its %s is %s, which %s. Similar values are not reported again.",
             cls.__name__,
             batch_or_file,
             name,
             form,
-            ", and counts as absent" if read is None else " as a whole; the rest of it is left out",
+            "is unreadable and ignored" if read is None else "is only partly readable; the rest is ignored",
         )

@@ -40,7 +40,7 @@ def upload(source: str | PathLike[str] | BinaryIO, *, filename: str | None = Non
         return Upload(_sendable(filename or path.name), lambda: _open(path))
     if not carries_bytes(source, "read"):
         raise GroqInputError(
-            f"Only a path, or a file open for reading bytes, can be uploaded, but this is {type(source).__name__}. "
+            f"The source must be a path or a file open for reading bytes, but is {type(source).__name__}. "
             "Open it with mode 'rb'."
         )
     file = source if source.seekable() else _spooled(source, max_bytes)
@@ -84,7 +84,7 @@ def _sendable(name: str) -> str:
 
 def _check_size(size: int, name: str, max_bytes: int) -> None:
     if not size:
-        raise GroqInputError(f"{name} is empty: it holds no requests.")
+        raise GroqInputError(f"{name} is empty: it has no requests.")
     if size > max_bytes:
         raise GroqInputError(
             f"{name} has {size:,} bytes, but at most {max_bytes:,} are accepted. Split it into several batches "

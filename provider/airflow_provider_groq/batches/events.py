@@ -34,7 +34,7 @@ class WaitEnd(BaseModel):
     Attributes:
         batch_id: The batch.
         reason: ``terminal``: the batch has ended. ``timeout``: the deadline passed first.
-            ``unknown``: Groq refuses to say how the batch stands.
+            ``unknown``: Groq refuses to return the batch.
         batch: The batch, if it has ended.
         message: What went wrong while waiting, for ``timeout`` and ``unknown``.
     """
@@ -48,7 +48,7 @@ class WaitEnd(BaseModel):
 
 
 class BatchEvent(BaseModel):
-    """What a trigger tells its task: the end of each wait, in the order of the batch ids."""
+    """A trigger's event: the end of each wait, in the order of the batch ids."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
@@ -86,7 +86,7 @@ class BatchEvent(BaseModel):
         """The event that `payload` was made of.
 
         Raises:
-            GroqInputError: It was made of none.
+            GroqInputError: The payload is not such an event.
         """
         return _read(cls, payload)
 
@@ -143,7 +143,7 @@ class BriefEvent(BaseModel):
         """The event that `payload` was made of.
 
         Raises:
-            GroqInputError: It was made of none.
+            GroqInputError: The payload is not such an event.
         """
         return _read(cls, payload)
 
@@ -160,7 +160,7 @@ def _read(kind: type[E], payload: dict[str, Any]) -> E:
     except ValidationError as error:
         raise GroqInputError(
             f"The event that ended the wait cannot be read ({first_problem(error)}). Do worker and "
-            "triggerer run the same version of airflow-provider-groq? The batch is as it was."
+            "triggerer run the same version of airflow-provider-groq? The batch is unchanged."
         ) from None
 
 

@@ -151,13 +151,13 @@ def check_metadata(given: Mapping[str, str] | None, *, rounds: bool = False) -> 
     ours = (TASK_KEY, INPUT_KEY, ROUND_KEY, *READABLE_KEYS)
     for key in given or ():
         if key in ours:
-            raise GroqInputError(f"metadata[{key!r}] is for this package to set: give it another name.")
+            raise GroqInputError(f"metadata[{key!r}] is reserved for this package: use another name.")
     needed, of_which = (3, "three") if rounds else (2, "two")
     most = MAX_METADATA - needed
     if given and len(given) > most:
         raise GroqInputError(
-            f"metadata has {len(given)} keys, but at most {most} are taken: {MAX_METADATA} less the {of_which} by "
-            "which a retry finds the batch."
+            f"metadata has {len(given)} keys, but at most {most} are allowed: {MAX_METADATA} less the {of_which} that "
+            "let a retry find the batch."
         )
 
 

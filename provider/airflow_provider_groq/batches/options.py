@@ -85,14 +85,14 @@ def _check_metadata(metadata: Mapping[str, str]) -> None:
     if not isinstance(metadata, Mapping):
         raise GroqInputError(f"metadata must be a dict of text to text, but is {shown(metadata)}.")
     if len(metadata) > MAX_METADATA:
-        raise GroqInputError(f"metadata has {len(metadata)} keys, but at most {MAX_METADATA} are taken.")
+        raise GroqInputError(f"metadata has {len(metadata)} keys, but at most {MAX_METADATA} are allowed.")
     for key, value in metadata.items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise GroqInputError(
                 f"metadata[{shown(key)}] is {shown(value)}, but keys and values must be text: write them as strings."
             )
         if not is_utf8(key + value):
-            raise GroqInputError(f"metadata[{shown(key)}] is {shown(value)}, which is no valid Unicode.")
+            raise GroqInputError(f"metadata[{shown(key)}] is {shown(value)}, which is not valid Unicode.")
         if len(key) > MAX_KEY_CHARS or len(value) > MAX_VALUE_CHARS:
             raise GroqInputError(
                 f"metadata[{shown(key)}] has a key of {len(key)} and a value of {len(value)} characters, but at most "

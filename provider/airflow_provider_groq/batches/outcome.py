@@ -62,7 +62,7 @@ def duration(seconds: float) -> str:
 
 
 def problem(end: WaitEnd, *, fail_on_partial_error: bool = False, reasons: str = "") -> GroqBatchError | None:
-    """What is wrong with how a wait ended; None if the batch is good.
+    """The error for the end of a wait; None if the batch is good.
 
     A batch is good if it completed or expired with at least one request that succeeded; with
     ``fail_on_partial_error``, only if it completed and every request did.
@@ -164,8 +164,8 @@ def _missing_files(batch: Batch) -> list[str]:
 def _pending(batch: Batch) -> str:
     lacks = " and ".join(_missing_files(batch)) or "it names neither an output nor an error file"
     return (
-        f"Batch {batch.id} is {batch.status}: {lacks}. The file may still appear. Retry or clear the task: it goes on "
-        "with the same batch, and nothing is paid twice."
+        f"Batch {batch.id} is {batch.status}: {lacks}. The file may still appear. Retry or clear the task: it resumes "
+        "the same batch, and you do not pay twice."
     )
 
 
@@ -183,7 +183,7 @@ def _failed(batch: Batch, reasons: str) -> str:
         file = f"{batch.input_file_id} " if batch.input_file_id else ""
         what, advice = (
             f"Groq rejected the input file {file}of batch {batch.id}",
-            "Fix the input and run the task again.",
+            "Fix the input, then clear the task.",
         )
     elif failed_for_transient_cause(batch):
         what, advice = f"Batch {batch.id} failed", "This can be transient: a retry creates a new batch."
@@ -207,7 +207,7 @@ def _cancelled(batch: Batch) -> str:
 def _expired(batch: Batch, reasons: str) -> str:
     return (
         f"Batch {batch.id} expired: its completion window ({batch.completion_window}) closed before the work was "
-        f"done. {_finished(batch)}{_explained(batch, reasons)} Send the rest again, in smaller batches or with a "
+        f"done. {_finished(batch)}{_explained(batch, reasons)} Resend the rest in smaller batches or with a "
         "longer completion_window."
     )
 
@@ -220,7 +220,7 @@ def _failures(batch: Batch, reasons: str) -> str:
         what = f"{counts.total - counts.completed:,} of its {counts.total:,} requests failed"
     else:
         what = "requests in it failed"
-    return f"Batch {batch.id} completed, but {what}.{_explained(batch, reasons) or ' There is no file that says why.'}"
+    return f"Batch {batch.id} completed, but {what}.{_explained(batch, reasons) or ' There is no error file.'}"
 
 
 def _explained(batch: Batch, reasons: str) -> str:
@@ -229,7 +229,7 @@ def _explained(batch: Batch, reasons: str) -> str:
         return ""
     why = f" Reasons: {reasons}." if reasons else ""
     return (
-        f"{why} Each one's reason is in file {batch.error_file_id}: GroqDownloadBatchResultsOperator lands it as "
+        f"{why} The reason of each is in file {batch.error_file_id}: GroqDownloadBatchResultsOperator lands it as "
         "errors.jsonl."
     )
 
@@ -242,6 +242,6 @@ def _finished(batch: Batch) -> str:
     where = (
         f"; their answers are in file {batch.output_file_id}, which GroqDownloadBatchResultsOperator lands"
         if batch.output_file_id
-        else ", but there is no file of their answers"
+        else ", but there is no output file"
     )
     return f"{some} requests had succeeded and are charged{where}."

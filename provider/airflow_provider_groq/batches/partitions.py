@@ -38,5 +38,5 @@ def partition_key(value: Any) -> str:
             f"is {shown(key)}, a text of {len(key):,} characters, but the key of a partition has at most {MAX_CHARS}"
         )
     if not is_utf8(key):
-        raise PartitionProblem(f"is {shown(key)}, which is no valid Unicode")
+        raise PartitionProblem(f"is {shown(key)}, which is not valid Unicode")
     return key

@@ -152,22 +152,22 @@ class Poller:
         if lasting:
             return Step(
                 end=WaitEnd(batch_id=self.batch_id, reason="unknown", message=str(error)),
-                news=f"Batch {self.batch_id} can no longer be asked for: {error}",
+                news=f"Batch {self.batch_id} can no longer be polled: {error}",
                 level=logging.ERROR,
             )
         new, self._last_error = str(error) != self._last_error, str(error)
         if now >= self.end_time:
             return Step(end=self.timeout())
         pause = self._until_deadline(self._error_pause(error), now)
-        news = f"Batch {self.batch_id} could not be asked for; going on trying until the deadline: {error}"
+        news = f"Batch {self.batch_id} could not be polled; retrying until the deadline: {error}"
         return Step(pause=pause, news=news if new else "", level=logging.WARNING)
 
     def timeout(self) -> WaitEnd:
         """How the wait ends when its deadline has passed."""
-        seen = f"it was {self._status} when last seen" if self._status else "it was never seen"
-        message = f"Batch {self.batch_id} had not ended by {clock(self.end_time)}, when the wait for it did: {seen}."
+        seen = f"its last known status was {self._status}" if self._status else "no poll succeeded"
+        message = f"Batch {self.batch_id} had not ended at the deadline, {clock(self.end_time)}: {seen}."
         if self._last_error:
-            message += f" The last looks ({self._errors}) failed: {self._last_error}"
+            message += f" The last polls ({self._errors}) failed: {self._last_error}"
         return WaitEnd(batch_id=self.batch_id, reason="timeout", message=message)
 
     def _may_get_results(self, batch: Batch, now: float) -> bool:
@@ -186,9 +186,12 @@ class Poller:
             return "", logging.INFO
         self._said, self._said_at = line, now
         if batch.terminal:
-            return f"{line} Its result files are not there yet; polling for up to {RESULTS_GRACE:.0f} s.", logging.INFO
+            return (
+                f"{line} Its result files are not available yet; polling for up to {RESULTS_GRACE:.0f} s.",
+                logging.INFO,
+            )
         if batch.status not in KNOWN:
-            return f"{line} This status is not known here; waiting goes on until the deadline.", logging.WARNING
+            return f"{line} This status is unknown; waiting until the deadline.", logging.WARNING
         return line.removesuffix(".") + self._pace(batch, now) + ".", logging.INFO
 
     def _pace(self, batch: Batch | Glance, now: float) -> str:

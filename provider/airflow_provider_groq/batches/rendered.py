@@ -12,10 +12,10 @@ from airflow_provider_groq.exceptions import GroqInputError
 NOTHING = frozenset({"None", "null"})
 """What Jinja makes of nothing."""
 
-SKIPPED = "Was the task that it comes from skipped, or did it return nothing?"
+SKIPPED = "Was the upstream task skipped, or did it return nothing?"
 
 NATIVE = (
-    "Hand over the task's output itself (create.output, not '{{ … }}'), or set render_template_as_native_obj=True on "
+    "Pass the task's output itself (create.output, not '{{ … }}'), or set render_template_as_native_obj=True on "
     "the Dag."
 )
 
@@ -30,11 +30,9 @@ def check_id(argument: str, value: Any) -> str:
     Raises:
         GroqInputError: It is nothing, a list, or the text that Jinja makes of either.
     """
-    wanted = "must be the id of one at Groq"
+    wanted = "must be an id from Groq"
     if not isinstance(value, (str, type(None))) and isinstance(value, Iterable):
-        raise GroqInputError(
-            f"{argument} {wanted}, but is {shown(value)}. To do this for each of several, map the task with .expand()."
-        )
+        raise GroqInputError(f"{argument} {wanted}, but is {shown(value)}. For several, map the task with .expand().")
     return _text(argument, value, wanted)
 
 
@@ -67,5 +65,7 @@ def _text(argument: str, value: Any, wanted: str) -> str:
     if not isinstance(value, str):
         raise GroqInputError(f"{argument} {wanted}, but is {shown(value)}.")
     if re.fullmatch(r"\s*(\[.*\]|\{.*\}|\(.*\)|<.*>)\s*", value, re.DOTALL):
-        raise GroqInputError(f"{argument} {wanted}, but is {shown(value)}, text that Jinja made of a value. {NATIVE}")
+        raise GroqInputError(
+            f"{argument} {wanted}, but is {shown(value)}, a value that Jinja turned into text. {NATIVE}"
+        )
     return value

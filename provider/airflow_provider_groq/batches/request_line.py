@@ -15,7 +15,7 @@ from airflow_provider_groq.batches.options import ENDPOINTS, shown
 from airflow_provider_groq.exceptions import GroqInputError
 
 FIELDS: tuple[tuple[str, type, Callable[[Any], bool], str], ...] = (
-    ("custom_id", str, bool, "text that is not empty"),
+    ("custom_id", str, bool, "non-empty text"),
     ("method", str, lambda value: value == "POST", "'POST'"),
     ("url", str, lambda value: value in ENDPOINTS, f"one of {', '.join(ENDPOINTS)}"),
     ("body", dict, lambda _: True, "a JSON object"),
@@ -90,7 +90,7 @@ def problem(request: Mapping[str, Any]) -> str | None:
     if not isinstance(body.get("model"), str) or not body["model"]:
         return f"body.model is {shown(body.get('model'))}, but must name a model"
     if body.get("stream"):
-        return f"body.stream is {shown(body['stream'])}, but a batch cannot stream: leave it out"
+        return f"body.stream is {shown(body['stream'])}, but a batch cannot stream: remove it"
     return None
 
 

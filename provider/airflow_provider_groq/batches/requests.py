@@ -118,7 +118,7 @@ def copy_checked(lines: Iterable[bytes], target: BinaryIO, *, max_bytes: int, ma
             line += b"\n"
         if summary.bytes + len(line) > max_bytes:
             raise GroqInputError(
-                f"The input is larger than {max_bytes:,} bytes, which is reached in line {number:,}. Split it "
+                f"The input is larger than {max_bytes:,} bytes, reached in line {number:,}. Split it "
                 "into several batches (max_file_bytes in the connection's extra is this limit).",
                 line=number,
             )
@@ -136,7 +136,7 @@ def copy_checked(lines: Iterable[bytes], target: BinaryIO, *, max_bytes: int, ma
             target.write(block)
             block.clear()
     if not summary.lines:
-        raise GroqInputError("The input holds no requests.")
+        raise GroqInputError("The input has no requests.")
     digest.update(block)
     target.write(block)
     summary.digest = digest.hexdigest()

@@ -142,7 +142,7 @@ class Tally:
 def too_many_lines() -> GroqResponseError:
     """What is wrong with files of more lines than a batch can have."""
     error = GroqResponseError(
-        f"The files of the batch have more than {MAX_LINES:,} lines; gave up. No batch has so many requests."
+        f"The files of the batch have more than {MAX_LINES:,} lines, more than any batch has requests; reading stopped."
     )
     error.retryable = False  # it would all be downloaded again
     return error
@@ -175,8 +175,8 @@ class _Tee:
 
 def _none_readable(target: Path, lines: int, size: int) -> GroqResponseError:
     return GroqResponseError(
-        f"The batch's counts promise {lines:,} lines for {target.name}, but the file that came ({size:,} bytes) has "
-        "no line that can be read. Nothing was landed, and what was landed before stays. Retry the task."
+        f"The batch's counts promise {lines:,} lines for {target.name}, but the downloaded file ({size:,} bytes) "
+        "has no readable line. Nothing was landed; earlier results are kept. Retry the task."
     )
 
 

@@ -24,8 +24,8 @@ def left_report(batch_ids: Iterable[str], why: str) -> str:
     """A line for the log about batches that a killed task does not cancel."""
     ids = list(batch_ids)
     if len(ids) == 1:
-        return f"Batch {ids[0]} is left as it is, and goes on at Groq: {why}."
-    return f"{names_of(ids)} are left as they are, and go on at Groq: {why}."
+        return f"Batch {ids[0]} keeps running at Groq: {why}."
+    return f"{names_of(ids)} keep running at Groq: {why}."
 
 
 def cancelling_report(results: Mapping[str, str | GroqError], why: str) -> list[tuple[int, str]]:
@@ -43,9 +43,9 @@ def cancelling_report(results: Mapping[str, str | GroqError], why: str) -> list[
     elif cancelled:
         lines.append((logging.INFO, f"{names_of(cancelled)} are cancelling or cancelled: {why}."))
     lines += [
-        (logging.ERROR, f"Batch {batch_id} could not be cancelled, and goes on at Groq: {error}")
+        (logging.ERROR, f"Batch {batch_id} could not be cancelled and keeps running at Groq: {error}")
         for batch_id, error in list(failed.items())[:SHOWN]
     ]
     if len(failed) > SHOWN:
-        lines.append((logging.ERROR, f"Nor could {names_of(list(failed)[SHOWN:])}."))
+        lines.append((logging.ERROR, f"Could not cancel {names_of(list(failed)[SHOWN:])} either."))
     return lines

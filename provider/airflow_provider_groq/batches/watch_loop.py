@@ -74,7 +74,7 @@ class Trouble:
         if about != self._about:
             self._about = about
             level = logging.ERROR if isinstance(error, REFUSED) or not isinstance(error, GroqError) else logging.WARNING
-            self._say(level, f"{self._what} fails, and is tried again until it works: {_told(error)}")
+            self._say(level, f"{self._what} fails; retrying until it works: {_told(error)}")
         if isinstance(error, REFUSED):
             return REFUSED_BACKOFF
         after: float | None = getattr(error, "retry_after", None)
@@ -94,7 +94,7 @@ def _told(error: Exception) -> str:
         return repr(error)
     text = f"{str(error).rstrip('.')}."
     if isinstance(error, REFUSED):
-        text += " Set the connection right" + ("" if isinstance(error, GroqConnectionError) else ", or its key")
+        text += " Correct the connection" + ("" if isinstance(error, GroqConnectionError) else ", or its key")
         text += f": it is read again before each try, every {REFUSED_BACKOFF / 60:.0f} minutes."
     return text
 

@@ -48,15 +48,15 @@ class _Hook(GroqHook):
 class GroqBatchAdapter(contract.BatchAdapter):
     """What ``@task.llm_batch`` and ``LLMBatchOperator`` do with ``model_id="groq:…"``.
 
-    common-ai makes it of a connection's password and host, and hands over nothing else of the connection.
+    common-ai creates it from a connection's password and host, and passes nothing else.
 
     Args:
         api_key: Groq's key.
         base_url: The server, with ``https://``; by default Groq's.
-        client: A client to use in place of one for these.
+        client: A client to use instead of one for these.
 
     Raises:
-        GroqConnectionError: The key or the server cannot be used as it stands.
+        GroqConnectionError: The key or the server cannot be used.
     """
 
     name: ClassVar[str] = "groq"
@@ -111,12 +111,12 @@ class GroqBatchAdapter(contract.BatchAdapter):
         completion_window: str = "24h",
         **_: Any,
     ) -> contract.SubmitResult:
-        """Upload the requests and make a batch of them.
+        """Upload the requests and create a batch.
 
         Raises:
             LLMBatchInputError: As for `validate_requests`; nothing was sent.
             GroqLostAnswerError: The batch may exist or not; the next try finds it.
-            GroqError: It could not be made.
+            GroqError: It could not be created.
         """
         form = self._form(model, output_spec, system_prompt, max_tokens, request_params)
         try:
@@ -131,17 +131,17 @@ class GroqBatchAdapter(contract.BatchAdapter):
         return contract.SubmitResult(batch.id, batch.input_file_id)
 
     def get_batch(self, batch_id: str) -> contract.BatchState:
-        """How a batch stands. One that has ended counts as in progress while its result files are not there yet.
+        """The status of a batch. One that has ended counts as in progress until its result files are available.
 
         Raises:
-            GroqNotFoundError: Groq does not know it, not even after a while: one just made is not known everywhere.
+            GroqNotFoundError: Groq does not know it, not even after a while: a new batch may be unknown for a moment.
             GroqError: Groq could not be asked.
         """
         batch = self._looked_at(batch_id)
         return contract.BatchState(self._state(batch), _counts(batch), _message(batch))
 
     def cancel_batch(self, batch_id: str) -> None:
-        """Ask for a batch to be cancelled; it goes on for up to 10 minutes."""
+        """Ask for a batch to be cancelled; it may take up to 10 minutes to end."""
         self._client.cancel_batch(batch_id)
 
     def iter_results(self, batch_id: str) -> Iterator[contract.RawResultItem]:
@@ -153,14 +153,16 @@ class GroqBatchAdapter(contract.BatchAdapter):
         """
         batch = self._looked_at(batch_id)
         if not batch.terminal:
-            raise GroqBatchNotEndedError(f"{describe(batch)} It has results only when it has ended.", batch_id=batch.id)
+            raise GroqBatchNotEndedError(
+                f"{describe(batch)} Its results exist only after it has ended.", batch_id=batch.id
+            )
         return results(self._client, batch)
 
     def build_output_directive(self, spec: contract.OutputSpec) -> dict[str, Any]:
-        """What a request says of the form of its answer; ``strict`` is added by the model that is asked.
+        """The part of a request that sets the form of its answer; ``strict`` is added by the model that is asked.
 
         Raises:
-            LLMBatchOutputTypeError: The output type has no schema that a model can be held to; names the place.
+            LLMBatchOutputTypeError: The output type has no strict schema; names the place.
         """
         if not spec.is_structured:
             return {}
@@ -181,13 +183,13 @@ class GroqBatchAdapter(contract.BatchAdapter):
         return contract.ExtractedOutput("json_value", value={"response": value} if spec.wrapped else value)
 
     def find_orphaned_batch(self, idempotency_key: str, input_fingerprint: str, not_before: str) -> str | None:
-        """Find the batch of a task that ended before it could write down which one it had made.
+        """Find the batch of a task that ended before it could record it.
 
         Returns:
             The newest that has both marks and was made since then; none that failed or was cancelled.
 
         Raises:
-            GroqLookupError: It is not known whether there is one.
+            GroqLookupError: It is unknown whether there is one.
         """
         found = Batches(self._client, idempotency_key, input_fingerprint).find(not_before)
         return found.id if found else None
@@ -214,8 +216,8 @@ class GroqBatchAdapter(contract.BatchAdapter):
         if len(requests) > self.max_requests:
             raise contract.LLMBatchLimitExceededError(
                 f"Groq takes at most {self.max_requests:,} requests in a batch, but there are {len(requests):,}. "
-                f"Nothing was sent. Split them with .expand(), so that each mapped task has {self.max_requests:,} at "
-                "most, or use @task.groq_batch, which makes as many batches as that takes."
+                "Nothing was sent. Split them with .expand(), so that each mapped task has at most "
+                f"{self.max_requests:,}, or use @task.groq_batch, which creates as many batches as needed."
             )
         size = 0
         for index, line in enumerate(form.lines(requests, key)):

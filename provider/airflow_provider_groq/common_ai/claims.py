@@ -67,10 +67,10 @@ class Batches:
                 metadata=self._metadata,
             )
         except GroqLostAnswerError as error:
-            log.warning("%s Looking for the batch.", error)
+            log.warning("%s Searching for the batch at Groq.", error)
             lookup = Lookup(self._hook, [self._claim], since=sent_at)
             if found := _newest(lambda: lookup.batches_of(self._claim, file_id, sent_at=sent_at)):
-                log.info("Batch %s was created after all.", found.id)
+                log.info("Batch %s was created nevertheless.", found.id)
                 return found
             raise
 
@@ -100,7 +100,7 @@ def _newest(look: Callable[[], Iterable[Batch]]) -> Batch | None:
         worthy = [batch for batch in found if may_be_taken_up(batch, time.time())]
         for batch in found:
             if batch not in worthy:
-                log.info("%s It is of this task, and not gone on with.", describe(batch))
+                log.info("%s It belongs to this task, but is not resumed.", describe(batch))
         if worthy:
             return max(worthy, key=lambda batch: (batch.created_at or 0, batch.id))
     return None

@@ -18,10 +18,10 @@ CAP = "max_completion_tokens"
 
 MANAGED = {
     "model": "it comes from model_id, or from model in a request",
-    "messages": "they are made of the prompt and the system_prompt",
-    "max_tokens": "the operator and each request have max_tokens for it, outside of the parameters",
+    "messages": "they come from prompt and system_prompt",
+    "max_tokens": "set max_tokens of the operator or request instead",
     CAP: "the operator and each request have max_tokens for it",
-    "response_format": "it is made of output_type",
+    "response_format": "it comes from output_type",
     "stream": "a batch cannot stream",
 }
 """Parameters that are made of other arguments. common-ai's other adapters drop them without a word."""

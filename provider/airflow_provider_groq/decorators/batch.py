@@ -1,4 +1,4 @@
-"""``@task.groq_batch``: a function that gives rows is enough."""
+"""``@task.groq_batch``: a task from a function that returns rows."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 class GroqBatchDecoratedOperator(DecoratedOperator, GroqBatchInferenceOperator):
-    """`GroqBatchInferenceOperator`, whose rows a function gives.
+    """`GroqBatchInferenceOperator`, with the rows of a function.
 
     Args:
         python_callable: The function. It returns an iterable of rows, or yields them.
@@ -50,17 +50,17 @@ class GroqBatchDecoratedOperator(DecoratedOperator, GroqBatchInferenceOperator):
     ) -> None:
         given = sorted({"rows", "input_path"} & set(kwargs))
         if given:
-            raise GroqInputError(f"@task.groq_batch takes no {given[0]}: the function gives the rows.")
+            raise GroqInputError(f"@task.groq_batch takes no {given[0]}: the function returns the rows.")
         if inspect.iscoroutinefunction(python_callable) or inspect.isasyncgenfunction(python_callable):
             raise GroqInputError(
-                f"{python_callable.__name__} is async, but the rows are read one after the other: write it with def."
+                f"{python_callable.__name__} is async, but rows are read synchronously: define it with def."
             )
         super().__init__(
             python_callable=python_callable, op_args=op_args, op_kwargs=op_kwargs, rows=python_callable, **kwargs
         )
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Answer the rows that the function gives. It is called at the task's first try, and after a clear."""
+        """Get an answer for each row of the function. Calls the function in the first try and after a clear."""
 
         def rows() -> Any:
             kwargs = determine_kwargs(self.python_callable, self.op_args, {**context, **self.op_kwargs})
@@ -71,7 +71,7 @@ class GroqBatchDecoratedOperator(DecoratedOperator, GroqBatchInferenceOperator):
 
 
 def groq_batch_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
-    """Make a task of a function that gives rows: the task answers them.
+    """Make a task from a function that returns or yields rows: Groq answers each row.
 
     Args:
         python_callable: The function.

@@ -39,9 +39,9 @@ def main() -> int:
     try:
         with own_folder(folder) as (path, lock), connection() as groq:
             if path.name != "airflow":
-                say(f"Another Airflow runs in {folder / 'airflow'}: this one is apart from it, in {path}.")
+                say(f"Another Airflow runs in {folder / 'airflow'}: this one runs separately, in {path}.")
             home = Home(path, None if options.standalone else groq, lock=lock)
-            say("Making Airflow's database.")
+            say("Creating Airflow's database.")
             home.migrate()
             return stay(home, groq, options.port) if options.standalone else run(home, folder)
     except KeyboardInterrupt:
@@ -55,8 +55,8 @@ def main() -> int:
 def arguments() -> argparse.Namespace:
     """The command line."""
     parser = argparse.ArgumentParser(prog="python -m airflow_provider_groq.demo", description=__doc__)
-    parser.add_argument("--folder", type=Path, default=Path(".demo"), help="where everything is kept (.demo)")
-    parser.add_argument("--standalone", action="store_true", help="start the whole of Airflow, and stay")
+    parser.add_argument("--folder", type=Path, default=Path(".demo"), help="folder for all files (.demo)")
+    parser.add_argument("--standalone", action="store_true", help="start all of Airflow, and keep it running")
     parser.add_argument("--port", type=int, help="Airflow's port, with --standalone (a free one)")
     return parser.parse_args()
 
@@ -66,11 +66,13 @@ def connection() -> Iterator[str]:
     """The connection: to Groq itself if there is a key, else to an emulator that lives as long."""
     key = os.environ.get("GROQ_API_KEY")
     if key:
-        say("GROQ_API_KEY is set: the rows go to Groq itself, which may take its time and costs little.")
+        say("GROQ_API_KEY is set: the rows go to Groq, which may take a while and costs little.")
         yield json.dumps({"conn_type": "groq", "password": key})
         return
     with GroqEmulator(seconds=BATCH_SECONDS) as emulator:
-        say(f"GROQ_API_KEY is not set: an emulator of Groq at {emulator.url} does the work, in {BATCH_SECONDS:.0f} s.")
+        say(
+            f"GROQ_API_KEY is not set: an emulator of Groq at {emulator.url} answers the rows in {BATCH_SECONDS:.0f} s."
+        )
         yield emulator.connection_json
 
 

@@ -1,6 +1,6 @@
 """An emulator of Groq's Files and Batch API, for demos and for tests of Dags.
 
-    __main__    the command                       handle     the emulator as tests hold it
+    __main__    the command                       handle     the emulator in tests
     server      the process                       traffic    log and faults, around every request
     routes      Groq's endpoints                  control    the emulator's own
     state       what is known                     settings, clock, faults, log
@@ -10,8 +10,7 @@
     scripts     what tests script for requests    failures, flaws, functions
     uploads, files, ids, json_lines, wire, errors
 
-It stands on its own: it imports nothing else of this provider, so that a misreading of Groq is not made
-twice and does not agree with itself.
+It imports nothing else of this provider, so that the emulator and the code do not share a misreading of Groq.
 """
 
 from airflow_provider_groq.emulator.handle import EmulatorError, GroqEmulator, LoggedRequest

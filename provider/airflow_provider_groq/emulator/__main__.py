@@ -21,7 +21,7 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--host", default="127.0.0.1", help="the address to listen on (default: %(default)s)")
     parser.add_argument("--port", type=_port, default=0, help="the port to listen on (default: a free one)")
-    parser.add_argument("--api-key", help="the only good API key (default: any that is not empty)")
+    parser.add_argument("--api-key", help="the only accepted API key (default: any non-empty key)")
     parser.add_argument(
         "--seconds",
         type=_setting("seconds", float),
@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         "--speed",
         type=_setting("speed", float),
         default=DEFAULT_SPEED,
-        help="how many seconds of the emulator's clock pass in a second (default: %(default)s)",
+        help="seconds of the emulator's clock per real second (default: %(default)s)",
     )
     parser.add_argument(
         "--answers",

@@ -43,5 +43,5 @@ class Clock:
     def advance(self, seconds: float) -> None:
         """Move the emulated time forward by `seconds`."""
         if seconds < 0:
-            raise ValueError(f"time goes forward only: cannot advance by {seconds} s")
+            raise ValueError(f"time only moves forward: cannot advance by {seconds} s")
         self._emulated += seconds

@@ -79,7 +79,7 @@ class Faults:
         """
         for name, value in described.items():
             if name not in SCRIPTABLE:
-                raise ValueError(f"unknown field {name!r} of a fault; there are: {', '.join(SCRIPTABLE)}")
+                raise ValueError(f"unknown field {name!r} of a fault; known fields: {', '.join(SCRIPTABLE)}")
             if not isinstance(value, SCRIPTABLE[name]):
                 raise ValueError(f"field {name!r} of a fault cannot be {value!r}")  # noqa: TRY004 - becomes a 400
         headers = {name: str(value) for name, value in described.get("headers", {}).items()}

@@ -128,4 +128,4 @@ def asking(address: str) -> Iterator[Ask]:
 
 
 def _nobody(_request: dict[str, Any]) -> Any:
-    raise FunctionError("The function given to answer_with is not there any more.")
+    raise FunctionError("The function given to answer_with no longer exists.")

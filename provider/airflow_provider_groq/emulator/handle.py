@@ -1,4 +1,4 @@
-"""The emulator as tests hold it: start it in a process of its own, control it over HTTP."""
+"""The emulator in tests: start it in its own process, control it over HTTP."""
 
 import http.client
 import json
@@ -22,7 +22,7 @@ HTTP_OK = 200
 
 
 class EmulatorError(RuntimeError):
-    """The emulator did not start, or refused what a control method asked of it."""
+    """The emulator did not start, or refused a control call."""
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ class LoggedRequest:
         query: The query as sent, without its question mark.
         time: When it came (Unix seconds on the emulator's clock).
         status: The status code of the answer; None if none was sent.
-        fault: The id of the fault that befell it, or None.
+        fault: The id of the fault that applied, or None.
     """
 
     method: str
@@ -47,14 +47,14 @@ class LoggedRequest:
 
 
 class GroqEmulator:
-    """Groq's Files and Batch API on a local port, in a process of its own.
+    """Groq's Files and Batch API on a local port, in its own process.
 
     Use it in a `with` block, or call `stop` when done. The process also ends with the one that started it.
 
     Args:
-        seconds: How long a batch takes (s); see `advance` to let time pass at once.
-        speed: How many seconds of the emulator's clock pass in a second: at 3600, a batch of half a day takes 12 s.
-        api_key: The only good key; None if any that is not empty will do.
+        seconds: How long a batch takes (s); see `advance` to move the clock.
+        speed: Seconds of the emulator's clock per real second: at 3600, a batch of half a day takes 12 s.
+        api_key: The only accepted key; None accepts any non-empty key.
 
     Raises:
         EmulatorError: The process did not start.
@@ -99,7 +99,7 @@ class GroqEmulator:
         self.stop()
 
     def stop(self) -> None:
-        """End the process; no harm if it has ended."""
+        """Stop the process, if it still runs."""
         self._close_functions()
         self._process.terminate()
         try:
@@ -116,7 +116,7 @@ class GroqEmulator:
         return json.dumps({"conn_type": "groq", "host": self.url, "password": self.api_key, "extra": {}})
 
     def reset(self) -> None:
-        """Forget all files, batches, requests and faults; put settings and clock back."""
+        """Forget all files, batches, requests and faults; restore settings and clock."""
         self._call("POST", "/reset")
         self._close_functions()
 
@@ -125,7 +125,7 @@ class GroqEmulator:
         return float(self._call("GET", "/clock")["now"])
 
     def advance(self, seconds: float) -> float:
-        """Let time pass at once.
+        """Move the emulator's clock forward.
 
         Args:
             seconds: How far to move the emulator's clock forward (s).
@@ -143,7 +143,7 @@ class GroqEmulator:
         return dict(self._call("GET", "/settings"))
 
     def set(self, **settings: object) -> dict[str, Any]:
-        """Change settings until the next reset; batches made before keep theirs.
+        """Change settings until the next reset; existing batches keep theirs.
 
         Args:
             **settings: The settings to change; the documentation has a table of them.
@@ -157,12 +157,12 @@ class GroqEmulator:
         return dict(self._call("PATCH", "/settings", settings))
 
     def answer_with(self, function: Callable[[dict[str, Any]], Any]) -> None:
-        """Answer the requests of batches to come with a function of this process, until the next reset.
+        """Answer the requests of later batches with a function of this process, until the next reset.
 
         Args:
             function: Called in a thread, once for each request, when its batch is checked. It takes the request as
-                the line of the input file has it (`custom_id`, `url`, `body`), and returns what it is answered
-                with: text, JSON, `{"$error": 498}`, `{"$body": {…}, "$status": 200}`, or None for the usual
+                the line of the input file has it (`custom_id`, `url`, `body`), and returns the
+                answer: text, JSON, `{"$error": 498}`, `{"$body": {…}, "$status": 200}`, or None for the default
                 answer. If it raises an error, the request fails with 500 `answer_function_failed`, and the error
                 is logged here. It must not call the emulator.
         """
@@ -171,10 +171,10 @@ class GroqEmulator:
         self.set(answer_function=server.address)
 
     def fault(self, path: str = "**", *, method: str = "*", times: int | None = 1, **fault: object) -> int:
-        """Script a fault for requests to come.
+        """Script a fault for later calls.
 
         Args:
-            path: Which paths, with or without `/openai/v1`: `*` stands for anything but a slash, `**` for
+            path: Which paths, with or without `/openai/v1`: `*` matches anything but a slash, `**` for
                 anything, such as `/batches/*`.
             method: Which HTTP method; `*` for any.
             times: How often; None for always.

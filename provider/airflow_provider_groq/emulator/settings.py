@@ -82,7 +82,7 @@ class Settings:
         kinds = {setting.name: setting.type for setting in fields(self)}
         for name, value in changes.items():
             if name not in kinds:
-                raise ValueError(f"unknown setting {name!r}; there are: {', '.join(kinds)}")
+                raise ValueError(f"unknown setting {name!r}; known settings: {', '.join(kinds)}")
             if name in PROBLEMS:
                 _check_patterns(name, value)
                 continue

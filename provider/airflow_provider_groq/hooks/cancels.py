@@ -18,13 +18,13 @@ TIMEOUT = 5.0
 """Seconds for each step of a cancelling: Airflow does not wait long."""
 
 LONGEST_DELAY = 1.0
-"""Seconds before a cancelling is sent again, however long Groq asks to wait."""
+"""Seconds before a cancelling is retried, however long Groq asks to wait."""
 
 CANCELS_AT_ONCE = 32
 """How many batches are cancelled at the same time."""
 
 CANCELLING_SECONDS = 15.0
-"""After so many seconds no cancelling begins any more: a Groq that is away would hold up the task."""
+"""After so many seconds no cancelling begins any more: an unreachable Groq would delay the task."""
 
 
 def cancel_batches(settings: Settings, batch_ids: Sequence[str]) -> dict[str, str | GroqError]:

@@ -77,11 +77,11 @@ def _check_type(conn_type: str, base_url: str) -> None:
         return
     if conn_type in GATEWAYS:
         raise GroqConnectionError(
-            f"It is of type {conn_type!r} and names no base URL (host), so its key may be for another service than "
-            "Groq. Set the base URL, or make a connection of type 'groq' and name that as groq_conn_id."
+            f"Its type is {conn_type!r} and it has no base URL (host), so its key may belong to another service. "
+            "Set the base URL, or create a connection of type 'groq' and use it as groq_conn_id."
         )
     raise GroqConnectionError(
-        f"It is of type {conn_type!r}, but one of type 'groq' is wanted. Name such a connection as groq_conn_id."
+        f"Its type is {conn_type!r}, but must be 'groq'. Use a connection of that type as groq_conn_id."
     )
 
 

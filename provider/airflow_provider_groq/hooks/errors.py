@@ -28,7 +28,7 @@ def retry_not_found(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
 
 @contextmanager
 def fail_for_good() -> Iterator[None]:
-    """Raise what no retry can mend as ``AirflowFailException``, which Airflow does not try again."""
+    """Raise what no retry can fix as ``AirflowFailException``, which Airflow does not retry."""
     try:
         yield
     except GroqError as error:

@@ -30,10 +30,10 @@ from airflow_provider_groq.hooks.testing import tested
 
 
 class GroqHook(BaseHook):
-    """Talks to Groq's Files and Batch API.
+    """Calls Groq's Files and Batch API.
 
-    Every method raises `GroqError` (see `airflow_provider_groq.exceptions`), after trying again
-    what may be tried again.
+    Every method retries transient errors where this is safe, and then raises `GroqError` (see
+    `airflow_provider_groq.exceptions`).
 
     Args:
         groq_conn_id: The connection of type ``groq``: API key in ``password``, base URL in ``host``,
@@ -66,7 +66,7 @@ class GroqHook(BaseHook):
         """The connection, read and checked.
 
         Raises:
-            GroqConnectionError: It cannot be used as it stands.
+            GroqConnectionError: It cannot be used.
         """
         return self._settings(f"connection {self.groq_conn_id!r}")
 
@@ -78,7 +78,7 @@ class GroqHook(BaseHook):
         return settings
 
     def get_conn(self) -> GroqClient:
-        """The client, made at the first call and kept until `close`."""
+        """The client, created at the first call and kept until `close`."""
         if self._client is None:
             self._client = GroqClient(self.settings())
         return self._client
@@ -112,19 +112,19 @@ class GroqHook(BaseHook):
         metadata: Mapping[str, str] | None = None,
         sleep: Callable[[float], None] = tenacity.nap.sleep,
     ) -> Batch:
-        """Begin to work on an uploaded file.
+        """Create a batch from an uploaded file.
 
         Args:
-            input_file_id: The file, as `upload_file` gave it.
+            input_file_id: The file, as `upload_file` returned it.
             endpoint: One of Groq's batch endpoints, such as ``/v1/chat/completions``.
             completion_window: From ``24h`` to ``7d``.
-            metadata: Text to keep with the batch.
-            sleep: Called with the seconds to wait, before the call is sent again because Groq has refused it
-                for the time being. What it raises ends the call.
+            metadata: Text to store with the batch.
+            sleep: Called with the seconds to wait, before a retry, when Groq has refused the
+                call for now. What it raises ends the call.
 
         Raises:
-            GroqInputError: Groq would not take one of these; nothing was sent.
-            GroqLostAnswerError: The batch may exist or not.
+            GroqInputError: Groq would not accept one of these; nothing was sent.
+            GroqLostAnswerError: The batch may exist.
         """
         check_options(endpoint=endpoint, completion_window=completion_window, metadata=metadata)
         call = calls.create_batch(
@@ -137,11 +137,11 @@ class GroqHook(BaseHook):
         return batch
 
     def get_batch(self, batch_id: str) -> Batch:
-        """Ask for one batch."""
+        """Get one batch."""
         return self.get_conn().send(calls.get_batch(batch_id))
 
     def get_batches(self, batch_ids: Iterable[str]) -> dict[str, Batch]:
-        """Ask for many batches, 200 in a request; singly where the server does not know how.
+        """Get many batches, 200 per request, or one by one if the server does not support that.
 
         Returns:
             Those that Groq knows, by id, in the order asked for.
@@ -149,12 +149,12 @@ class GroqHook(BaseHook):
         return known_batches(self.get_conn(), batch_ids)
 
     def list_batches(self) -> Iterator[Batch]:
-        """Give the account's batches, newest first; a request a page, made as they are consumed."""
+        """Iterate over the account's batches, newest first; pages are requested as needed."""
         for page in self.batch_pages():
             yield from page.data
 
     def batch_pages(self) -> Iterator[Page[Batch]]:
-        """Give the same page by page, each batch once, and beside them what cannot be read.
+        """The same, page by page, each batch once, with the unreadable items.
 
         A page without a batch that says that there is more comes last, and only if the server does not give that.
         """
@@ -170,11 +170,11 @@ class GroqHook(BaseHook):
             call = calls.following_page(page, new)
 
     def cancel_batch(self, batch_id: str) -> Batch:
-        """Ask for a batch to be cancelled; it may stay ``cancelling`` for up to 10 minutes."""
+        """Cancel a batch; it may stay ``cancelling`` for up to 10 minutes."""
         return self.get_conn().send(calls.cancel_batch(batch_id))
 
     def upload_file(self, source: str | PathLike[str] | BinaryIO, *, filename: str | None = None) -> File:
-        """Store a JSONL file of requests, streamed from where it is.
+        """Upload a JSONL file of requests as a stream.
 
         Args:
             source: A local path, in which ``~`` is the home folder, or a file open for reading bytes, which is sent
@@ -193,7 +193,7 @@ class GroqHook(BaseHook):
         return file
 
     def get_file(self, file_id: str) -> File:
-        """Ask what is known of a file."""
+        """Get the metadata of a file."""
         return self.get_conn().send(calls.get_file(file_id))
 
     def list_files(self) -> list[File]:
@@ -212,7 +212,7 @@ class GroqHook(BaseHook):
             The number of bytes.
 
         Raises:
-            GroqInputError: There can be no such file, or it is open for text; nothing was sent.
+            GroqInputError: The target cannot be written, or is open for text; nothing was sent.
         """
         call = calls.file_content(file_id)
         with telemetry.span(telemetry.DOWNLOAD, self.groq_conn_id, file_id=file_id) as tell, opened(target) as sink:
@@ -221,7 +221,7 @@ class GroqHook(BaseHook):
         return size
 
     def failure_reasons(self, batch: Batch) -> str:
-        """Say why requests of a batch failed, from the beginning of its error file.
+        """Summarize why requests of a batch failed, from the beginning of its error file.
 
         Reads at most `reasons.MAX_BYTES`, for at most about `reasons.SECONDS`, and never raises a `GroqError`.
 
@@ -284,10 +284,10 @@ class GroqHook(BaseHook):
             end_time: As in `wait_for_batch`, for all of them.
             poll_interval: Likewise.
             sleep: Likewise.
-            total_rows: How many requests they have, for the line of progress that tells of several batches together;
+            total_rows: How many requests they have, for the progress line of several batches;
                 by default as Groq counts them.
             say: Called with the level and the text of each line, in place of the log.
-            on_end: Called with each end as it comes. What it raises ends the wait.
+            on_end: Called with each end as soon as it is known. What it raises ends the wait.
             on_look: Called with each batch whenever it was seen, likewise.
 
         Returns:
@@ -311,7 +311,7 @@ class GroqHook(BaseHook):
         return ends
 
     def test_connection(self) -> tuple[bool, str]:
-        """Ask for models and batches, which is free of charge, and say in words whether the connection works."""
+        """List models and batches, which costs nothing, and return whether the connection works, with a message."""
         try:
             # Airflow's form tests a copy of the connection, by an id that nobody has seen.
             return tested(self._settings("this connection"))

@@ -40,7 +40,7 @@ class BatchReader:
     """Asks for batches, as many at once as the server answers for, which it remembers.
 
     Args:
-        max_retries: How often a request for many is sent again; by default as the settings say.
+        max_retries: How often a request for many is retried; by default as the settings say.
         single_retries: Likewise for one batch.
     """
 

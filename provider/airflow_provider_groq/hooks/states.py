@@ -54,7 +54,7 @@ class Question(Generic[T]):
         try:
             self._answers.append(self._ask())
         except Exception:
-            log.exception("Airflow did not say which state the task is in.")
+            log.exception("Airflow did not report the task's state.")
 
 
 def state_of(ti: Any) -> str | None:
@@ -82,7 +82,7 @@ async def ask_in_triggerer(ti: Any) -> str | None:
             answer: Any = await task_runner.SUPERVISOR_COMMS.asend(question)
         return _state(ti, answer.task_states)
     except Exception:
-        log.exception("Airflow did not say which state the task is in.")
+        log.exception("Airflow did not report the task's state.")
         return None
 
 

@@ -12,10 +12,10 @@ PATIENCE = 15.0
 
 
 def tested(settings: Settings) -> tuple[bool, str]:
-    """Ask for the models and for the first page of batches, which is free of charge.
+    """List the models and the first page of batches, which costs nothing.
 
     Returns:
-        Whether batches can be run with the connection, as far as that can be told, and what was found, in words.
+        Whether the connection can run batches, as far as known, and a message.
     """
     with GroqClient(settings.hurried(PATIENCE)) as client:
         try:
@@ -26,8 +26,8 @@ def tested(settings: Settings) -> tuple[bool, str]:
         try:
             client.send(calls.list_batches(), max_retries=1)
         except GroqPermissionError as error:
-            return False, f"{known}, but the key may not use batches. {error}"
+            return False, f"{known}, but the key is not allowed to use batches. {error}"
         except GroqError as error:
-            # Some gateways serve batches, and do not list them.
-            return True, f"{known}. Whether it may use batches is not known: {error}"
-    return True, f"{known}, and the key may use batches."
+            # Some gateways run batches but do not list them.
+            return True, f"{known}. It is unknown whether the key can use batches: {error}"
+    return True, f"{known}, and the key can use batches."

@@ -7,7 +7,7 @@
     output_type    what answers must be       strict_schema
     spool          requests in a folder, divided into shards          override    as a later round sends them
     seals          what a job has decided before it pays              work_folder where each thing lies
-    outcomes       what became of a request, and what is sent again
+    outcomes       how a request ended, and what is resent
     harvest        the results of a batch, joined with its rows       unanswered  rows without results
     result_files   the lines of its files, each read for its row
     kept           the answers of a shard, until all are landed       summary     what stands at their end

@@ -15,8 +15,8 @@ BY_CODE = {
 
 BY_STATUS = {
     400: "Fix what the message names: in the rows, request_params or system_prompt.",
-    401: "Fix the key of the connection.",
-    403: "Let your key or plan use this model.",
+    401: "Correct the connection's key.",
+    403: "Get access to this model for your key or plan.",
     404: "Fix what the message names: a model or an address.",
     413: "Shorten the prompts of these rows.",
     422: "Fix what the message names: in the rows, request_params or system_prompt.",

@@ -235,8 +235,8 @@ class _Originals:
             kept = self._lines.read(size)
         if not size:
             raise GroqStorageError(
-                f"Row {duplicate.index:,} ({duplicate.custom_id!r}) asks what row {duplicate.original:,} asks, but no "
-                f"round has an answer to that. {REMEDY}"
+                f"Row {duplicate.index:,} ({duplicate.custom_id!r}) has the same request as row "
+                f"{duplicate.original:,}, but no round has an answer for it. {REMEDY}"
             )
         line = kept[PLACE.size :]
         return Sent(PLACE.unpack_from(kept)[0], read_head(line), line)

@@ -74,6 +74,6 @@ def read_whole(path: Path, form: type[T], what: str) -> T:
     except msgspec.MsgspecError as error:
         raise GroqInputError(
             f"{path} is {what}, but cannot be read ({error}): it is cut off, or another version of "
-            "airflow-provider-groq wrote it. Nothing was sent. Delete its folder to begin the job anew, which pays "
+            "airflow-provider-groq wrote it. Nothing was sent. Delete its folder to start the job over; you then pay "
             "again for rows that were answered only there."
         ) from error

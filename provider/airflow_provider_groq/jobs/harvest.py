@@ -82,11 +82,11 @@ class Harvest:
             return None
         return (
             f"Batch {batch.id}: {self.repeated:,} lines of its result files repeat a custom_id, {self.unknown:,} have "
-            f"one that is none of the batch's, and {self.unreadable:,} cannot be read. They are left out."
+            f"a custom_id that the batch does not have, and {self.unreadable:,} are unreadable. They are ignored."
         )
 
     def check(self, batch: Batch) -> None:
-        """Refuse files that lack lines which the batch promises: their requests are paid, and not to be sent again.
+        """Refuse files that lack lines which the batch promises: their requests are paid, and must not be resent.
 
         Raises:
             GroqResponseError: They do; retryable, as the files may come whole the next time.
@@ -97,9 +97,9 @@ class Harvest:
         raise GroqResponseError(
             f"The result files of batch {batch.id} ({batch.status}) lack lines: {self.without_line:,} of "
             f"{self.rows.total():,} requests have none. The batch counts {counts.completed:,} completed and "
-            f"{counts.failed:,} failed requests, the files that came have {self.lines:,} lines that can be read, "
-            f"{self.succeeded:,} of requests that succeeded, and {self.unreadable:,} that cannot be read. Nothing was "
-            "landed and nothing is sent again. Retry the task: it downloads the files anew."
+            f"{counts.failed:,} failed requests, the downloaded files have {self.lines:,} readable lines, "
+            f"{self.succeeded:,} of them of successful requests, and {self.unreadable:,} unreadable ones. Nothing was "
+            "landed, and nothing is resent. Retry the task: it downloads the files again."
         )
 
 

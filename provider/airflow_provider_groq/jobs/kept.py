@@ -24,8 +24,8 @@ TAIL_BYTES = 1 << 16
 
 REMEDY = (
     "Files in the work folder are missing or were changed. Delete its files answers-*.jsonl and run the task again: it "
-    "downloads them again, and pays nothing again. If it fails likewise, delete the work folder and clear the task, "
-    "which pays again for what was answered only there."
+    "downloads them again, and costs nothing. If it fails again, delete the work folder and clear the task; you then "
+    "pay again for rows that were answered only there."
 )
 
 
@@ -143,5 +143,5 @@ def _last_line(file: BinaryIO, size: int) -> bytes:
 def _changed(path: Path, why: str) -> GroqStorageError:
     return GroqStorageError(
         f"The answers kept in {path} cannot be read: {why}. The file was cut off or changed after it was written. "
-        "Delete it and run the task again: it downloads the answers again, and pays nothing again."
+        "Delete it and run the task again: it downloads the answers again, at no cost."
     )

@@ -162,7 +162,7 @@ class KnownAnswers:
             return file.read(size)
         except Exception as error:  # each library of a storage has errors of its own
             raise GroqStorageError(
-                f"{self._paths[number]}, in which there are answers to be reused, cannot be read any more: "
+                f"{self._paths[number]}, which has answers to reuse, can no longer be read: "
                 f"{type(error).__name__}: {error}. Retry the task."
             ) from error
 

@@ -195,13 +195,13 @@ def read_manifest(path: Path) -> dict[str, Any]:
         manifest = json.loads(content)
     except (ValueError, RecursionError) as error:
         raise GroqInputError(
-            f"{path} cannot be read ({error}): it is cut off, or no manifest of airflow-provider-groq."
+            f"{path} cannot be read ({error}): it is cut off, or not a manifest of airflow-provider-groq."
         ) from None
     if not isinstance(manifest, dict) or manifest.get("format") != FORMAT:
-        raise GroqInputError(f"{path} is no manifest of airflow-provider-groq: something else wrote it.")
+        raise GroqInputError(f"{path} is not a manifest of airflow-provider-groq: another program wrote it.")
     if manifest.get("version") != VERSION:
         raise GroqInputError(
             f"{path} is a manifest of version {one_line(str(manifest.get('version')), MAX_WORD)}, but this "
-            f"airflow-provider-groq knows version {VERSION}. Use the version that wrote it."
+            f"airflow-provider-groq reads version {VERSION}. Use the version that wrote it."
         )
     return manifest

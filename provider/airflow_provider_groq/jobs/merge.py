@@ -121,7 +121,7 @@ class _Answers:
         if sent is None:
             sent = self._read(self._lines.readline())._replace(is_counted=True)
             if sent.head.index != self.index:
-                raise _disorder(sent, f"row {self.index:,} was to come")
+                raise _disorder(sent, f"row {self.index:,} was expected")
         self._forward(1)
         return sent
 
@@ -155,7 +155,7 @@ class _Answers:
 
 def _check(sent: Sent, index: int, found: Sequence[Sent]) -> None:
     if sent.head.index < index:
-        raise _disorder(sent, f"row {index:,} was to come")
+        raise _disorder(sent, f"row {index:,} was expected")
     if found and sent.head.custom_id != found[0].head.custom_id:
         raise _disorder(sent, f"in round {found[0].round} it is {found[0].head.custom_id!r}")
 

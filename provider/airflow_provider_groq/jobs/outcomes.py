@@ -12,7 +12,7 @@ from airflow_provider_groq.api.text import without_surrogates
 from airflow_provider_groq.batches.json_lines import Reader
 from airflow_provider_groq.batches.outcome import TRANSIENT_CODES
 from airflow_provider_groq.batches.result_line import kind, read_row, reason_of
-from airflow_provider_groq.exceptions import PASSING, SERVER_ERRORS
+from airflow_provider_groq.exceptions import SERVER_ERRORS, TRANSIENT
 from airflow_provider_groq.jobs.records import NOTHING, Error, Status
 from airflow_provider_groq.jobs.usage import Counts, counts_of_all
 
@@ -26,7 +26,7 @@ MODELS_FAULT = frozenset({"json_validate_failed", "invalid_output"})
 """Codes of answers that do not fit what was asked for, though nothing is wrong with the request."""
 
 SENT_AGAIN = frozenset({"expired", "missing", "invalid_output"})
-"""What became of requests that are sent again whatever their error."""
+"""Outcomes of requests that are resent whatever their error."""
 
 MAX_MESSAGE = 2_000
 """A longer message is cut: it is written for each row."""
@@ -208,7 +208,7 @@ def _whole(value: Any) -> Any:
 
 
 class Ended(Protocol):
-    """An answer, as far as it is asked whether its row is sent again."""
+    """An answer, as far as needed to decide whether its row is resent."""
 
     @property
     def status(self) -> Status:
@@ -266,4 +266,4 @@ def is_transient(status: int | None, code: str | None) -> bool:
 
 
 def _is_transient(status: int | None) -> bool:
-    return status is not None and (status in PASSING or status == CAPACITY_EXCEEDED or status >= SERVER_ERRORS)
+    return status is not None and (status in TRANSIENT or status == CAPACITY_EXCEEDED or status >= SERVER_ERRORS)

@@ -94,7 +94,7 @@ class OutputType:
 
 
 def _refuse_constant(name: str) -> None:
-    raise ValueError(f"{name} is no JSON value")
+    raise ValueError(f"{name} is not a JSON value")
 
 
 def _of_schema(value: Mapping[str, Any]) -> tuple[dict[str, Any], Callable[[str], Any]]:
@@ -108,9 +108,9 @@ def _of_schema(value: Mapping[str, Any]) -> tuple[dict[str, Any], Callable[[str]
         json.dumps(schema, allow_nan=False)
         kind.check_schema(schema)
     except SchemaError as error:
-        raise GroqInputError(f"output_type is no JSON schema: at {error.json_path}, {error.message}.") from None
+        raise GroqInputError(f"output_type is not a JSON schema: at {error.json_path}, {error.message}.") from None
     except (TypeError, ValueError, RecursionError) as error:
-        raise GroqInputError(f"output_type is a dict, but no JSON schema: {error}.") from None
+        raise GroqInputError(f"output_type is a dict, but not a JSON schema: {error}.") from None
     validator = kind(schema)
 
     def check(text: str) -> Any:

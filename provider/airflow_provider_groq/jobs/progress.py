@@ -124,7 +124,7 @@ class Progress:
             if end.batch.status in ODD_ENDS:
                 self._odd.append((logging.WARNING, end.batch_id, _odd_end(end.batch)))
         elif end.reason == "unknown":
-            line = f"Batch {end.batch_id} can no longer be asked for: {end.message}"
+            line = f"Batch {end.batch_id} can no longer be polled: {end.message}"
             self._odd.append((logging.ERROR, end.batch_id, line))
 
     def pause(self, now: float) -> float:
@@ -185,7 +185,7 @@ class Progress:
         """What is odd, and was not told yet."""
         told = [News(level, line) for level, _, line in self._odd[:SHOWN]]
         if more := [batch_id for _, batch_id, _ in self._odd[SHOWN:]]:
-            told.append(News(logging.WARNING, f"Nor did {names_of(more)} end well."))
+            told.append(News(logging.WARNING, f"{names_of(more)} did not end well either."))
         self._odd = []
         return [*told, *self._unknown_statuses(), *self._stuck(now), *self._unseen()]
 
@@ -194,7 +194,7 @@ class Progress:
         for batch_id, seen in self._seen.items():
             if seen.status not in self._statuses:
                 self._statuses.add(seen.status)
-                line = f"Batch {batch_id}: {seen.status}. This status is not known here; the wait goes on."
+                line = f"Batch {batch_id}: {seen.status}. This status is unknown; waiting until the deadline."
                 told.append(News(logging.WARNING, line))
         return told
 
@@ -210,7 +210,7 @@ class Progress:
             self._validating_since[batch_id] = float("inf")
         line = (
             f"Still validating after {longest}, while {len(self._ended):,} of {len(self._batch_ids):,} batches have "
-            f"ended: {names_of(stuck)}. The wait goes on until the deadline."
+            f"ended: {names_of(stuck)}. Waiting until the deadline."
         )
         return [News(logging.WARNING, line)]
 
@@ -220,7 +220,7 @@ class Progress:
             kind = (type(error), getattr(error, "status_code", None))
             if kind not in self._errors_said:
                 self._errors_said.add(kind)
-                line = f"Could not be asked for, and tried again until the deadline: {names_of(self._errors)}: {error}"
+                line = f"Could not be polled; retrying until the deadline: {names_of(self._errors)}: {error}"
                 told.append(News(logging.WARNING, line))
         return told
 

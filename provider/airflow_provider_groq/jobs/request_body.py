@@ -61,9 +61,9 @@ class BodyMaker:
         said = {key: plain(value, key) for key, value in said.items() if value is not None}
         asks = [key for key in ASKS if key in said]
         if not asks:
-            raise RowProblem(f"asks nothing: give prompt_template, or one of {', '.join(ASKS)} in the row")
+            raise RowProblem(f"has no prompt: set prompt_template, or one of {', '.join(ASKS)} in the row")
         if len(asks) > 1:
-            raise RowProblem(f"has both {asks[0]} and {asks[1]}, but can ask only by one of {', '.join(ASKS)}")
+            raise RowProblem(f"has both {asks[0]} and {asks[1]}, but only one of {', '.join(ASKS)} is allowed")
         endpoint = said.get("endpoint", self._form.endpoint)
         if endpoint not in ENDPOINTS:
             raise RowProblem(f"endpoint is {shown(endpoint)}, but must be one of {', '.join(ENDPOINTS)}")
@@ -72,9 +72,9 @@ class BodyMaker:
         make = self._chat if endpoint == CHAT else self._audio
         body = make(asks[0], said, given, own)
         if not isinstance(body["model"], str) or not body["model"]:
-            raise RowProblem(f"names the model {shown(body['model'])}, but it must be text that is not empty")
+            raise RowProblem(f"names the model {shown(body['model'])}, but it must be non-empty text")
         if body.get("stream"):
-            raise RowProblem(f"body.stream is {shown(body['stream'])}, but a batch cannot stream: leave it out")
+            raise RowProblem(f"body.stream is {shown(body['stream'])}, but a batch cannot stream: remove it")
         return endpoint, body
 
     def _own(self, said: Mapping[str, Any]) -> dict[str, Any]:
@@ -85,7 +85,7 @@ class BodyMaker:
 
     def _chat(self, ask: str, said: Mapping[str, Any], given: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
         if ask == "audio_url":
-            raise RowProblem(f"has audio_url, but its endpoint is {CHAT}: give endpoint={AUDIO[0]!r} or {AUDIO[1]!r}")
+            raise RowProblem(f"has audio_url, but its endpoint is {CHAT}: set endpoint={AUDIO[0]!r} or {AUDIO[1]!r}")
         messages = said["messages"] if ask == "messages" else given.get("messages")
         if ask == "prompt":
             _check_text("prompt", said["prompt"])
@@ -104,15 +104,15 @@ class BodyMaker:
         if own is not None:
             _check_text("system_prompt", own)
             if has_one:
-                raise RowProblem("has a system_prompt, and a message of the system: leave one of them out")
+                raise RowProblem("has a system_prompt, and a system message: remove one of them")
         prompt = own or self._form.system_prompt
         return messages if has_one or not prompt else [{"role": "system", "content": prompt}, *messages]
 
     def _audio(self, ask: str, said: Mapping[str, Any], given: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
         if ask not in {"audio_url", "body"}:
             raise RowProblem(
-                f"has {ask}, but its endpoint is one for audio: give audio_url, or the endpoint {CHAT}. What helps to "
-                "understand the audio is the prompt in request"
+                f"has {ask}, but its endpoint is for audio: set audio_url, or the endpoint {CHAT}. For a hint "
+                "to the transcription, set prompt in request"
             )
         if "system_prompt" in said:
             raise RowProblem("has a system_prompt, but its endpoint is one for audio")
@@ -129,7 +129,7 @@ def _mapping(name: str, value: Any) -> dict[str, Any]:
 
 def _check_text(name: str, value: Any) -> None:
     if not isinstance(value, str) or not value.strip():
-        raise RowProblem(f"{name} is {shown(value)}, but must be text that is not empty")
+        raise RowProblem(f"{name} is {shown(value)}, but must be non-empty text")
 
 
 def _checked(messages: Any, ask: str) -> list[dict[str, Any]]:

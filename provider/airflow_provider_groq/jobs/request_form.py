@@ -21,11 +21,11 @@ BESIDE = ("system_prompt", "endpoint", "request")
 """What else a row may say of its request."""
 
 ELSEWHERE = {
-    "stream": "a batch cannot stream: leave it out",
-    "messages": "what is asked comes from the rows: give prompt_template, or rows with prompt or messages",
-    "url": "what is transcribed comes from the rows: give rows with audio_url",
-    "file": "what is transcribed comes from the rows: give rows with audio_url",
-    "custom_id": "it comes from the rows: give id_column, or rows with custom_id",
+    "stream": "a batch cannot stream: remove it",
+    "messages": "the prompt comes from the rows: set prompt_template, or rows with prompt or messages",
+    "url": "the recording comes from the rows: rows with audio_url",
+    "file": "the recording comes from the rows: rows with audio_url",
+    "custom_id": "it comes from the rows: set id_column, or rows with custom_id",
 }
 """The parameters of a body that neither ``params`` nor a row's ``request`` may set."""
 
@@ -96,7 +96,9 @@ class RequestForm:
         for name in ("prompt_template", "response_format"):
             if self.endpoint != CHAT and getattr(self, name) is not None:
                 argument = "output_type" if name == "response_format" else name
-                raise GroqInputError(f"{argument} is for {CHAT}, but endpoint is {self.endpoint}, which asks nothing.")
+                raise GroqInputError(
+                    f"{argument} is for {CHAT}, but endpoint is {self.endpoint}, which takes no prompt."
+                )
         if self.response_format is not None and "response_format" in (self.params or ()):
             raise GroqInputError("request_params sets response_format, and so does output_type: leave one of them out.")
         if self.template is None and self.id_column in {*ASKS, *BESIDE}:
@@ -138,7 +140,7 @@ def for_model(response_format: Mapping[str, Any], model: str) -> Mapping[str, An
 
 def _check_text(argument: str, value: Any) -> None:
     if not isinstance(value, str) or not value.strip():
-        raise GroqInputError(f"{argument} must be text that is not empty, but is {shown(value)}.")
+        raise GroqInputError(f"{argument} must be non-empty text, but is {shown(value)}.")
 
 
 def _check_columns(columns: Any) -> None:
@@ -158,7 +160,7 @@ def _check_params(params: Any) -> None:
     if wrong := check_names("request_params", params):
         raise GroqInputError(f"{wrong}.")
     if "model" in params:
-        raise GroqInputError("request_params sets model, which is an argument of its own: give model.")
+        raise GroqInputError("request_params sets model: use the argument model instead.")
     try:
         json.dumps(dict(params), allow_nan=False)
     except (TypeError, ValueError, RecursionError) as error:

@@ -61,20 +61,19 @@ def _requests(rows: Iterable[Any], form: RequestForm, max_bytes: int) -> Iterato
             raise row_error(index, problem, place=getattr(rows, "place", None)) from None
         except Exception as error:
             if not isinstance(error, GroqError):
-                error.add_note(f"This was raised where row {index:,} (counted from 0) was read. Nothing was sent.")
+                error.add_note(f"Raised while reading row {index:,} (counted from 0). Nothing was sent.")
             raise
         ids.check()
     if not index:
         raise GroqInputError(
-            "There are no rows, so there is nothing to ask. If that is no fault, raise AirflowSkipException where the "
-            "rows come from."
+            "There are no rows. If this is expected, raise AirflowSkipException where the rows come from."
         )
 
 
 def _too_large(size: int, max_bytes: int) -> RowProblem:
     return RowProblem(
-        f"makes a request of {size:,} bytes, but a batch's file holds at most {max_bytes:,} (max_file_bytes in the "
-        "connection's extra)"
+        f"becomes a request of {size:,} bytes, but a batch's file may have at most {max_bytes:,} (max_file_bytes in "
+        "the connection's extra)"
     )
 
 
@@ -88,11 +87,11 @@ def _check_rows(rows: Any) -> None:
         raise GroqInputError(f"The rows are one mapping, {shown(rows)}. {GIVE} For a single row, return [row].")
     if hasattr(rows, "columns") and hasattr(rows, "shape"):
         raise GroqInputError(
-            "The rows are a data frame, which gives its columns, not its rows. Return frame.to_dict('records') "
+            "The rows are a data frame, which iterates over columns, not rows. Return frame.to_dict('records') "
             "(pandas), or frame.iter_rows(named=True) (polars)."
         )
     if not isinstance(rows, Iterable):
-        raise GroqInputError(f"The rows are {shown(rows)}, which cannot be read one after the other. {GIVE}")
+        raise GroqInputError(f"The rows are {shown(rows)}, which is not iterable. {GIVE}")
 
 
 class RowReader:
@@ -178,7 +177,7 @@ class RowReader:
         if isinstance(row, (bytes, bytearray)) or not (hasattr(row, "__len__") and hasattr(row, "__getitem__")):
             raise RowProblem(f"is {shown(row)}, but a row must be a text, a mapping of columns, or a tuple of values")
         if not names:
-            raise RowProblem(f"is {shown(row)}, whose values have no names: give columns=[...]")
+            raise RowProblem(f"is {shown(row)}, but its values have no names: set columns=[...]")
         if len(names) != len(row):
             raise RowProblem(f"is {shown(row)}, which has {len(row)} values for the {len(names)} columns {list(names)}")
         return dict(zip(names, row, strict=True))
@@ -196,7 +195,7 @@ class RowReader:
         if not value or value.isspace():
             raise RowProblem(f"{name} is {value!r}, but must not be empty")
         if not value.isascii() and not is_utf8(value):
-            raise RowProblem(f"{name} is {shown(value)}, which is no valid Unicode")
+            raise RowProblem(f"{name} is {shown(value)}, which is not valid Unicode")
         return value
 
 

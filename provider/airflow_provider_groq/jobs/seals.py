@@ -153,8 +153,8 @@ def read(path: Path, form: type[Any], what: str) -> Any:
         return None
     if found.version != VERSION:
         raise GroqInputError(
-            f"{path} is {what} of version {found.version}, but this airflow-provider-groq knows version {VERSION}. "
-            "Nothing was sent. Run the task with the version that began the job, or delete its folder to begin anew."
+            f"{path} is {what} of version {found.version}, but this airflow-provider-groq reads version {VERSION}. "
+            "Nothing was sent. Run the task with the version that started the job, or delete its folder to start over."
         )
     return found
 

@@ -322,7 +322,7 @@ def _shards(chunks: list[Chunk], *, most_rows: int, max_bytes: int, apart: int =
 def _changed(path: Path, why: str) -> GroqStorageError:
     return GroqStorageError(
         f"The rows kept in {path} cannot be read: {why}. The file was cut off or changed after it was written. Delete "
-        "the job's work folder and clear the task, which pays again for rows that were answered only there."
+        "the job's work folder and clear the task; you then pay again for rows that were answered only there."
     )
 
 

@@ -59,7 +59,7 @@ def strict_form(schema: Schema) -> dict[str, Any]:
     }
     for place, reference in _references(schema, "the top"):
         if resolve({"$ref": reference}, schema) is None:
-            raise _cannot(place, f"has the $ref {reference!r}, which names none of its $defs")
+            raise _cannot(place, f"has the $ref {reference!r}, which is not in its $defs")
     top = {key: value for key, value in schema.items() if key not in DEFINITIONS}
     strict = _strict(resolve(top, schema) or top if is_object(schema) else top, "the top")
     if not is_object(schema):
@@ -186,7 +186,7 @@ def _strict(schema: Any, place: str) -> dict[str, Any]:
         if key in schema:
             strict["anyOf"] = [_strict(item, f"{place}.{key}[{number}]") for number, item in enumerate(schema[key])]
     if not strict.keys() & {"type", "enum", "anyOf"}:
-        raise _cannot(place, "says no type, so that anything fits", "give it a type")
+        raise _cannot(place, "has no type, so anything fits", "give it a type")
     if "object" in _types(schema):
         strict |= _strict_object(schema, place)
     if "array" in _types(schema):
@@ -200,18 +200,18 @@ def _said_plainly(schema: Any, place: str) -> Schema:
         raise _cannot(place, f"is {shown(schema)}, which allows anything or nothing", "give it a type")
     for key, what in CANNOT.items():
         if key in schema:
-            raise _cannot(place, f"has {key}, and {what} cannot be said", HINTS[what])
+            raise _cannot(place, f"has {key}, and {what} cannot be expressed in one", HINTS[what])
     if "allOf" not in schema:
         return schema
     if len(schema["allOf"]) > 1:
-        raise _cannot(place, "has allOf, and several schemas at once cannot be said", "merge them into one")
+        raise _cannot(place, "has allOf, and several schemas at once cannot be expressed", "merge them into one")
     (only,) = schema["allOf"]
     return _said_plainly({**{key: value for key, value in schema.items() if key != "allOf"}, **only}, place)
 
 
 def _strict_object(schema: Schema, place: str) -> dict[str, Any]:
     if schema.get("additionalProperties", False) is not False or "properties" not in schema:
-        raise _cannot(place, "is an object with free keys, which cannot be said", HINTS["free keys"])
+        raise _cannot(place, "is an object with free keys, which cannot be expressed in one", HINTS["free keys"])
     required = schema.get("required", ())
     properties = {}
     for name, item in schema["properties"].items():
@@ -224,4 +224,4 @@ def _strict_object(schema: Schema, place: str) -> dict[str, Any]:
 
 def _cannot(place: str, problem: str, hint: str = "") -> GroqInputError:
     advice = f": {hint}" if hint else ""
-    return GroqInputError(f"output_type cannot be a schema that models are held to. At {place}, it {problem}{advice}.")
+    return GroqInputError(f"output_type has no strict schema. At {place}, it {problem}{advice}.")

@@ -35,9 +35,9 @@ class Summary(msgspec.Struct, kw_only=True):
         answers: How many of them say what they used.
         unmetered: How many succeeded and do not say it.
         tokens: For each model, the sums of the tokens that they used.
-        again: The rows among them that are sent again in any case, by number.
-        cut_off: Those that are sent again only as another request.
-        final: Those that are not sent again, though their answer is not whole.
+        again: The rows among them that are resent in any case, by number.
+        cut_off: Those that are resent only as another request.
+        final: Those that are not resent, although their answer is incomplete.
     """
 
     bytes: int

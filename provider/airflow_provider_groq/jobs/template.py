@@ -50,8 +50,8 @@ class Template:
         self.columns = tuple(dict.fromkeys(_columns_in(text)))
         if not self.columns:
             raise GroqInputError(
-                f"prompt_template {shown(text)} names no column, so each row would ask the same. Name the columns in "
-                "single braces, such as {text}."
+                f"prompt_template {shown(text)} names no column, so all rows would have the same prompt. Name the "
+                "columns in single braces, such as {text}."
             )
 
     def render(self, row: Mapping[str, Any]) -> str:
@@ -71,15 +71,14 @@ class Template:
                 f"{', '.join(f'{name} = {shown(row[name])}' for name in self.columns)}"
             ) from None
         if not prompt or prompt.isspace():
-            raise RowProblem("makes an empty prompt of prompt_template, so there is nothing to ask")
+            raise RowProblem("renders prompt_template to an empty prompt")
         return prompt
 
 
 def _missing(name: str, row: Mapping[str, Any]) -> RowProblem:
     if name in row:
         return RowProblem(
-            f"column {name!r}, which prompt_template names, is None: give a text for it, such as '', or leave the row "
-            "out"
+            f"column {name!r}, which prompt_template names, is None: use a text, such as '', or remove the row"
         )
     has = ", ".join(map(repr, row)) or "none"
     return RowProblem(f"has no column {name!r}, which prompt_template names; its columns are {has}")
@@ -91,8 +90,8 @@ def _columns_in(text: str) -> Iterator[str]:
         parts = list(Formatter().parse(text))
     except ValueError as error:
         raise GroqInputError(
-            f"prompt_template {shown(text)} is no format string: {error}. Write a brace that is part of the text "
-            "twice: {{ or }}."
+            f"prompt_template {shown(text)} is not a valid format string: {error}. Double a literal brace: "
+            "{{ or }}."
         ) from None
     for _, field, form, conversion in parts:
         if field is not None:
@@ -112,14 +111,14 @@ def _column_of(field: str, conversion: str | None) -> str:
     rest = field[len(name) :]
     if not name or name.isdecimal():
         raise GroqInputError(
-            f"prompt_template has the field {whole}, which names no column. Fields are filled by name: {{text}}. Write "
-            "a brace that is part of the text twice: {{ or }}."
+            f"prompt_template has the field {whole}, which names no column. Fields are filled by name: {{text}}. "
+            "Double a literal brace: {{ or }}."
         )
     if not re.fullmatch(r"(\[[^\[\]]+\])*", rest):
         raise GroqInputError(
-            f"prompt_template has the field {whole}, but attributes of values are not read, since they reach beyond "
-            "the data of the row. Name a column, or an item of one as {column[key]}."
+            f"prompt_template has the field {whole}, but attributes of values are not allowed, because they can "
+            "reach beyond the row's data. Name a column, or an item of one as {column[key]}."
         )
     if conversion not in CONVERSIONS:
-        raise GroqInputError(f"prompt_template has the field {whole} with !{conversion}, but there are !s, !r and !a.")
+        raise GroqInputError(f"prompt_template has the field {whole} with !{conversion}, but only !s, !r and !a exist.")
     return name

@@ -70,6 +70,6 @@ def _first_repeated(file: sqlite3.Connection, new: list[tuple[str, int]]) -> Gro
 
 def _repeated(first: int, row: int, custom_id: str) -> GroqInputError:
     return GroqInputError(
-        f"Rows {first:,} and {row:,} (counted from 0) have the same custom_id {shown(custom_id)}, but it must be "
-        "unique, for it tells the answers apart. Nothing was sent."
+        f"Rows {first:,} and {row:,} (counted from 0) have the same custom_id {shown(custom_id)}, but it "
+        "must be unique. Nothing was sent."
     )

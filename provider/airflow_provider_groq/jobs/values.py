@@ -92,7 +92,7 @@ def plain(value: Any, where: str) -> Any:
     try:
         return _plain(value, where)
     except RecursionError:
-        raise RowProblem(f"{where} is nested too deeply, or holds itself") from None
+        raise RowProblem(f"{where} is nested too deeply, or contains itself") from None
 
 
 def _plain(value: Any, where: str) -> Any:
@@ -107,8 +107,8 @@ def _plain(value: Any, where: str) -> Any:
     written = _scalar(value)
     if written is None:
         raise RowProblem(
-            f"{where} is {shown(value)} ({type(value).__name__}), which cannot be written as JSON: give a text, a "
-            "number, None, a date, or a list or mapping of these"
+            f"{where} is {shown(value)} ({type(value).__name__}), which cannot be written as JSON: use text, a number, "
+            "None, a date, or a list or mapping of these"
         )
     return written
 

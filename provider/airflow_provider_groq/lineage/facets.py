@@ -28,26 +28,26 @@ FACET = "groq_batches"
 """The key of the run facet."""
 
 MAX_BATCHES = 200
-"""How many batches are listed; an event is to stay small."""
+"""How many batches are listed; events stay small."""
 
 BATCH_ARGUMENTS = frozenset({"batch_id", "linked_batch_id"})
 
 
 @attr.define
 class GroqBatchesRunFacet(RunFacet):
-    """The batches of a task at Groq, and what became of its requests. Its schema lies beside this module.
+    """The batches of a task at Groq, and how its requests ended. Its schema is beside this module.
 
     Attributes:
         connectionId: The Airflow connection.
         batchCount: How many batches.
         batches: The first of them: ``id`` and, as far as known, ``status``, ``round`` and ``requests``.
-        models: The models that were asked.
-        requests: How many requests or rows there are in ``total``, and how many ended in which way.
+        models: The models of the requests.
+        requests: How many requests or rows there are in ``total``, and how many ended in each way.
         tokens: The tokens used, by model.
         rounds: In how many rounds a job sent its rows.
         reused: How many rows of a job were answered from earlier outputs.
-        duplicates: How many rows of a job asked what another asks.
-        cost: What a job cost, if its prices are known.
+        duplicates: How many rows of a job have the same request as another.
+        cost: The cost of a job, if its prices are known.
     """
 
     connectionId: str  # noqa: N815 - OpenLineage's form
@@ -67,13 +67,13 @@ class GroqBatchesRunFacet(RunFacet):
 
 
 def lineage_of(operator: Any, record: Record | None) -> OperatorLineage[Any, Any]:
-    """What OpenLineage is told of a task.
+    """What a task reports to OpenLineage.
 
-    Asks nobody for anything: it may run in a fork of the task's process, which must leave the connections alone.
+    Calls no server: it may run in a fork of the task's process, which must not use its connections.
 
     Args:
         operator: Its arguments are rendered.
-        record: What it has noted; None if it has not begun.
+        record: Its record; None if it has not started.
     """
     known = Record() if record is None else record
     inputs = [
@@ -112,7 +112,7 @@ def _places(
 
 
 def _each(given: Any) -> Iterator[str]:
-    """The paths or ids that an argument holds. It may be anything: the task itself says what is wrong with it."""
+    """The paths or ids that an argument holds. It may be anything: the task itself checks it."""
     several = given if isinstance(given, (list, tuple)) else [given]
     for one in several[:MAX_PATHS]:
         if isinstance(one, (str, PathLike, ObjectStoragePath)) and str(one).strip() not in {"", *NOTHING}:
@@ -136,7 +136,7 @@ def _statistics(key: str, facet: Callable[..., Any], amount: Amount) -> dict[str
 
 
 def _with_declared(datasets: list[Any], declared: Iterable[Any]) -> list[Any]:
-    """Add the inlets or outlets of the Dag, which the provider leaves out where an operator tells of datasets."""
+    """Add the inlets or outlets of the Dag, which the provider leaves out if an operator reports datasets."""
     found: dict[tuple[str, str], Any] = {(dataset.namespace, dataset.name): dataset for dataset in datasets}
     for one in declared:
         # Older providers convert assets only in this way.
@@ -167,7 +167,7 @@ def _run_facets(operator: Any, record: Record) -> dict[str, Any]:
 
 
 def _sums(batches: Iterable[Mapping[str, Any]]) -> dict[str, int]:
-    """The counts of all batches that have some."""
+    """The counts of all batches that have counts."""
     sums: dict[str, int] = {}
     for batch in batches:
         for name, number in batch.get("requests", {}).items():

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 class LineageMethods:
-    """Mixin of operators and sensors that tell OpenLineage what they read and write.
+    """Mixin of operators and sensors that report to OpenLineage what they read and write.
 
-    Nothing of OpenLineage is imported unless its provider calls.
+    OpenLineage is imported only when its provider calls.
 
     Attributes:
         lineage_reads: The arguments that name what the task reads: paths, or ``batch_id``.
@@ -28,7 +28,7 @@ class LineageMethods:
 
     @property
     def lineage(self) -> Record:
-        """What the running task has read, sent and landed so far. The process that resumes a task begins a new one."""
+        """What the task has read, sent and landed so far. The process that resumes a task starts a new record."""
         if self._lineage is None:
             from airflow_provider_groq.lineage.record import Record  # noqa: PLC0415 - when the task runs
 
@@ -48,5 +48,5 @@ class LineageMethods:
         return facets.lineage_of(self, self._lineage)
 
     def get_openlineage_facets_on_failure(self, task_instance: Any) -> OperatorLineage[Any, Any]:
-        """The same of a task that failed, which may have landed answers before."""
+        """The same for a failed task, which may have landed answers before."""
         return self.get_openlineage_facets_on_complete(task_instance)

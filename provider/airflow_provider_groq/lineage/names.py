@@ -1,4 +1,4 @@
-"""How OpenLineage names the places that a task reads and writes: a namespace, and a name in it."""
+"""OpenLineage's names of what a task reads and writes: a namespace, and a name in it."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def name_of_path(path: Any, accounts: Mapping[str, str], *, pattern: bool = Fals
     Args:
         path: A local path, or the URI of an object storage.
         accounts: The storage account of each Azure container, which belongs to the name and is not in the path.
-        pattern: Whether it may be a pattern, in whose place the folder above its files is named.
+        pattern: Whether it may be a pattern, for which the folder above its files is named.
 
     Returns:
         None if the account is not known, or the path is empty.

@@ -1,4 +1,4 @@
-"""What a task notes while it runs, for the lineage of its data."""
+"""What a task records while it runs, for the lineage of its data."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Record:
         read: How much was read, by path, as the argument names it.
         written: How much was written, likewise.
         batches: What is known of each batch, by its id.
-        models: The models that were asked.
-        requests: How many requests or rows became what.
+        models: The models of the requests.
+        requests: How many requests or rows ended in each way.
         tokens: Those used, by model.
         more: What only jobs know, such as the number of rounds.
         accounts: The Azure storage account of each container.
@@ -54,12 +54,12 @@ class Record:
         self.models = list(names)[:MAX_MODELS]
 
     def note_ids(self, batch_ids: Iterable[str], **more: Any) -> None:
-        """Note batches of which no more is known yet than this."""
+        """Note batches of which nothing else is known yet."""
         for batch_id in batch_ids:
             self.batches.setdefault(batch_id, {}).update(more)
 
     def note_batch(self, batch: Batch) -> None:
-        """Note a batch as Groq says it stands."""
+        """Note the status of a batch."""
         counts = batch.request_counts
         told: dict[str, Any] = {"status": batch.status}
         if counts.total:

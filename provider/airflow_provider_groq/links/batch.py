@@ -23,7 +23,7 @@ class GroqBatchLink(BaseOperatorLink):
     name = "Groq Console"
 
     def get_link(self, operator: BaseOperator, *, ti_key: TaskInstanceKey) -> str:  # noqa: ARG002 - Airflow's form
-        """The address of the batch's page, or that of all batches where the task has not one of its own."""
+        """The address of the batch's page, or of the page of all batches, if the task has several or none."""
         batch_id = getattr(operator, "linked_batch_id", None)
         return console_url(batch_id) if batch_id else CONSOLE
 

@@ -71,7 +71,7 @@ class BatchOperator(LineageMethods, BaseOperator):
         execution_timeout_ends: bool = False,
         sent: dict[str, Any] | None = None,
     ) -> Any:
-        """Go on when the trigger has fired; called by Airflow.
+        """Resume after the trigger has fired; called by Airflow.
 
         Args:
             context: The context of the running task.

@@ -31,7 +31,7 @@ CANCEL_SECONDS = 900.0
 
 
 class GroqCreateBatchOperator(BatchOperator):
-    """Creates a batch, or resumes the one that an earlier try has made, and waits for it unless told not to.
+    """Creates a batch, or resumes the one that an earlier try created, and waits for it unless told not to.
 
     Takes its requests from exactly one of the first three arguments. They are checked line by
     line before anything is sent. The batch id is in XCom (key ``batch_id``) as soon as it exists.
@@ -39,17 +39,17 @@ class GroqCreateBatchOperator(BatchOperator):
     Args:
         input_file_id: A file that is at Groq already.
         input_path: A JSONL file: a local path, or the URI of an object storage.
-        requests: Request objects, or what gives them, such as another task's output. Never rendered
+        requests: Request objects, or their source, such as another task's output. Never rendered
             by Jinja. ``method`` and ``url`` may be left out.
         endpoint: The endpoint of the batch, such as ``/v1/chat/completions``.
         completion_window: How long Groq may take: from ``24h`` to ``7d``.
-        metadata: Text that Groq keeps with the batch.
+        metadata: Text that Groq stores with the batch.
         groq_conn_id: The connection.
         wait_for_completion: Whether the task ends with the batch, or as soon as the batch is created.
         deferrable: Whether it waits in the triggerer, holding no worker.
         poll_interval: The longest pause between two polls, in seconds or as a ``timedelta``.
         timeout: How long to wait, in seconds or as a ``timedelta``; by default the completion window and an hour.
-        reattach: Whether to resume a batch that an earlier try has made of the same input.
+        reattach: Whether to resume the batch that an earlier try created from the same input.
         cancel_on_kill: Whether the batch is cancelled when a user marks the task.
         cancel_on_timeout: Whether it is cancelled when the wait times out.
         fail_on_partial_error: Whether the task fails when only some of the requests succeeded.
@@ -102,7 +102,9 @@ class GroqCreateBatchOperator(BatchOperator):
             **kwargs,
         )
         if delete_files and not wait_for_completion:
-            raise GroqInputError("delete_files=True needs wait_for_completion=True: Groq reads the file until the end.")
+            raise GroqInputError(
+                "delete_files=True needs wait_for_completion=True, because Groq reads the file until the batch ends."
+            )
         self.input_file_id = input_file_id
         self.input_path = input_path
         self.requests = None if requests is None else InlineRequests(requests)
@@ -125,7 +127,7 @@ class GroqCreateBatchOperator(BatchOperator):
 
         Raises:
             AirflowFailException: For what no retry can fix: wrong input, a refused key, a batch that
-                expired or was cancelled, or failed for a reason that lies in its input.
+                expired or was cancelled, or failed because of its input.
             AirflowTaskTimeout: ``execution_timeout`` passed.
             GroqError: For what a retry may fix.
         """
@@ -158,7 +160,7 @@ class GroqCreateBatchOperator(BatchOperator):
 
 
 class GroqCancelBatchOperator(BatchOperator):
-    """Cancels a batch. One that has ended already is logged, and no error.
+    """Cancels a batch. If the batch has already ended, this is logged and is not an error.
 
     Args:
         batch_id: The batch.
@@ -219,10 +221,10 @@ class GroqCancelBatchOperator(BatchOperator):
 
 
 class GroqDownloadBatchResultsOperator(LineageMethods, BaseOperator):
-    """Lands the answers of a batch that has ended, as Groq sent them, whole or not at all.
+    """Lands the answers of a batch that has ended, as Groq sent them, completely or not at all.
 
     Writes ``output.jsonl`` (requests that succeeded) and ``errors.jsonl`` (those that did not), in
-    any order; a file that the batch does not have is removed where it stands from before.
+    any order. An earlier file that this batch does not have is removed.
 
     Args:
         batch_id: The batch.

@@ -48,7 +48,7 @@ def finish(operator: GroqCancelBatchOperator, end: WaitEnd) -> str:
 def _cancel(operator: GroqCancelBatchOperator, hook: GroqHook) -> Batch:
     batch = retry_not_found(hook.get_batch, check_id("batch_id", operator.batch_id))
     if batch.terminal or batch.status == BatchStatus.CANCELLING:
-        operator.log.info("Batch %s is %s already; there is nothing to cancel.", batch.id, batch.status)
+        operator.log.info("Batch %s is already %s; nothing to cancel.", batch.id, batch.status)
         return batch
     try:
         return hook.cancel_batch(batch.id)

@@ -96,7 +96,7 @@ def _batch(
         batch = submission.find().get(claim) if operator.reattach else None
         if batch is not None:
             age = f", {duration(max(0.0, time.time() - batch.created_at))} ago" if batch.created_at else ""
-            operator.log.info("An earlier try has made this task's batch%s. %s", age, describe(batch))
+            operator.log.info("An earlier try created this task's batch%s. %s", age, describe(batch))
             waiting.make_known(operator, context, batch, guard, what="Resuming")
             return batch
         check_models(operator, hook, {"line": source.first_lines})

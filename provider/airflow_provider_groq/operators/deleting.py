@@ -21,9 +21,9 @@ def delete_files(hook: GroqHook, *file_ids: str | None) -> None:
         try:
             hook.delete_file(file_id)
         except GroqNotFoundError:
-            hook.log.info("File %s is deleted already.", file_id)
+            hook.log.info("File %s was already deleted.", file_id)
         except GroqError as error:
-            hook.log.warning("File %s could not be deleted, and stays at Groq for up to 30 days: %s", file_id, error)
+            hook.log.warning("File %s could not be deleted and stays at Groq for up to 30 days: %s", file_id, error)
             return False
         return True
 

@@ -74,7 +74,7 @@ def _ended(hook: GroqHook, batch_id: str) -> Batch:
     batch = retry_not_found(hook.get_batch, batch_id)
     if not batch.terminal:
         raise GroqBatchNotEndedError(
-            f"{describe(batch)} Its results are there only when it has ended: wait for it first, "
+            f"{describe(batch)} Its results exist only after it has ended: wait for it first, "
             "for example with GroqBatchSensor.",
             batch_id=batch.id,
         )

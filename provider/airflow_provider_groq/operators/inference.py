@@ -28,53 +28,54 @@ NEVER_OVERRIDDEN = frozenset({"messages", "stream", "url", "file"})
 
 
 class GroqBatchInferenceOperator(BatchOperator):
-    """Answers rows: makes requests of them, sends them in batches, waits, and lands an answer for each row.
+    """Turns rows into requests, sends them in batches, waits, and lands an answer for each row.
 
-    Rows that failed for a transient cause are sent again, in up to ``max_rounds`` rounds. A retry goes on with what
-    was sent. A clear sends what has no good answer yet. See "From rows to answers" in the documentation.
+    Rows that failed for a transient cause are resent, in up to ``max_rounds`` rounds. A retry resumes
+    the job. A clear resends rows without a good answer. See "From rows to answers" in the documentation.
 
     Args:
-        rows: A list, another task's output, or a callable that gives an iterable, which is read once, as a stream.
-        input_path: In place of rows: a file of them (JSON Lines or CSV, packed with gzip or not), a list of files,
+        rows: A list, another task's output, or a callable that returns an iterable, which is read once, as a stream.
+        input_path: Instead of rows: a file of them (JSON Lines or CSV, also gzipped), a list of files,
             or a pattern such as ``s3://bucket/in/*.jsonl``.
         output_path: The folder for the answers: a local path, or the URI of an object storage.
-        work_path: Where the job lies until it is landed; by default in ``output_path``. All workers need to reach it.
+        work_path: Parent of the job's work folder; by default ``output_path``. All workers need access.
         model: The model of rows that name none of their own.
         endpoint: The endpoint of rows that name none.
         system_prompt: The system prompt of rows that have none. Never rendered by Jinja.
-        prompt_template: Makes a prompt of a row's columns, such as ``"Sentiment of: {text}"``. Never rendered by Jinja.
+        prompt_template: Builds the prompt from a row's columns, such as ``"Sentiment of: {text}"``. Never rendered by
+            Jinja.
         columns: The names of the columns of rows that are tuples.
         id_column: The column that is each row's ``custom_id``.
         request_params: Body parameters of each request, such as ``{"temperature": 0}``. (``params`` is Airflow's.)
-        reuse: An output folder of this operator, or several: rows whose request has an answer that succeeded there are
-            answered from there, and not sent. Nothing, as a template may give it, reuses nothing.
-        dedupe: Whether rows that ask the same are sent once. Each has an answer of its own all the same.
+        reuse: An output folder of this operator, or several: rows whose request succeeded there get that
+            answer and are not sent. An empty value reuses nothing.
+        dedupe: Whether equal requests are sent once. Each row still gets an answer.
         output_type: What each answer must be: anything that a pydantic ``TypeAdapter`` takes, or a JSON schema.
         completion_window: How long Groq may take for a round: from ``24h`` to ``7d``.
-        metadata: Text that Groq keeps with each batch.
-        shard_size: The most rows of a batch; by default about 1,000, and more where there are many rows.
-        max_rounds: How often a row may be sent at the most.
+        metadata: Text that Groq stores with each batch.
+        shard_size: Maximum rows per batch; by default about 1,000, and more in large jobs.
+        max_rounds: How often a row is sent at most.
         escalate: Body parameters for the second, third, … round, such as ``[{"model": "openai/gpt-oss-120b"}]``.
         max_failed_ratio: The share of rows that may fail before the task does: 0.0 means that every row must succeed.
-        prices: What a million tokens cost, by model: ``{"openai/gpt-oss-20b": {"input": 0.0375, "output": 0.15}}``;
+        prices: The price of a million tokens, by model: ``{"openai/gpt-oss-20b": {"input": 0.0375, "output": 0.15}}``;
             by default what ``[groq] prices`` says in Airflow's configuration.
         canary: How many rows are sent first, alone. The others follow if no more than ``max_failed_ratio`` of these
             failed, answers that are cut off counted as failed.
-        max_cost: What the job may be projected to cost. Needs prices; without ``canary`` it brings one of 100 rows.
+        max_cost: The highest projected cost to accept. Needs prices; without ``canary`` it uses a canary of 100 rows.
         groq_conn_id: The connection.
         deferrable: Whether the task waits in the triggerer, holding no worker.
         poll_interval: The longest pause between two polls, in seconds or as a ``timedelta``.
         timeout: How long the whole job may take, in seconds or as a ``timedelta``; by default each round has its
             completion window and an hour.
-        reattach: Whether a clear uses what was answered before it. A retry always does.
+        reattach: Whether a clear keeps earlier answers. A retry always does.
         cancel_on_kill: Whether the batches are cancelled when a user marks the task.
-        cancel_on_timeout: Whether they are cancelled when the job's time is over.
+        cancel_on_timeout: Whether they are cancelled at the job's deadline.
         delete_files: Whether the job's files are deleted from Groq when the answers have been landed.
         asset_partition: The partition of the outlets' assets that is landed, such as ``"{{ ds }}"``. Airflow 3.3+.
         asset_partition_column: In its place: the carried column that names the partition of each row.
         dry_run: Whether the rows are only read and checked, and the task returns what would be sent and what that
             would take.
-        kwargs: What every operator takes. Of ``outlets`` each asset's event carries the manifest.
+        kwargs: What every operator takes. The events of the assets in ``outlets`` carry the manifest.
 
     Raises:
         GroqInputError: An argument is wrong.
@@ -180,11 +181,11 @@ class GroqBatchInferenceOperator(BatchOperator):
         self.check_arguments()
 
     def execute(self, context: Context) -> dict[str, Any]:
-        """Answer the rows.
+        """Run the job.
 
         Returns:
-            The manifest, without its long lists: rows by status, errors, tokens, and where the answers are. Of a dry
-            run: how many rows would be sent, and what they would take.
+            The manifest, without its long lists: rows by status, errors, tokens, and where the answers are. For a dry
+            run: how many rows it would send, and their size, tokens and cost.
 
         Raises:
             AirflowFailException: For what no retry can fix: a wrong row, a refused key, too many failed rows.
@@ -203,7 +204,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         execution_timeout_ends: bool = False,
         sent: dict[str, Any] | None = None,  # noqa: ARG002 - as in the base; of a job it stands in the seal
     ) -> dict[str, Any]:
-        """Go on when the trigger has fired; called by Airflow."""
+        """Resume after the trigger has fired; called by Airflow."""
         from airflow_provider_groq.operators.job import run  # noqa: PLC0415 - when the task runs
 
         return run.resume(self, context, event, execution_timeout_ends=execution_timeout_ends)
@@ -228,7 +229,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         _check_flag("dry_run", self.is_dry_run)
         if self.is_dry_run and self.outlets:
             raise GroqInputError(
-                "A dry run lands nothing, so it can have no outlets: give them to the task that sends."
+                "A dry run lands nothing, so it cannot have outlets: move them to the task that sends."
             )
         _check_flag("dedupe", self.dedupe)
         for number, override in enumerate(self.escalate or ()):
@@ -251,7 +252,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         if isinstance(most, bool) or not isinstance(most, (int, float)) or not 0 < most < math.inf:
             raise GroqInputError(f"max_cost is {shown(most)}, but must be a number above 0.")
         if self.endpoint in AUDIO:
-            raise GroqInputError(f"max_cost cannot be kept for {self.endpoint}: its answers tell no tokens.")
+            raise GroqInputError(f"max_cost cannot be enforced for {self.endpoint}: its answers have no token counts.")
         models = [self.model, *(override["model"] for override in self.escalate or () if "model" in override)]
         for model in prices.lacking(model for model in models if "{{" not in model):
             raise GroqInputError(

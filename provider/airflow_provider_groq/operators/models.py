@@ -34,7 +34,7 @@ def check_models(operator: BaseOperator, hook: GroqHook, named: Mapping[str, Map
     except GroqAuthenticationError:
         raise
     except GroqError as error:
-        operator.log.warning("The models of the input could not be checked, going on without: %s", error)
+        operator.log.warning("The models of the input could not be checked; continuing without the check: %s", error)
         return
     available = {model.id for model in models}
     wrong = [found for word, first in named.items() if (found := unavailable(first, available, word=word))]
@@ -43,8 +43,10 @@ def check_models(operator: BaseOperator, hook: GroqHook, named: Mapping[str, Map
     told = "; ".join(words for words, _ in wrong)
     if client.settings.is_groq:
         raise GroqInputError(
-            f"The input names models that the key may not use: {told}. Nothing was uploaded. "
+            f"The input names models that the key is not allowed to use: {told}. Nothing was uploaded. "
             '"check_models": false in the connection\'s extra turns this check off.',
             line=wrong[0][1],
         )
-    operator.log.warning("The server does not list models that the input names: %s. Going on: it may have them.", told)
+    operator.log.warning(
+        "The server does not list models that the input names: %s. Continuing, because it may have them.", told
+    )

@@ -39,8 +39,8 @@ def check_arguments(operator: Landing) -> None:
         return
     if not has_partitions():
         raise GroqInputError(
-            f"{given[0]} needs Airflow 3.3 or later: before, assets have no partitions that a task can name. Leave it "
-            "out, or upgrade."
+            f"{given[0]} needs Airflow 3.3 or later: before 3.3, a task cannot name an asset's partition. Remove "
+            "it, or upgrade."
         )
     column = operator.asset_partition_column
     if column is not None and (not isinstance(column, str) or not column):
@@ -62,7 +62,9 @@ def check(operator: Landing, folder: Any) -> None:
         try:
             folder_asset(folder)
         except ValueError as error:
-            raise GroqInputError(f"output_path {folder} can be no asset, which the AssetAlias needs: {error}") from None
+            raise GroqInputError(
+                f"output_path {folder} cannot be an asset, which the AssetAlias needs: {error}"
+            ) from None
     partitions_of(operator)
     for name in ("asset_partition", "asset_partition_column"):
         if getattr(operator, name) is not None:
@@ -86,7 +88,9 @@ def partitions_of(operator: Landing) -> list[str]:
     except PartitionProblem as problem:
         raise GroqInputError(f"asset_partition {problem}.") from None
     if key.strip() in NOTHING:
-        raise GroqInputError(f"asset_partition is {key!r}, which Jinja makes of nothing. Give it a value in this run.")
+        raise GroqInputError(
+            f"asset_partition is {key!r}, which is how Jinja renders a missing value. Set it in this run."
+        )
     return [key]
 
 
@@ -118,6 +122,6 @@ def _check_no_alias(operator: Landing, name: str) -> None:
     aliases = [outlet.name for outlet in operator.outlets if isinstance(outlet, AssetAlias)]
     if aliases:
         raise GroqInputError(
-            f"{name} is given, but Airflow puts no partition on the events of an AssetAlias, such as {aliases[0]!r}. "
-            "Name the Asset itself among the outlets."
+            f"{name} is given, but Airflow sets no partition on the events of an AssetAlias, such as "
+            f"{aliases[0]!r}. Add the Asset itself to outlets."
         )

@@ -68,7 +68,7 @@ def link(operator: BatchOperator, context: Context, batch_id: str) -> None:
             announce(context, batch_id)
         except Exception:
             # To fail for that would leave the batch alone, and the next try would make another.
-            operator.log.exception("The id of batch %s could not be put into XCom; going on without.", batch_id)
+            operator.log.exception("The id of batch %s could not be pushed to XCom; continuing without it.", batch_id)
 
 
 def wait(
@@ -116,7 +116,7 @@ def resume(
     execution_timeout_ends: bool,
     sent: dict[str, Any] | None,
 ) -> Any:
-    """Go on when the trigger has fired.
+    """Resume after the trigger has fired.
 
     Raises:
         AirflowTaskTimeout: ``execution_timeout`` passed while the task was deferred.
@@ -129,7 +129,7 @@ def resume(
         show_ends(context, [end])
         if end.reason == "timeout" and execution_timeout_ends:
             ti: Any = context["ti"]
-            # With retries left, the next try goes on with the batch.
+            # With retries left, the next try resumes the batch.
             cancel = operator.cancel_on_timeout and not (operator.reattach and has_retries_left(ti))
             end, fate = last_poll(operator, context, end, cancel=cancel)
             if end.reason == "timeout":
@@ -157,12 +157,12 @@ def last_poll(operator: BatchOperator, context: Context, end: WaitEnd, *, cancel
             if batch.terminal:
                 return WaitEnd(batch_id=end.batch_id, reason="terminal", batch=batch), ""
             if not cancel:
-                return end, "It goes on at Groq."
+                return end, "It keeps running at Groq."
             if superseded():
-                return end, "It goes on at Groq: another try of the task has taken over, or may have."
+                return end, "It keeps running at Groq: another try of the task has taken over, or may have."
             batch = hook.cancel_batch(end.batch_id)
         except GroqError as error:
-            return _ended(hook, end), f"It may go on at Groq: {error}"
+            return _ended(hook, end), f"It may keep running at Groq: {error}"
     return end, f"It was cancelled (cancel_on_timeout=True) and is {batch.status}."
 
 

@@ -74,10 +74,10 @@ class GroqBatchSensor(LineageMethods, BaseSensorOperator):
             The batch as a dict, or a list of them in the order asked for.
 
         Raises:
-            AirflowFailException: A batch did not end well, or Groq refuses to say.
+            AirflowFailException: A batch did not end well, or Groq refuses to return its status.
             AirflowSensorTimeout: The timeout passed first.
             AirflowTaskTimeout: ``execution_timeout`` passed first.
-            GroqBatchResultsPendingError: A batch has ended, and its result files are not there yet.
+            GroqBatchResultsPendingError: A batch has ended, but its result files are not available yet.
         """
         # One operator may be run more than once in a process, as dag.test() does.
         self._polls = None
@@ -102,11 +102,11 @@ class GroqBatchSensor(LineageMethods, BaseSensorOperator):
         *,
         execution_timeout_ends: bool = False,
     ) -> Any:
-        """Go on when the trigger has fired; called by Airflow.
+        """Resume after the trigger has fired; called by Airflow.
 
         Args:
             context: The context of the running task.
-            event: What the trigger has told.
+            event: The trigger's event.
             execution_timeout_ends: Whether the trigger's deadline was the end of ``execution_timeout``.
         """
         from airflow_provider_groq.sensors import polls  # noqa: PLC0415 - when the task runs, see above

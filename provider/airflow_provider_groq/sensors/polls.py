@@ -56,7 +56,7 @@ def poke_or_defer(sensor: GroqBatchSensor, context: Context) -> Any:
 
 
 def resume(sensor: GroqBatchSensor, context: Context, event: dict[str, Any], *, execution_timeout_ends: bool) -> Any:
-    """Go on when the trigger has fired."""
+    """Resume after the trigger has fired."""
     with _soft_failures(sensor):
         with fail_for_good():
             ends = BatchEvent.read(event).ends

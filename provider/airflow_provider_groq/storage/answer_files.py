@@ -46,8 +46,8 @@ def _downloaded(manifest: Mapping[str, Any]) -> Iterator[Answer]:
     """The answers of a batch, where the manifest of its download says that they are."""
     if not {"output", "errors", "batch_id"} <= set(manifest):
         raise GroqInputError(
-            "source is the manifest neither of a job nor of a download: its keys are "
-            f"{one_line(', '.join(map(str, manifest)), SHOWN_CHARS) or 'none'}. Hand over what the task returned, or "
+            "source is not the manifest of a job or a download: its keys are "
+            f"{one_line(', '.join(map(str, manifest)), SHOWN_CHARS) or 'none'}. Pass the task's return value, or "
             "the folder that it wrote to."
         )
     files = [manifest[name]["path"] for name in ("output", "errors") if manifest[name]]
@@ -61,8 +61,8 @@ def _found(source: Any) -> Iterator[Answer]:
         manifest = _manifest(folder)
         if manifest is not None and manifest["job"] != source["job"]:
             raise GroqInputError(
-                f"{folder} holds the answers of another run by now: {manifest['job']}, not {source['job']}. Give each "
-                "run an output_path of its own, such as one with {{ ds }} or {{ run_id }} in it."
+                f"{folder} now has the answers of another run: {manifest['job']}, not {source['job']}. Give "
+                "each run its own output_path, for example with {{ ds }} or {{ run_id }} in it."
             )
     else:
         folder = _path(source)
@@ -74,7 +74,7 @@ def _found(source: Any) -> Iterator[Answer]:
             return _of_files(files, None)
     if manifest is None:
         raise GroqInputError(
-            f"{folder} holds no answers: neither {manifests.NAME} nor {OUTPUT} or {ERRORS}. Read them once the task "
+            f"{folder} has no answers: neither {manifests.NAME} nor {OUTPUT} or {ERRORS}. Read them once the task "
             "that writes them has succeeded, and from the folder that it writes to."
         )
     return _of_parts(folder, manifest)
@@ -122,7 +122,7 @@ def _of_files(files: list[ObjectStoragePath], batch_id: str | None) -> Iterator[
                 continue
             custom_id, outcome = custom_id_of(line), outcome_of(line)
             if custom_id is None or outcome is None:
-                raise _cut_off(path, number, "it is no JSON object with a custom_id")
+                raise _cut_off(path, number, "it is not a JSON object with a custom_id")
             if (key := key_of(custom_id)) not in seen:
                 seen.add(key)
                 yield Answer(

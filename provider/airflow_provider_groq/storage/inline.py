@@ -39,13 +39,13 @@ class InlineRequests(ResolveMixin):
     def __init__(self, value: Any, *, argument: str = "requests") -> None:
         if isinstance(value, Iterator):
             raise GroqInputError(
-                f"{argument} is a {type(value).__name__}, which can be read only once, but a task may be run again: "
-                "give a list, or let another task return one."
+                f"{argument} is a {type(value).__name__}, which can be read only once, but a task may be "
+                "retried: pass a list, or another task's output."
             )
         if isinstance(value, (str, bytes)):
             raise GroqInputError(
-                f"{argument} is text, which is never rendered by Jinja, so that prompts stay as they are. Hand over a "
-                f"task's output itself, such as make_{argument}.output, or give a list."
+                f"{argument} is text, which Jinja never renders, so that prompts stay unchanged. Pass a task's "
+                f"output itself, such as make_{argument}.output, or a list."
             )
         self._value = value
         self._argument = argument
@@ -111,7 +111,7 @@ class _Results:
             self._known[key] = output.resolve(self._context)
         if self._known[key] is None:
             raise GroqInputError(
-                f"requests hold the output of {_named(output)}, which is nothing: was that task skipped, or did it "
+                f"requests is the output of {_named(output)}, which is empty: was that task skipped, or did it "
                 "return None?"
             )
         return self._known[key]

@@ -23,9 +23,9 @@ GZIP = b"\x1f\x8b"
 OTHERS = {
     GZIP: "gzip within gzip",
     b"PK\x03\x04": "a zip archive",
-    b"BZh": "packed with bzip2",
-    b"\xfd7zXZ": "packed with xz",
-    b"\x28\xb5\x2f\xfd": "packed with zstd",
+    b"BZh": "compressed with bzip2",
+    b"\xfd7zXZ": "compressed with xz",
+    b"\x28\xb5\x2f\xfd": "compressed with zstd",
     b"PAR1": "a Parquet file",
 }
 """What is taken for JSONL at times, by its first bytes."""
@@ -50,7 +50,7 @@ class Source(NamedTuple):
 
 @contextmanager
 def open_source(path: Any, *, max_bytes: int) -> Iterator[Source]:
-    """Open a JSONL file of requests, which may be packed with gzip.
+    """Open a JSONL file of requests, which may be gzipped.
 
     Args:
         path: A local path, or the URI of an object storage.
@@ -58,18 +58,18 @@ def open_source(path: Any, *, max_bytes: int) -> Iterator[Source]:
 
     Raises:
         GroqInputError: It is missing, no file, empty, too large, or of another format; may also come from reading.
-        GroqStorageError: The storage is away; likewise.
+        GroqStorageError: The storage is unreachable; likewise.
     """
     with open_file(path, max_bytes=max_bytes) as source:
         if not source.head:
-            raise GroqInputError(f"input_path {path} is empty: it holds no requests.")
+            raise GroqInputError(f"input_path {path} is empty: it has no requests.")
         check_json_lines(path, source.head)
         yield source
 
 
 @contextmanager
 def open_file(path: Any, *, max_bytes: int | None = None, wanted: str = "a JSONL file") -> Iterator[Source]:
-    """Open a file of text, which may be packed with gzip.
+    """Open a file of text, which may be gzipped.
 
     Args:
         path: A local path, or the URI of an object storage.
@@ -78,7 +78,7 @@ def open_file(path: Any, *, max_bytes: int | None = None, wanted: str = "a JSONL
 
     Raises:
         GroqInputError: It is missing, no file, too large, or no text in UTF-8; may also come from reading.
-        GroqStorageError: The storage is away; likewise.
+        GroqStorageError: The storage is unreachable; likewise.
     """
     storage = storage_path("input_path", path)
     with storage_errors("input_path", path):
@@ -134,7 +134,7 @@ def _read_gzip(packed: _Ahead, path: Any) -> Callable[[int], bytes]:
             return unpacked.read(size)
         except (EOFError, gzip.BadGzipFile, zlib.error) as error:
             raise GroqInputError(
-                f"input_path {path} is packed with gzip, and damaged or cut short: {error}. Write it anew."
+                f"input_path {path} is gzipped, but damaged or truncated: {error}. Write it again."
             ) from error
 
     return read
@@ -166,7 +166,7 @@ def _check_text(path: Any, head: bytes) -> None:
     """Name what is no text in UTF-8 as what it is."""
     for magic, what in OTHERS.items():
         if head.startswith(magic):
-            raise GroqInputError(f"input_path {path} is {what}, but must be JSON Lines, as text or packed with gzip.")
+            raise GroqInputError(f"input_path {path} is {what}, but must be JSON Lines, as text or gzipped.")
     if head.startswith(WIDE) or b"\0" in head[:4]:
         raise GroqInputError(
             f"input_path {path} is in UTF-16 or UTF-32, but must be in UTF-8: write it with encoding='utf-8', or "
@@ -187,11 +187,11 @@ def check_json_lines(path: Any, head: bytes) -> None:
     text = head.removeprefix(codecs.BOM_UTF8).lstrip()
     if text.startswith(b"["):
         raise GroqInputError(
-            f"input_path {path} is a JSON array, but must be JSON Lines: one request a line, without brackets around "
-            "them or commas between them. jq -c '.[]' converts it."
+            f"input_path {path} is a JSON array, but must be JSON Lines: one request per line, "
+            "without brackets or commas. jq -c '.[]' converts it."
         )
     if text.partition(b"\n")[0].strip() == b"{":
         raise GroqInputError(
-            f"input_path {path} has a request on several lines, but must be JSON Lines: one request a line. jq -c . "
+            f"input_path {path} has a request on several lines, but must be JSON Lines: one request per line. jq -c . "
             "converts it."
         )

@@ -46,14 +46,14 @@ def open_input(hook: GroqHook, source: Any, *, file_id: str | None = None, endpo
 
     Args:
         hook: Where to.
-        source: `InlineRequests`, or the path of a JSONL file, packed with gzip or not.
+        source: `InlineRequests`, or the path of a JSONL file, gzipped or not.
         file_id: A file that is at Groq already, in place of either, and is not checked.
         endpoint: The ``url`` of inline requests that have none.
         stem: What inline requests are called after.
 
     Raises:
         GroqInputError: A request is wrong, or the file cannot be read; nothing was sent.
-        GroqStorageError: The storage of the file is away.
+        GroqStorageError: The storage of the file is unreachable.
     """
     if file_id:
         yield Input(digest_of_file(file_id), "", None, lambda _: file_id)

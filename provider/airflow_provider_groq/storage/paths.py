@@ -61,7 +61,7 @@ def storage_path(argument: str, path: Any) -> ObjectStoragePath:
         if not isinstance(error.__cause__, ImportError) and "filesystem" not in str(error.__cause__):
             raise
         scheme = urlsplit(str(path)).scheme
-        package = OBJECT_STORES.get(scheme, "the Airflow provider that brings its filesystem")
+        package = OBJECT_STORES.get(scheme, "the Airflow provider with its filesystem")
         raise GroqInputError(
             f"{argument} {path}: Airflow has no filesystem for {scheme}:// here ({error.__cause__}). "
             f"Install {package} where the task runs."
@@ -73,7 +73,7 @@ def _expanded(argument: str, path: str) -> str:
     # Not by pathlib, for which ./~ is the same as ~.
     expanded = os.path.expanduser(path)  # noqa: PTH111
     if expanded.startswith("~"):
-        raise GroqInputError(f"{argument} {path}: there is no home for this ~ here. Write the whole path instead.")
+        raise GroqInputError(f"{argument} {path}: this ~ has no home folder here. Write the full path.")
     return os.path.abspath(expanded)  # noqa: PTH100
 
 
@@ -95,16 +95,16 @@ def storage_errors(argument: str, path: Any, *, write: bool = False) -> Iterator
     except GroqError:
         raise
     except FileNotFoundError as error:
-        what = "lies in a bucket or folder that is missing" if write else "is missing"
+        what = "is in a missing bucket or folder" if write else "is missing"
         said = "" if _is_local(path) else f" ({error})"
         raise GroqInputError(f"{argument} {path} {what}{said}. Create it, or correct the path.") from error
     except PermissionError as error:
         raise GroqInputError(
-            f"{argument} {path} cannot be {'written' if write else 'read'}: {_who(path)} has no right to ({error}). "
-            "Grant it, then clear the task."
+            f"{argument} {path} cannot be {'written' if write else 'read'}: {_who(path)} is not allowed to ({error}). "
+            "Grant access, then clear the task."
         ) from error
     except (FileExistsError, NotADirectoryError) as error:
-        what = "must be a folder, but is a file, or lies in one" if write else "lies in a file"
+        what = "must be a folder, but is a file, or is in one" if write else "is in a file"
         raise GroqInputError(f"{argument} {path} {what}.") from error
     except (ValueError, ImportError, AirflowNotFoundException) as error:
         raise GroqInputError(f"{argument} {path}: {error}.") from error
@@ -119,8 +119,8 @@ def _error(argument: str, path: Any, error: Exception, *, retryable: bool) -> Gr
     if not retryable:
         return GroqInputError(f"{argument} {path}: {error}.")
     return GroqStorageError(
-        f"{argument} {path}: the storage could not be used: {type(error).__name__}: {error}. If a retry does not help, "
-        f"check that this machine reaches it, and what {_who(path)} says of it."
+        f"{argument} {path}: the storage failed: {type(error).__name__}: {error}. If a retry does not help, "
+        f"check that this machine can reach it, and check {_who(path)}."
     )
 
 
@@ -129,7 +129,7 @@ def check_writable(argument: str, path: Any) -> ObjectStoragePath:
 
     Raises:
         GroqInputError: They cannot, and no retry changes that.
-        GroqStorageError: The storage is away.
+        GroqStorageError: The storage is unreachable.
     """
     folder = storage_path(argument, path)
     with storage_errors(argument, path, write=True):

@@ -33,7 +33,7 @@ def rows_of(input_path: Any, *, max_bytes: int) -> RowFiles:
     Args:
         input_path: A path, local or in an object storage; a pattern with ``*``, ``?``, ``[…]`` or ``**``, whose files
             are read in the order of their names; or a list of these. A file whose name ends in ``.csv`` or ``.csv.gz``
-            is CSV with a header, any other JSON Lines, packed with gzip or not.
+            is CSV with a header, any other JSON Lines, gzipped or not.
         max_bytes: The longest line to accept.
 
     Returns:
@@ -42,7 +42,7 @@ def rows_of(input_path: Any, *, max_bytes: int) -> RowFiles:
     Raises:
         GroqInputError: A pattern has no files, or a file is wrong, or there are no rows in any; names file and line.
             May also come from reading.
-        GroqStorageError: The storage is away; likewise.
+        GroqStorageError: The storage is unreachable; likewise.
     """
     return RowFiles(input_path, _files(input_path), max_bytes)
 
@@ -89,7 +89,7 @@ class RowFiles(Iterator[Any]):
             self.amounts[named] = self.amounts.get(named, Amount()).plus(Amount(rows, self._bytes, 1))
         if not any(amount.rows for amount in self.amounts.values()):
             names = ", ".join(str(path) for _, path in self._files[:3]) + (", …" if len(self._files) > 3 else "")  # noqa: PLR2004
-            raise GroqInputError(f"input_path {shown(self._input_path)} holds no rows. Read: {names}.")
+            raise GroqInputError(f"input_path {shown(self._input_path)} has no rows. Read: {names}.")
 
     def _lines(self, source: Source) -> Iterator[bytes]:
         """The lines of a file, counted, without a mark of the byte order."""
@@ -97,7 +97,7 @@ class RowFiles(Iterator[Any]):
             self._line = number
             self._bytes += len(line)
             if len(line) > self._max_bytes:
-                raise self._error(f"is longer than {self._max_bytes:,} bytes, which is more than a batch takes")
+                raise self._error(f"is longer than {self._max_bytes:,} bytes, more than a batch accepts")
             yield line.removeprefix(codecs.BOM_UTF8) if number == 1 else line
 
     def _json_rows(self, source: Source) -> Iterator[Any]:
@@ -144,7 +144,7 @@ class RowFiles(Iterator[Any]):
                     yield values
         except csv.Error as error:
             self._line = last + 1
-            raise self._error(f'is no CSV: {error}. Fields are separated by commas and quoted with "') from None
+            raise self._error(f'is not CSV: {error}. Fields are separated by commas and quoted with "') from None
 
     def _text_lines(self, source: Source) -> Iterator[str]:
         for line in self._lines(source):
@@ -168,7 +168,7 @@ def _files(input_path: Any) -> list[tuple[str, ObjectStoragePath]]:
     for _, file in files:
         name = (file.protocol, file.path)
         if name in seen:
-            raise GroqInputError(f"input_path names {file} twice, so its rows would be asked and paid for twice.")
+            raise GroqInputError(f"input_path names {file} twice, so you would send and pay for its rows twice.")
         seen.add(name)
     return files
 
@@ -184,7 +184,7 @@ def _matching(path: Any) -> list[ObjectStoragePath]:
             return [storage]
     names = sorted(name for name, info in found.items() if info.get("type") == "file")
     if not names:
-        raise GroqInputError(f"input_path {path} fits no file. Correct it, or check that the files are there.")
+        raise GroqInputError(f"input_path {path} matches no file. Correct it, or check that the files exist.")
     if storage.protocol in LOCAL:
         return [ObjectStoragePath(name) for name in names]
     return [ObjectStoragePath(storage.fs.unstrip_protocol(name), conn_id=storage.conn_id) for name in names]

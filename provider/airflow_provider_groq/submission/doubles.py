@@ -31,10 +31,10 @@ def only_ones(hook: GroqHook, batches: Mapping[Claim, Sequence[Batch]]) -> dict[
         try:
             hook.cancel_batch(double.id)
         except GroqError as error:
-            log.error("Batch %s, a double of %s, could not be cancelled: %s", double.id, other.id, error)  # noqa: TRY400
+            log.error("Batch %s, a duplicate of %s, could not be cancelled: %s", double.id, other.id, error)  # noqa: TRY400
         else:
             telemetry.double_cancelled(hook.groq_conn_id)
-            log.warning("Batch %s was cancelled: it is a double of the older %s.", double.id, other.id)
+            log.warning("Batch %s was cancelled: it duplicates the older %s.", double.id, other.id)
 
     if len(doubles) > 1:
         with ThreadPoolExecutor(UPLOADS_AT_ONCE) as pool:

@@ -11,7 +11,7 @@ Entry: TypeAlias = Mapping[str, str]
 """What is written down about a claim. There may be
 
 - ``input_file_id``: its input file, or "". The entry is there before its batch is created, so the batch may exist.
-- ``made_id``: the batch that was created. Whether another process has made a double of it has not been checked.
+- ``made_id``: the batch that was created. Whether another process has created a duplicate of it has not been checked.
 - ``batch_id``: the one batch of the claim. Nothing need be looked for.
 """
 

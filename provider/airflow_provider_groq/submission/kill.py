@@ -29,7 +29,7 @@ SLICE = 1.0
 
 
 class TaskStoppedError(GroqError):
-    """The task was told to stop while its batches were under way."""
+    """Airflow told the task to stop while its batches were running."""
 
     retryable = True
 
@@ -59,7 +59,7 @@ class Guard:
         superseded: Says whether Airflow has given this try up.
         cancel_on_kill: Whether they are cancelled when a user marks the task.
         cancel_on_timeout: Whether they are cancelled when ``execution_timeout`` passes in the last try.
-        reattach: Whether a next try would take them up.
+        reattach: Whether a next try would resume them.
     """
 
     def __init__(
@@ -116,8 +116,8 @@ class Guard:
         if self._undecided:
             self._cancel_if_wanted()
         were = "was" if len(self._watched) == 1 else "were"
-        batches = f"{names_of(self._watched)} {were} under way" if self._watched else "no batch had been created"
-        raise TaskStoppedError(f"The task was told to stop while {batches}.")
+        batches = f"{names_of(self._watched)} {were} running" if self._watched else "no batch had been created"
+        raise TaskStoppedError(f"Airflow told the task to stop while {batches}.")
 
     def sleep(self, seconds: float) -> None:
         """Sleep, and go on only if the task was not stopped."""
@@ -153,17 +153,17 @@ class Guard:
             (self._cancel_on_timeout, "cancel_on_timeout") if timed_out else (self._cancel_on_kill, "cancel_on_kill")
         )
         if not asked or not self._reattach:
-            return asked, "no other try would take it up (reattach=False)" if asked else f"{name} is False"
+            return asked, "no other try would resume it (reattach=False)" if asked else f"{name} is False"
         if timed_out and has_retries_left(self._ti):
             return False, "execution_timeout passed, and the next try resumes it"
         standing = self._question.answer(SECONDS) if self._question else None
         self._undecided = bool(standing is None and self._question and self._question.open)
         if standing is None:
-            return False, "Airflow has not said how the task stands"
+            return False, "Airflow did not report the task's state in time"
         if standing.superseded:
             return False, "another try of the task has taken over, or may have"
         marked = standing.state in states.MARKED
         if timed_out or marked:
             return True, "execution_timeout passed" if timed_out else f"the task was marked {standing.state}"
         state = standing.state or "not known"
-        return False, f"nobody marked the task (its state is {state}), so its next try may want it"
+        return False, f"nobody marked the task (its state is {state}), so its next try may resume it"

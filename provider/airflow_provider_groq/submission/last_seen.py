@@ -20,21 +20,21 @@ log = logging.getLogger(__name__)
 KEY = "groq_status"
 
 EVERY = 60.0
-"""Seconds between two entries at the least, but for the last one before the task is deferred or ends."""
+"""Minimum seconds between two entries, except for the last one before the task is deferred or ends."""
 
 EVERY_AT_FAULT = 600.0
-"""Likewise after one that Airflow did not take: it may hold the task up for a while each time."""
+"""The same after one that Airflow did not accept: each may delay the task for a while."""
 
 COUNTS = ("done", "failed", "total")
 
 MOST_IDS = 50
-"""So many batch ids are shown: an entry of much more than a screen helps nobody."""
+"""Maximum batch ids shown: an entry of more than a screen is of no use."""
 
 
 class LastSeen:
     """The batches of a task as they were last seen.
 
-    Nothing but people read it. What the next try needs stands in a `Journal`.
+    Only people read it. What the next try needs is in a `Journal`.
 
     Args:
         context: The context of the running task.
@@ -61,7 +61,7 @@ class LastSeen:
 
         Args:
             batch_ids: The batches.
-            beside: What else to show of them, by name.
+            beside: What else to show, by name.
         """
         self._batches: dict[str, Batch | Glance | None] = dict.fromkeys(batch_ids)
         self._beside = beside
@@ -75,10 +75,10 @@ class LastSeen:
             self._seen_at = time.time()
 
     def write(self, *, now: bool = False, **more: str) -> None:
-        """Write down what was last seen, if it is time to.
+        """Write what was last seen, if it is time to.
 
         Args:
-            now: Whether it is, however lately something was written.
+            now: Write in any case, however recent the last entry is.
             more: What else to show, by name.
         """
         if self._store is None or not self._batches or not (now or time.time() >= self._next_at):
@@ -92,7 +92,7 @@ class LastSeen:
             self._store.set(KEY, seen | seen_at | self._whole())
         except Exception as error:  # noqa: BLE001 - whatever it is, the task goes on
             self._next_at = time.time() + EVERY_AT_FAULT
-            log.info("The status of the batches could not be put on the task's page: %r", error)
+            log.info("The status of the batches could not be shown on the task's page: %r", error)
         else:
             self._written = seen
 
@@ -106,7 +106,7 @@ class LastSeen:
         return {"status": dict(statuses) if len(self._batches) > 1 else next(iter(statuses)), **counts}
 
     def _whole(self) -> dict[str, Any]:
-        """What it is the status of; last, for it may be long."""
+        """The ids; last, because they may be long."""
         ids = [*self._batches]
         if len(ids) == 1:
             return {**self._beside, "batch_id": ids[0]}
@@ -114,7 +114,7 @@ class LastSeen:
 
 
 def show_ends(context: Context, ends: Iterable[WaitEnd]) -> None:
-    """Show how the waits for some batches have ended, if any batch has with its wait.
+    """Show how the waits for some batches ended, if any of the batches ended.
 
     Args:
         context: The context of the running task.

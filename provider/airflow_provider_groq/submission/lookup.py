@@ -25,7 +25,7 @@ MAX_FILES = 50
 SKEW = 300.0
 """Seconds by which Groq's clock may differ from this machine's."""
 
-WAY_OUT = "No batch is created without knowing; reattach=False creates one all the same."
+WAY_OUT = "No batch was created, because it could be a second one; to create one anyway, set reattach=False."
 
 
 class _Unreadable(Batch):
@@ -107,7 +107,7 @@ class Lookup:
                 if claim := self._named(file):
                     files[claim][file.id] = file.bytes
         except GroqError as error:
-            log.warning("Whether the input is at Groq already could not be found out, so it is uploaded: %s", error)
+            log.warning("Could not check whether the input is already at Groq, so it is uploaded: %s", error)
             return {}
         return files
 
@@ -136,7 +136,10 @@ class Lookup:
         except GroqError as error:
             if any(batch.metadata for batch in listed):
                 # The server keeps metadata, so a batch without any is nobody's who always sends some.
-                log.info("The files could not be listed: %s Batches without metadata count as those of others.", error)
+                log.info(
+                    "The files could not be listed: %s Batches without metadata are taken for other tasks' batches.",
+                    error,
+                )
                 return {}
             used = sorted({batch.input_file_id for batch in bare if batch.input_file_id})
             if len(used) > MAX_FILES * len(self._by_mark):
@@ -163,7 +166,7 @@ class Lookup:
     def _recent(self, since: float) -> Iterator[Batch]:
         for number, page in enumerate(self._hook.batch_pages(), 1):
             if not page.data and (page.next_cursor or page.has_more):
-                raise _not_known("Groq's listing says that it goes on, and gives the same page again")
+                raise _not_known("Groq's listing announces another page, but returns the same page again")
             batches = [*page.data, *_unreadable(page.left_out)]
             recent = [batch for batch in batches if made_since(batch, since)]
             yield from recent
@@ -171,7 +174,7 @@ class Lookup:
             if any(batch.created_at for batch in batches) and not any(batch.created_at for batch in recent):
                 return
             if number == self._max_pages and (page.next_cursor or page.has_more):
-                raise _not_known(f"{number} pages of Groq's listing do not go back to when its run began")
+                raise _not_known(f"{number} pages of Groq's listing do not reach back to the start of its run")
 
     def _tell_of_others(self, batches: Iterable[Batch]) -> None:
         for batch in batches:
@@ -179,8 +182,8 @@ class Lookup:
             foreign = self._task.marks_task(batch) and not self._marked(batch)
             if foreign and ROUND_KEY not in batch.metadata and not batch.terminal:
                 log.warning(
-                    "%s It is of this task too, but of another input: it is left as it is, and goes on at Groq. "
-                    "Cancel it if nobody wants it.",
+                    "%s It belongs to this task, but to another input, so it keeps running at Groq. Cancel it if "
+                    "you do not need it.",
                     describe(batch),
                 )
 
@@ -197,15 +200,15 @@ def _check_readable(ours: Iterable[Batch]) -> None:
     for batch in ours:
         if isinstance(batch, _Unreadable):
             raise _not_known(
-                f"the listing has batch {batch.id}, which may be this task's, and whose id or status cannot be read"
+                f"the listing has batch {batch.id}, which may be this task's, but its id or status is unreadable"
             )
 
 
 def _failed(error: GroqError) -> GroqLookupError:
     return GroqLookupError(
-        f"Whether this task has a batch already could not be looked up: {error} {WAY_OUT}", retryable=error.retryable
+        f"Could not look up whether this task already has a batch: {error} {WAY_OUT}", retryable=error.retryable
     )
 
 
 def _not_known(why: str) -> GroqLookupError:
-    return GroqLookupError(f"Whether this task has a batch already is not known: {why}. {WAY_OUT}")
+    return GroqLookupError(f"It is unknown whether this task already has a batch: {why}. {WAY_OUT}")

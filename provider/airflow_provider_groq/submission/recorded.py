@@ -29,7 +29,7 @@ def recorded_batches(hook: GroqHook, batch_ids: Collection[str]) -> dict[str, Ba
             retry_not_found(_ask, hook.get_conn(), BatchReader(), batch_ids, found)
     for batch_id in batch_ids:
         if batch_id not in found:
-            log.warning("Batch %s, which an earlier try has made, is not known to Groq any more.", batch_id)
+            log.warning("Batch %s, which an earlier try created, no longer exists at Groq.", batch_id)
     return found
 
 
@@ -48,7 +48,7 @@ def _ask(client: GroqClient, reader: BatchReader, batch_ids: Collection[str], fo
             missing = error
         except GroqError as error:
             raise GroqLookupError(
-                f"Batch {batch_id}, which an earlier try of this task has made, could not be looked up: {error} "
+                f"Batch {batch_id}, which an earlier try of this task created, could not be looked up: {error} "
                 f"{WAY_OUT}",
                 retryable=error.retryable,
             ) from error

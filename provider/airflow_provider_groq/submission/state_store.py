@@ -84,7 +84,7 @@ class StateStore:
         try:
             value = self._store.get(key)
         except Exception:
-            log.exception("The task state store cannot be read. What there is on Groq is looked for instead.")
+            log.exception("The task state store cannot be read. Searching Groq's listing instead.")
             self.legible = False
             return None
         return value if isinstance(value, dict) else {}
@@ -102,7 +102,7 @@ class StateStore:
         """
         replies = {self._put_entry(claim, dict(entry)) for claim, entry in entries.items()} or {self._pulse()}
         if Reply.REFUSED in replies:
-            raise TaskStoppedError("Airflow has given this try up, and begun another one or none: stopping here.")
+            raise TaskStoppedError("Airflow gave up this try, and may have started another one: stopping.")
         return replies == {Reply.TAKEN}
 
     def superseded(self) -> bool:
@@ -137,7 +137,7 @@ class StateStore:
         except Exception as error:
             if _status(error) in GIVEN_UP:
                 return Reply.REFUSED
-            log.exception("The task state store cannot be written. A next try looks on Groq instead.")
+            log.exception("The task state store cannot be written. The next try will search Groq's listing instead.")
             return Reply.SILENCE
         return Reply.TAKEN
 

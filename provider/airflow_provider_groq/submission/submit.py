@@ -180,27 +180,27 @@ class Submission:
         worthy = self._is_resumable(batch)
         if not worthy and batch.id not in self._told:
             self._told.add(batch.id)
-            log.info("Batch %s of %s is %s, and not taken up.", batch.id, made_by, batch.status)
+            log.info("Batch %s of %s is %s, and is not resumed.", batch.id, made_by, batch.status)
         return worthy
 
     def _is_resumable(self, batch: Batch) -> bool:
         return self._resumable(batch, time.time())
 
     def _sent(self, wave: Wave, claim: Claim, file_id: str, options: dict[str, Any]) -> Batch:
-        """Send the creation; when its answer is lost, look before it is sent again."""
+        """Send the creation; if its response is lost, search before it is resent."""
         for _ in range(SENDINGS):
             sent_at = time.time()
             try:
                 return retry_not_found(self._sent_if_wanted, wave, claim, file_id, options)
             except GroqLostAnswerError as error:
                 lost = error
-            log.warning("%s Looking for the batch.", lost)
+            log.warning("%s Searching for the batch at Groq.", lost)
             self._in_doubt = True
             if found := self._made_after_all(claim, file_id, sent_at):
                 telemetry.submitted(self._hook.groq_conn_id)
-                log.info("Batch %s was created after all.", found.id)
+                log.info("Batch %s was created nevertheless.", found.id)
                 return found
-        raise GroqLookupError(f"{lost} That happened {SENDINGS} times, and no batch was found on Groq.") from lost
+        raise GroqLookupError(f"{lost} This happened {SENDINGS} times, and no batch was found at Groq.") from lost
 
     def _sent_if_wanted(self, wave: Wave, claim: Claim, file_id: str, options: dict[str, Any]) -> Batch:
         """Send it, and again where Groq puts it off; before each time a try that was stopped or given up ends."""
@@ -242,7 +242,7 @@ class Submission:
             listed = self._listed_with(made)
         except GroqLookupError as error:
             log.warning(
-                "Whether there is a double of %s could not be looked up: %s",
+                "Could not check whether %s has a duplicate: %s",
                 names_of(batch.id for batch in made.values()),
                 error,
             )
@@ -253,7 +253,7 @@ class Submission:
         kept = {**made, **oldest_ones}
         for claim, batch in kept.items():
             if batch.id != made[claim].id:
-                log.warning("Going on with batch %s, which another process has made for this task.", batch.id)
+                log.warning("Resuming batch %s, which another process created for this task.", batch.id)
                 self._guard.forget(made[claim].id)
                 self._guard.watch(batch.id)
         return kept
@@ -268,5 +268,5 @@ class Submission:
             if all(batch.id in listed[claim] for claim, batch in made.items()):
                 return listed
         unlisted = [batch.id for claim, batch in made.items() if batch.id not in listed[claim]]
-        log.warning("Not in Groq's listing yet, so that a double may not be seen: %s.", names_of(unlisted))
+        log.warning("Not in Groq's listing yet, so a duplicate may go unnoticed: %s.", names_of(unlisted))
         return {claim: {batch.id: batch, **listed[claim]} for claim, batch in made.items()}

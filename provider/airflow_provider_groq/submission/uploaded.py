@@ -54,7 +54,5 @@ class UploadedFiles:
         except GroqNotFoundError:
             return None
         except GroqError as error:
-            log.warning(
-                "Whether file %s is still at Groq could not be found out, so it is uploaded again: %s", file_id, error
-            )
+            log.warning("Could not check whether file %s is still at Groq, so it is uploaded again: %s", file_id, error)
             return None

@@ -104,7 +104,9 @@ class Wave:
                 if begin <= now:
                     self._inbox.put(None)
                 self._changed.wait(min(SLICE, begin - now) if begin > now else SLICE)
-        raise TaskStoppedError(f"File {file_id} was uploaded, and no batch was created of it: the task is to stop.")
+        raise TaskStoppedError(
+            f"File {file_id} was uploaded, but no batch was created from it, because the task must stop."
+        )
 
     def record(self) -> bool:
         """Write into the journal what it does not hold yet.
@@ -174,4 +176,6 @@ class Wave:
         try:
             self.record()
         except TaskStoppedError:
-            log.info("%d batches were made before this try was given up. The next one finds them.", len(self.made))
+            log.info(
+                "%d batches were created before Airflow gave up this try. The next try finds them.", len(self.made)
+            )

@@ -62,7 +62,7 @@ class Producer(_Producer):  # type: ignore[misc]  # Airflow has its class from 3
             RuntimeError: One is not. Then all watchers begin again with what was stored last, and tell of it again.
         """
         if any(item.outcome.failed for item in batch):
-            raise RuntimeError("Airflow did not store an event of finished batches in time; it is given again.")
+            raise RuntimeError("Airflow did not store an event of finished batches in time; resending it.")
         stores: dict[object, Store] = {}
         for item in batch:
             stores |= item.broker_payload.stores

@@ -31,21 +31,21 @@ _killing: set[asyncio.Task[None]] = set()
 
 
 class GroqBatchTrigger(BaseTrigger):
-    """Waits until all of its batches have ended, and says in one event how.
+    """Waits until all of its batches have ended, and returns their ends in one event.
 
-    It only looks: nothing is downloaded or changed here, and cancelled only when a user marks the
+    It only polls: it downloads and changes nothing, and cancels only when a user marks the
     deferred task. All triggers of a process that have the same connection share one client and one
     poll loop.
 
     Args:
         batch_ids: The batches, or one.
         groq_conn_id: The connection.
-        poll_interval: The longest pause between two looks at a batch, in seconds.
+        poll_interval: The longest pause between two polls of a batch, in seconds.
         end_time: When to give up, as Unix time; a restart of the triggerer does not move it.
         cancel_on_kill: Whether the batches are cancelled when a user marks the deferred task. Works
-            from Airflow 3.3, which tells triggers.
-        reattach: Whether a next try of the task would take the batches up. If not, a clear cancels them too.
-        brief: For hundreds of batches: an event that has no more than their ids, reasons and statuses, which
+            from Airflow 3.3 on.
+        reattach: Whether a next try of the task would resume the batches. If not, a clear cancels them too.
+        brief: For hundreds of batches: an event with only their ids, reasons and statuses, which
             `BriefEvent.read` reads.
         total_rows: How many requests all of several batches have, for the line of progress that tells of them
             together; by default as Groq counts them.
@@ -91,7 +91,7 @@ class GroqBatchTrigger(BaseTrigger):
         )
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
-        """Give one event, whose payload `BatchEvent.read` reads, or `BriefEvent.read` if it is to be brief."""
+        """Yield one event. `BatchEvent.read` reads its payload, or `BriefEvent.read` if ``brief``."""
         began, wait = time.monotonic(), self._waiting()
         earliest = EARLIEST_EVENT_TRACED if wait.is_traced else EARLIEST_EVENT
         # The task polled just before it deferred, and no event may come before `EARLIEST_EVENT`.
@@ -100,9 +100,9 @@ class GroqBatchTrigger(BaseTrigger):
         yield TriggerEvent(payload)
 
     async def on_kill(self) -> None:
-        """Cancel the batches if a user wants that; called by Airflow when the task was acted upon.
+        """Cancel the batches if a user marked the task; called by Airflow when someone acts on the task.
 
-        Airflow gives this a second and then cancels it, so the work is a task of its own.
+        Airflow gives this a second and then cancels it, so the work runs in its own task.
         """
         if self.cancel_on_kill:
             work = asyncio.create_task(self._waiting().cancel_if_wanted())

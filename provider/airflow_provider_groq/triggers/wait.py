@@ -58,12 +58,12 @@ class Wait:
         if trigger.reattach and state not in states.MARKED:
             # After a clear, the next try may have deferred already, and waits for these batches.
             trigger.log.warning(
-                "Nobody marked the task (its state is %s), so this is left as it is, and goes on at Groq: %s.",
+                "Nobody marked the task (its state is %s), so this keeps running at Groq: %s.",
                 state or "not known",
                 names_of(running),
             )
             return
-        why = f"the task was marked {state}" if trigger.reattach else "no other try takes it up (reattach=False)"
+        why = f"the task was marked {state}" if trigger.reattach else "no other try would resume it (reattach=False)"
         with shared(trigger.groq_conn_id) as ours:
             results = await ours.source.cancel(running)
         for level, line in cancelling_report(results, why):

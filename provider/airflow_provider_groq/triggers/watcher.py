@@ -76,7 +76,7 @@ class Watcher:
             async with asyncio.timeout(READ_SECONDS):
                 stored = [await aread_store(store, self._trigger.store_key) for store in self._stores]
         except Exception as error:  # noqa: BLE001 - Airflow's API server may be away; a trigger that raises is started again at once
-            self._say_once("What the watcher knew could not be read; trying again. %r", error)
+            self._say_once("The watcher's state could not be read; retrying. %r", error)
             return None
         self._silent = False
         try:
@@ -113,7 +113,7 @@ class Watcher:
                 for store in self._stores:
                     await awrite_store(store, self._trigger.store_key, memory.stored())
         except Exception as error:  # noqa: BLE001 - after the next poll it is stored all the same
-            self._say_once("What the watcher knows could not be stored; trying again after the next poll. %r", error)
+            self._say_once("The watcher's state could not be stored; retrying after the next poll. %r", error)
         else:
             self._stored, self._silent = memory, False
 

@@ -63,7 +63,7 @@ def unanswered(job: JobRun, folder: SpoolFolder, base: Spool, before: Sequence[S
         records = base.all_records() if before else iter(())
         if first is None and not any(answers.lookup(record.digest) for record in records):
             if before:
-                job.operator.log.info("None of %s rows is answered already.", f"{base.index.rows:,}")
+                job.operator.log.info("None of %s rows has an answer yet.", f"{base.index.rows:,}")
             return First(base)
         path = folder.new_round(1)
         make_folder(path)
@@ -129,7 +129,7 @@ def _add(answers: KnownAnswers, source: Source) -> None:
             answers.add(source.path, source.origin)
         except FileNotFoundError as error:
             raise GroqStorageError(
-                f"{source.path} was there, and is gone: another job has replaced that output. Retry the task."
+                f"{source.path} is gone: another job has replaced that output. Retry the task."
             ) from error
 
 
@@ -139,12 +139,12 @@ def _tell(job: JobRun, base: Spool, apart: _Apart) -> None:
         for origin, count in apart.reused.items()
     ]
     job.operator.log.info(
-        "%s of %s rows are answered already, and are not sent%s.",
+        "%s of %s rows already have an answer and are not sent%s.",
         f"{apart.reused.total():,}",
         f"{base.index.rows:,}",
         f": {', '.join(found)}" if found else "",
     )
     if apart.duplicates.count:
         job.operator.log.info(
-            "%s rows ask what another row asks, and are not sent (dedupe).", f"{apart.duplicates.count:,}"
+            "%s rows have the same request as another row, and are not sent (dedupe).", f"{apart.duplicates.count:,}"
         )

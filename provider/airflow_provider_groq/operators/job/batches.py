@@ -39,7 +39,7 @@ def completed(round_: Round) -> dict[int, Batch | None]:
         The batch of each shard; None where none was made because the deadline passed first.
 
     Raises:
-        TaskDeferred: The task goes on when the trigger has fired.
+        TaskDeferred: The task resumes after the trigger has fired.
         GroqLookupError: It is not known whether there is a batch already; nothing was sent.
         GroqJobError: The deadline passed, and the batches are not to be cancelled, or do not end.
     """
@@ -57,7 +57,7 @@ def completed(round_: Round) -> dict[int, Batch | None]:
             failed = ended[journal.batch_id(shard)]
             telemetry.ended(round_.job.operator.groq_conn_id, failed)
             round_.job.operator.log.warning("%s", batch_problem(failed))
-        round_.job.operator.log.info("Creating %s again, in %g s.", counted(len(again), "batch", "batches"), pause)
+        round_.job.operator.log.info("Recreating %s in %g s.", counted(len(again), "batch", "batches"), pause)
         round_.job.guard.sleep(pause)
         journal.try_again(again)
 
@@ -100,7 +100,7 @@ def _found(round_: Round, journal: RoundJournal) -> Submission | None:
 
 
 def _is_resumable(batch: Batch, _: float) -> bool:
-    """Whether a shard goes on with a batch: with each but those that failed, whose answers, if any, are kept."""
+    """Whether a shard keeps a batch: with each but those that failed, whose answers, if any, are kept."""
     return batch.status != BatchStatus.FAILED
 
 
@@ -181,13 +181,13 @@ def _awaited(round_: Round, journal: RoundJournal) -> dict[str | None, Batch]:
         if journal.stopped_at is not None:
             raise GroqJobError(
                 f"{counted(len(late), 'batch', 'batches')} did not end within 10 minutes of being cancelled, such as "
-                f"{late[0]}. Clear the task later: it lands what there is."
+                f"{late[0]}. Clear the task later: it lands their answers."
             )
         if not round_.job.operator.cancel_on_timeout:
             raise GroqJobError(
                 f"The job's deadline passed, and {counted(len(late), 'batch', 'batches')} had not ended, such as "
-                f"{late[0]}. What runs goes on at Groq (cancel_on_timeout=False), and nothing was landed. Clear the "
-                "task to go on with it."
+                f"{late[0]}. {'It keeps' if len(late) == 1 else 'They keep'} running at Groq "
+                "(cancel_on_timeout=False), and nothing was landed. Clear the task to resume."
             )
         round_.job.operator.log.warning(
             "The job's deadline has passed: cancelling %s.", counted(len(late), "batch", "batches")
@@ -243,7 +243,7 @@ def _defer(round_: Round, batch_ids: list[str], end_time: float) -> None:
 def _stop(job: JobRun, journal: RoundJournal, batch_ids: list[str]) -> None:
     """Give a round up, and cancel its batches."""
     if job.store.superseded():
-        raise TaskStoppedError("Airflow has given this try up, and begun another one or none: stopping here.")
+        raise TaskStoppedError("Airflow gave up this try, and may have started another one: stopping.")
     journal.stop(time.time())
     cancel(job, batch_ids)
 

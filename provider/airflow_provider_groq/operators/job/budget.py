@@ -30,8 +30,8 @@ def check_prices(job: JobRun, first_rows: dict[str, int]) -> None:
         return
     for model in job.prices.lacking(first_rows):
         raise GroqInputError(
-            f"Row {first_rows[model]:,} names model {model!r}, which has no price, so max_cost cannot be kept. Add the "
-            "model to prices, or to [groq] prices in Airflow's configuration. Nothing was sent."
+            f"Row {first_rows[model]:,} names model {model!r}, which has no price, so max_cost cannot be enforced. "
+            "Add the model to prices, or to [groq] prices in Airflow's configuration. Nothing was sent."
         )
 
 
@@ -75,10 +75,10 @@ def checked(rounds: Sequence[Round], rows: int, *, sample: Iterable[Head] | None
     if most is None or (cost is not None and cost <= most):
         return None
     why = (
-        "what the job costs is unknown: an answer names a model without a price, or says no tokens"
+        "what the job costs is unknown: an answer names a model without a price, or has no token counts"
         if cost is None
         else f"the job is projected to cost {in_words(cost)}: {in_words(so_far)} so far, and {in_words(rest.cost)} for "
-        f"{rows:,} rows that are to be sent"
+        f"{rows:,} rows to be sent"
     )
     return Stop("cost", f"max_cost is {most:g}, but {why}. Those rows were not sent.", job.generation)
 

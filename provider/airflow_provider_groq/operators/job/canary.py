@@ -48,7 +48,7 @@ def let_pass(round_: Round, rounds: Sequence[Round]) -> None:
         rounds: All rounds of the job.
 
     Raises:
-        TaskDeferred: The task goes on when the trigger has fired.
+        TaskDeferred: The task resumes after the trigger has fired.
     """
     job, journal = round_.job, RoundJournal(round_)
     is_first = bool(round_.seal.canary) or len(rounds) == 1
@@ -57,7 +57,7 @@ def let_pass(round_: Round, rounds: Sequence[Round]) -> None:
     alone = round_.canary()
     if alone.seal.shards:
         job.operator.log.info(
-            "The canary goes first: %s of %s.", f"{alone.rows:,}", counted(round_.rows, "row", "rows")
+            "Sending the canary first: %s of %s.", f"{alone.rows:,}", counted(round_.rows, "row", "rows")
         )
         answers.keep(alone, batches.completed(alone))
         journal = RoundJournal(round_)
@@ -109,6 +109,6 @@ def _judged(job: JobRun, heads: Iterable[Head]) -> Stop | None:
     return Stop(
         "canary",
         f"The canary failed: no good answer for {len(bad):,} of {found_rows}: {'; '.join(filter(None, said))}. "
-        f"At most a share of {allowed:g} may fail (max_failed_ratio). No other row was sent.",
+        f"max_failed_ratio is {allowed:g}. No other row was sent.",
         job.generation,
     )

@@ -34,7 +34,7 @@ def landed(job: JobRun) -> dict[str, Any] | None:
     manifest = job.landed()
     if manifest is None or not job.owns(manifest):
         return None
-    job.operator.log.info("An earlier try has landed the answers under %s already.", job.output)
+    job.operator.log.info("An earlier try already landed the answers under %s.", job.output)
     with job.in_output():
         remove_unlisted(manifest, job.output)
     return _ended(job, manifest)
@@ -114,14 +114,14 @@ def _ended(job: JobRun, manifest: Mapping[str, Any]) -> dict[str, Any]:
     rows, stopped = manifest["rows"], manifest["stopped"]
     if stopped is not None and stopped["reason"] != "deadline":
         raise GroqJobError(
-            f"{stopped['message']} The answers that there are lie under {job.output}. Clear the task to go on; rows "
-            "that have an answer are not paid again."
+            f"{stopped['message']} The answers so far are under {job.output}. Clear the task to continue; you "
+            "do not pay again for answered rows."
         )
     failed = rows["total"] - rows["succeeded"]
     if failed > job.operator.max_failed_ratio * rows["total"] or not rows["succeeded"]:
         raise GroqJobError(
-            f"{message(manifest)}. At most a share of {job.operator.max_failed_ratio:g} may fail (max_failed_ratio). "
-            f"The answers that there are lie under {job.output}. Clear the task to send the other rows again."
+            f"{message(manifest)}. max_failed_ratio is {job.operator.max_failed_ratio:g}. "
+            f"The answers are under {job.output}. Clear the task to resend the other rows."
         )
     if failed:
         job.operator.log.warning("%s.", message(manifest))

@@ -50,7 +50,7 @@ class RoundJournal:
 
     @property
     def why_stopped(self) -> Stop | None:
-        """Why the job sends no more after this round; None if it goes on, or was cleared since."""
+        """Why the job sends no more after this round; None if it continues, or was cleared since."""
         stop = self._record.stop
         return stop if stop is not None and stop.generation == self._job.generation else None
 

@@ -42,7 +42,7 @@ def partitions_of(job: JobRun, manifest: Mapping[str, Any]) -> list[str]:
         except PartitionProblem as problem:
             raise GroqInputError(
                 f"Row {answer.index:,} (counted from 0) {problem}. The answers have been landed under {job.output}. "
-                "Was asset_partition_column changed after the rows were read? Clear the task: what is answered is not "
-                "paid again."
+                "Was asset_partition_column changed after the rows were read? Clear the task: you do not pay again for "
+                "answered rows."
             ) from None
     return sorted(partitions.keys)

@@ -45,7 +45,7 @@ def outputs(job: JobRun) -> list[Output]:
 
     Raises:
         GroqInputError: One is not there, is none, or is not whole.
-        GroqStorageError: Its storage is away.
+        GroqStorageError: Its storage is unreachable.
     """
     return [output for given in _given(job.operator.reuse) if (output := _output(job, given)) is not None]
 
@@ -56,7 +56,7 @@ def _given(reuse: Any) -> Iterator[Any]:
     for one in reuse if several else [reuse]:
         if isinstance(one, Mapping):
             raise GroqInputError(
-                f"{ARGUMENT} is {shown(one)}, but must be an output folder, or several: give the path of the manifest "
+                f"{ARGUMENT} is {shown(one)}, but must be an output folder, or several: use the path of the manifest "
                 "that a task returned, as in \"{{ ti.xcom_pull('answer')['path'] }}\"."
             )
         if one is not None and not (isinstance(one, str) and (not one.strip() or one.strip() in NOTHING)):
@@ -82,12 +82,12 @@ def _output(job: JobRun, given: Any) -> Output | None:
         return None
     if there:
         raise GroqInputError(
-            f"{ARGUMENT} {folder} holds no output: there is no {MANIFEST}. Its job has not landed its answers yet, or "
-            f"another program wrote the folder. Wait for that job, clear its task, {WITHOUT}"
+            f"{ARGUMENT} {folder} has no {MANIFEST}: its job has not landed its answers yet, or another "
+            f"program wrote the folder. Wait for that job, clear its task, {WITHOUT}"
         )
     raise GroqInputError(
-        f"{ARGUMENT} {folder} is missing. Correct the path, {WITHOUT} Where there is no earlier output, as on the "
-        "first run of a Dag, let the template give an empty text."
+        f"{ARGUMENT} {folder} is missing. Correct the path, {WITHOUT} If there is no earlier output, as on a "
+        "Dag's first run, let the template render to an empty string."
     )
 
 
@@ -101,7 +101,7 @@ def parts_of(manifest: Mapping[str, Any], folder: Any, argument: str) -> list[An
 
     Raises:
         GroqInputError: One is not.
-        GroqStorageError: The storage is away.
+        GroqStorageError: The storage is unreachable.
     """
     try:
         listed = msgspec.convert(manifest.get("parts"), list[Part])
@@ -115,17 +115,17 @@ def parts_of(manifest: Mapping[str, Any], folder: Any, argument: str) -> list[An
         if size is None:
             raise _not_whole(argument, folder, f"{part.name} is missing")
         if size != part.bytes:
-            raise _not_whole(argument, folder, f"{part.name} has {size:,} bytes, and was written with {part.bytes:,}")
+            raise _not_whole(argument, folder, f"{part.name} has {size:,} bytes, but was written with {part.bytes:,}")
         found.append(path)
     return found
 
 
 def _not_whole(argument: str, folder: Any, why: str) -> GroqInputError:
     return GroqInputError(
-        f"{argument} {folder} holds an output that is not whole: {why}. Clear the task that wrote it, {WITHOUT}"
+        f"{argument} {folder} has an incomplete output: {why}. Clear the task that wrote it, {WITHOUT}"
         if argument == ARGUMENT
-        else f"{argument} {folder} holds an output that is not whole: {why}. Nothing was sent. Delete its {MANIFEST} "
-        "to go on without the answers in it, whose rows are then paid again."
+        else f"{argument} {folder} has an incomplete output: {why}. Nothing was sent. Delete its {MANIFEST} "
+        "to continue without its answers; you then pay again for those rows."
     )
 
 

@@ -27,7 +27,7 @@ def complete(job: JobRun, seal: JobSeal) -> None:
     """Send what is to be sent, wait for it and keep the answers, round by round.
 
     Raises:
-        TaskDeferred: The task goes on when the trigger has fired.
+        TaskDeferred: The task resumes after the trigger has fired.
     """
     folder = job.work.spool(seal.spool)
     rounds = _sealed_rounds(job, folder)
@@ -47,7 +47,7 @@ def complete(job: JobRun, seal: JobSeal) -> None:
 
 
 def tell_resumed(job: JobRun, seal: JobSeal) -> None:
-    """Tell how many batches an earlier try has made, and written down, that this one goes on with."""
+    """Tell how many recorded batches of an earlier try this one resumes."""
     for round_ in _sealed_rounds(job, job.work.spool(seal.spool))[-1:]:
         if not round_.is_answered():
             telemetry.resumed(job.operator.groq_conn_id, len(RoundJournal(round_).batch_ids()))
@@ -95,7 +95,7 @@ def _next(job: JobRun, seal: JobSeal, rounds: list[Round]) -> Round | None:
     with job.in_work():
         if mine:
             chosen = _failed(rounds[-1], changed=override != job.operator.override(len(mine)))
-        else:  # the task was cleared since the last round: all that is not good is sent again
+        else:  # the task was cleared since the last round: all that is not good is resent
             merged = sent_rows(rounds, rows=seal.rows)
             heads = (row.best.head for row in merged if not isinstance(row, Run))  # a run's are whole
             chosen = (head.index for head in heads if head.status != "succeeded")
@@ -109,7 +109,7 @@ def _next(job: JobRun, seal: JobSeal, rounds: list[Round]) -> Round | None:
             ((record.index, overridden(record, line, override)) for record, line in again),
         )
         job.operator.log.info(
-            "Round %d: %s of %s rows are sent again%s.",
+            "Round %d: resending %s of %s rows%s.",
             number,
             f"{requests.index.rows:,}",
             f"{seal.rows:,}",
@@ -129,7 +129,7 @@ def _tell_what_is_left(job: JobRun, last: Round) -> None:
     again = sum(is_sent_again(head, changed=False) for head in heads)
     message = (
         f"The job's deadline has passed: {not_sent:,} rows were not sent, {cancelled:,} were cancelled, and {again:,} "
-        "that failed were not retried. Clear the task to send them."
+        "that failed were not resent. Clear the task to send them."
     )
     if heads:
         job.operator.log.warning("%s", message)
@@ -137,7 +137,7 @@ def _tell_what_is_left(job: JobRun, last: Round) -> None:
 
 
 def _failed(round_: Round, *, changed: bool) -> Iterator[int]:
-    """The rows of a round that are sent again."""
+    """The rows of a round that are resent."""
     for path in round_.answer_paths():
         yield from read_summary(path).sent_again(changed=changed)
 

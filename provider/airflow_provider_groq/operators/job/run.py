@@ -44,7 +44,7 @@ def execute(operator: GroqBatchInferenceOperator, context: Context) -> dict[str,
 def resume(
     operator: GroqBatchInferenceOperator, context: Context, event: dict[str, Any], *, execution_timeout_ends: bool
 ) -> dict[str, Any]:
-    """Go on when the trigger has fired.
+    """Resume after the trigger has fired.
 
     Raises:
         AirflowTaskTimeout: ``execution_timeout`` passed while the task was deferred.
@@ -54,8 +54,8 @@ def resume(
             seal = job.work.seal()
         if seal is None:
             raise GroqJobError(
-                f"The job's work folder {job.work.path} is gone, while its batches were under way. If another worker "
-                "has it, set work_path to a folder that all workers share."
+                f"The job's work folder {job.work.path} is gone, but its batches were running. If it is on "
+                "another worker, set work_path to a folder that all workers share."
             )
         late = [id_ for end in BriefEvent.read(event).brief if end.reason == "timeout" for id_ in end.batch_ids]
         if late and execution_timeout_ends:
@@ -84,7 +84,7 @@ def _job(operator: GroqBatchInferenceOperator, context: Context) -> Iterator[Job
 
 
 def _end_with_execution_timeout(job: JobRun, batch_ids: list[str]) -> None:
-    # With retries left, the next try goes on with the batches.
+    # With retries left, the next try resumes the batches.
     number = counted(len(batch_ids), "batch", "batches")
     fate = f"Still running at Groq: {number}."
     if job.operator.cancel_on_timeout and not has_retries_left(job.context["ti"]) and not job.store.superseded():

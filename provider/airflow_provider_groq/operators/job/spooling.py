@@ -21,7 +21,7 @@ def spooled(job: JobRun, path: Any, requests: Iterable[tuple[int, Request]]) -> 
         requests: With the number of its row each, in order.
 
     Raises:
-        GroqStorageError: The storage is away.
+        GroqStorageError: The storage is unreachable.
     """
     with job.in_work():
         make_folder(path)

@@ -40,7 +40,7 @@ def sealed(job: JobRun) -> JobSeal:
         old = job.work.seal()
     if old is not None and old.generation == job.generation and not job.this.first:
         job.operator.log.info(
-            "Resuming the job of an earlier try: %s, read at its first try, in %s.",
+            "Resuming the job of an earlier try: %s, read by the first try, in %s.",
             counted(old.rows, "row", "rows"),
             job.work.path,
         )
@@ -76,8 +76,8 @@ def _check_folders(job: JobRun) -> None:
     if owner is not None and not job.task.replaces(owner):
         raise GroqInputError(
             f"output_path {job.output} holds the output of task {owner.task_id!r} of Dag {owner.dag_id!r} (map index "
-            f"{owner.map_index}), which this task must not replace. Give each task, and each mapped instance, a folder "
-            "of its own, such as …/{{ ti.task_id }}/{{ ti.map_index }}."
+            f"{owner.map_index}), which this task must not replace. Give each task and each mapped task instance "
+            "its own folder, such as …/{{ ti.task_id }}/{{ ti.map_index }}."
         )
     with job.in_work():
         for other in others(job.work.path.parent, job.work):
@@ -86,8 +86,8 @@ def _check_folders(job: JobRun) -> None:
                 raise GroqInputError(
                     f"{other.path} is the work folder of another job that has not ended: run {seal.task.run_id!r} of "
                     f"task {seal.task.task_id!r} of Dag {seal.task.dag_id!r}. Two jobs cannot share output_path "
-                    f"{job.output}: give each run a folder of its own, such as …/{{{{ ds }}}}, or wait for the other. "
-                    "If that job is not wanted any more, delete its work folder."
+                    f"{job.output}: give each run its own folder, such as …/{{{{ ds }}}}, or wait for the other job. "
+                    "If you do not need that job any more, delete its work folder."
                 )
 
 
@@ -108,9 +108,9 @@ def _check_nothing_was_sent(job: JobRun) -> None:
     found = [batch for batch in lookup.of_task() if batch.id not in known]
     if found:
         raise GroqLookupError(
-            f"An earlier try of this task made batch {found[0].id}, but its work folder {job.work.path} is not here. "
-            "Was it written by another worker? Set work_path (or output_path) to a folder that all workers share. "
-            "Nothing was sent. To begin anew and pay again, clear the task."
+            f"An earlier try of this task created batch {found[0].id}, but its work folder {job.work.path} does not "
+            "exist here. Did another worker write it? Set work_path (or output_path) to a folder that all workers "
+            "share. Nothing was sent. To start over and pay again, clear the task."
         )
 
 
@@ -181,7 +181,7 @@ def _seal(job: JobRun, found: Spool, old: JobSeal | None, before: dict[str, Any]
         return other
     landed = job.landed()
     if job.owns(landed) and landed != before:
-        raise TaskStoppedError("Another try of this task has landed the job while this one read its rows.")
+        raise TaskStoppedError("Another try of this task landed the job while this try read its rows.")
     with job.in_work():
         job.work.write_seal(seal)
         sealed = job.work.seal()
@@ -193,10 +193,8 @@ def _seal(job: JobRun, found: Spool, old: JobSeal | None, before: dict[str, Any]
 def _following(job: JobRun, seal: JobSeal, old: JobSeal) -> JobSeal:
     """The seal of a job whose task was cleared."""
     if (old.digest, old.dedupe) != (seal.digest, seal.dedupe):
-        what = "its rows are others" if old.digest != seal.digest else f"dedupe is {seal.dedupe}"
-        job.operator.log.info(
-            "The task was cleared, and %s now. Rows that are answered already are not sent again.", what
-        )
+        what = "its rows have changed" if old.digest != seal.digest else f"dedupe is {seal.dedupe}"
+        job.operator.log.info("The task was cleared, and %s. Rows with an answer are not resent.", what)
         return replace(seal, previous=[*old.previous, old.spool])
-    job.operator.log.info("The task was cleared, and its rows are the same: the job goes on.")
+    job.operator.log.info("The task was cleared, and its rows are the same: resuming the job.")
     return replace(seal, spool=old.spool, previous=old.previous)
