@@ -42,7 +42,7 @@ between attempts are {first:g} s, then twice as long each time, up to {longest:g
 than half.
 
 During a wait each poll is one attempt, and transient errors are polled again until the deadline: see
-[How often it looks](sensor-and-trigger.md#how-often-it-looks).
+[How often it polls](sensor-and-trigger.md#how-often-it-polls).
 
 ## The creation of a batch
 
