@@ -1,5 +1,6 @@
 """What the page's API answers: rows, filters, pages, and what goes wrong."""
 
+import asyncio
 import json
 
 import pytest
@@ -46,7 +47,6 @@ def quick_looks(monkeypatch):
 
 async def looks_end():
     """Wait until no answer serves any longer, but for those of older pages whose batches have ended."""
-    import asyncio
 
     await asyncio.sleep(0.3)
 
@@ -242,6 +242,29 @@ async def test_what_a_batch_says_is_data(browser, make):
     assert answer.headers["content-type"] == "application/json"
     owner = rows_of(answer)[batch_id]["owner"]
     assert owner == {"dag_id": HOSTILE, "task_id": HOSTILE, "run_id": HOSTILE, "map_index": "1e9", "known": ""}
+
+
+@pytest.mark.parametrize("name", ["a\0b", "x" * 251, "a\u2028b"])
+async def test_a_name_that_no_dag_has_is_not_looked_up(make, browser, monkeypatch, name):
+    """PostgreSQL refuses a text with NUL."""
+    from airflow_provider_groq.ui import owners
+
+    asked = []
+    some_of = owners._some_of
+    monkeypatch.setattr(owners, "_some_of", lambda values: asked.extend(values) or some_of(values))
+    (batch_id,) = make(name, "task", "run", airflow_map_index="-1")
+    assert rows_of(await browser("op").get(BATCHES))[batch_id]["owner"]["known"] == ""
+    assert asked == []
+
+
+async def test_who_makes_up_cursors_asks_groq_only_so_much(make, browser, groq_emulator):
+    groq_emulator.fault("/batches", method="GET", times=None, delay=1.0)
+    admin = browser("admin")
+    answers = await asyncio.gather(*(admin.get(f"{BATCHES}?cursor={number}") for number in range(12)))
+    assert [answer.status_code for answer in answers].count(502) >= 12 - 8
+    assert "Too many pages" in next(
+        answer.json()["detail"]["detail"] for answer in answers if answer.status_code == 502
+    )
 
 
 @pytest.fixture

@@ -41,6 +41,12 @@ def test_what_is_not_known_is_not_made_up(fields):
     assert (row["per_minute"], row["seconds_left"]) == (None, None)
 
 
+def test_a_time_that_no_browser_can_show_is_left_out():
+    """As of a server that sends microseconds."""
+    row = batch_row(batch(created_at=1_700_000_000_000_000, expires_at=-5), now=NOW)
+    assert (row["created_at"], row["expires_at"]) == (None, None)
+
+
 @pytest.mark.parametrize(
     ("status", "ended"),
     [("completed", "completed_at"), ("failed", "failed_at"), ("expired", "expired_at"), ("cancelled", "cancelled_at")],

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from airflow_provider_groq.api.client import AsyncGroqClient
 from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.api.text import one_line
 from airflow_provider_groq.compat import BaseHook, mask_secret
 from airflow_provider_groq.exceptions import GroqConnectionError, GroqRateLimitError
 from airflow_provider_groq.hooks.connection import settings_of
@@ -32,6 +33,9 @@ PATIENCE = 10.0
 """Seconds within which Groq must have answered."""
 
 MAX_WINDOWS = 64
+
+MAX_ASKED_AT_ONCE = 8
+"""So many questions about a connection may be under way: each is several requests to Groq."""
 
 
 @asynccontextmanager
@@ -79,6 +83,7 @@ class Account:
 
     def __init__(self) -> None:
         self._questions: dict[tuple[str, str | None], _Question] = {}
+        self._asking: dict[asyncio.Task[Window], str] = {}
 
     async def window(self, conn_id: str, cursor: str | None = None) -> tuple[Window, float]:
         """A window on the batches of a connection, and the seconds for which it serves.
@@ -89,7 +94,7 @@ class Account:
 
         Raises:
             AirflowNotFoundException: There is no such connection.
-            GroqError: Groq could not be asked.
+            GroqError: Groq could not be asked, or is asked too much already.
             TimeoutError: It did not answer in time.
         """
         clock = asyncio.get_running_loop().time
@@ -108,13 +113,20 @@ class Account:
 
     def _ask(self, conn_id: str, cursor: str | None, before: Window | None) -> _Question:
         loop = asyncio.get_running_loop()
+        if sum(asked_by == conn_id for asked_by in self._asking.values()) >= MAX_ASKED_AT_ONCE:
+            raise GroqRateLimitError(
+                "Too many pages of this connection are being read. Try again in a moment.", status_code=429
+            )
         # Without the log and the trace of the request that happens to come first.
         task = contextvars.Context().run(loop.create_task, _read(conn_id, cursor, before))
         question = _Question(task, before)
         self._questions.pop((conn_id, cursor), None)
         self._questions[conn_id, cursor] = question
-        if len(self._questions) > MAX_WINDOWS:
-            del self._questions[next(iter(self._questions))]
+        if len(self._questions) > MAX_WINDOWS:  # the newest window of a connection, which most look at, stays longest
+            older = (key for key in self._questions if key[1] is not None)
+            del self._questions[next(older, next(iter(self._questions)))]
+        self._asking[task] = conn_id
+        task.add_done_callback(self._asking.pop)
         task.add_done_callback(lambda done: _ended(question, done, cursor, again=before is not None))
         return question
 
@@ -132,7 +144,9 @@ def _ended(question: _Question, task: asyncio.Task[Window], cursor: str | None, 
         return
     error = task.exception()
     if error is not None:
-        log.warning("The page of batches could not be brought up to date: %s", str(error) or "no answer in time")
+        log.warning(
+            "The page of batches could not be brought up to date: %s", one_line(str(error), 500) or "no answer in time"
+        )
         pause = (error.retry_after if isinstance(error, GroqRateLimitError) else None) or 0.0
         question.fresh_until = now + max(FRESH_SECONDS, min(pause, LONGEST_PAUSE))
         return

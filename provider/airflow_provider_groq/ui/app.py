@@ -20,7 +20,7 @@ from airflow_provider_groq.ui.account import Account, client_of
 from airflow_provider_groq.ui.audit import record_cancel
 from airflow_provider_groq.ui.problems import told
 from airflow_provider_groq.ui.rights import Rights, Sight, connections_for, refuse_foreign_pages
-from airflow_provider_groq.ui.rows import Json, batch_row, group_row, groups_of, has_status
+from airflow_provider_groq.ui.rows import Json, batch_row, group_row, groups_of, has_status, moment
 from airflow_provider_groq.ui.windows import Window
 
 MAX_SEARCHED = 5
@@ -86,6 +86,8 @@ async def list_batches(
     Where the filters let nothing through, older windows are searched, up to a limit.
     """
     rights = Rights(user, connection_id)
+    if not await rights.sees_anything():
+        raise HTTPException(403, "You may see neither this connection nor a Dag.")
     account: Account = request.app.state.account
     clock = asyncio.get_running_loop().time
     stop_at = clock() + SEARCH_SECONDS
@@ -115,7 +117,7 @@ def _add(answer: Json, window: Window, sight: Sight, wanted: Wanted) -> None:
     answer["dags"] = sorted({*answer["dags"], *sight.dags.values()})
     answer["searched"] += len(window.batches)
     answer["left_out"] += window.left_out
-    created = [batch.created_at for batch in window.batches if batch.created_at]
+    created = [created_at for batch in window.batches if (created_at := moment(batch.created_at))]
     answer["back_to"] = min(created, default=answer.get("back_to"))
 
 

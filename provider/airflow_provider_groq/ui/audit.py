@@ -28,4 +28,4 @@ def record_cancel(user: Any, conn_id: str, batch: Batch) -> None:
     if owner:
         whose |= {"task_id": owner.task_id, "run_id": owner.run_id, "map_index": owner.map_index}
     with create_session() as session:
-        session.add(Log(EVENT, owner=user.get_id(), owner_display_name=user.get_name(), extra=extra, **whose))
+        session.add(Log(EVENT, owner=user.get_name(), owner_display_name=user.get_name(), extra=extra, **whose))

@@ -20,10 +20,13 @@ DAG_KEY = READABLE_KEYS[0]
 AT_ONCE = 500
 """How many one query asks for: databases take a limited number of values."""
 
+MAX_ID_CHARS = 250
+"""The longest id that Airflow has. Metadata may hold anything, also what a database takes for no text, such as NUL."""
+
 
 def dags_of(batches: Iterable[Batch]) -> dict[str, str]:
     """The Dag of this Airflow that each batch names, by batch; it need not name a task too."""
-    named = {batch.id: dag_id for batch in batches if (dag_id := batch.metadata.get(DAG_KEY))}
+    named = {batch.id: dag_id for batch in batches if _may_be_an_id(dag_id := batch.metadata.get(DAG_KEY, ""))}
     known: set[str] = set()
     with create_session() as session:
         for some in _some_of(sorted(set(named.values()))):
@@ -33,7 +36,7 @@ def dags_of(batches: Iterable[Batch]) -> dict[str, str]:
 
 def owners_of(batches: Iterable[Batch]) -> dict[str, Identity]:
     """The task instance of this Airflow that each batch names, by batch."""
-    named = {batch.id: owner for batch in batches if (owner := named_owner(batch))}
+    named = {batch.id: owner for batch in batches if (owner := named_owner(batch)) and _has_ids(owner)}
     known: set[tuple[str, str, str, int]] = set()
     columns = (TaskInstance.dag_id, TaskInstance.task_id, TaskInstance.run_id, TaskInstance.map_index)
     with create_session() as session:
@@ -42,6 +45,14 @@ def owners_of(batches: Iterable[Batch]) -> dict[str, Identity]:
             query = select(*columns).where(*(column.in_(set(values)) for column, values in of_each))
             known.update((row[0], row[1], row[2], row[3]) for row in session.execute(query))
     return {batch_id: owner for batch_id, owner in named.items() if _key(owner) in known}
+
+
+def _may_be_an_id(text: str) -> bool:
+    return 0 < len(text) <= MAX_ID_CHARS and text.isprintable()
+
+
+def _has_ids(owner: Identity) -> bool:
+    return all(map(_may_be_an_id, (owner.dag_id, owner.task_id, owner.run_id)))
 
 
 def _key(owner: Identity) -> tuple[str, str, str, int]:

@@ -58,6 +58,10 @@ class Rights:
         """Whether the user may see the connection."""
         return await asyncio.to_thread(_may_use, self._user, self._conn_id, "GET")
 
+    async def sees_anything(self) -> bool:
+        """Whether the user may see the connection, or any Dag, whose batches could be among those of the connection."""
+        return await self.sees_connection() or bool(await asyncio.to_thread(self._dag_ids))
+
     async def sight(self, batches: Iterable[Batch]) -> Sight:
         """What the user may see of these batches."""
         return await asyncio.to_thread(self._sight, tuple(batches))
@@ -68,7 +72,7 @@ class Rights:
 
     def _sight(self, batches: tuple[Batch, ...]) -> Sight:
         dags = dags_of(batches)
-        allowed = get_auth_manager().get_authorized_dag_ids(user=self._user, method="GET")
+        allowed = self._dag_ids()
         others = _may_use(self._user, self._conn_id, "GET")
         seen = tuple(batch for batch in batches if (dags[batch.id] in allowed if batch.id in dags else others))
         open_dags = {batch.id: dags.get(batch.id) for batch in seen if not batch.terminal}
@@ -77,6 +81,9 @@ class Rights:
         return Sight(
             seen, {batch.id: dags[batch.id] for batch in seen if batch.id in dags}, owners_of(seen), may_cancel
         )
+
+    def _dag_ids(self) -> set[str]:
+        return get_auth_manager().get_authorized_dag_ids(user=self._user, method="GET")
 
     def _may_cancel(self, dag_id: str | None) -> bool:
         if dag_id is None:

@@ -14,6 +14,9 @@ from airflow_provider_groq.batches.outcome import batch_problem, warning
 OPEN, ENDED = "open", "ended"
 """What a filter may name instead of one status."""
 
+LATEST = 253_402_300_799
+"""The last second of the year 9999, in Unix time. Some servers send microseconds, of which browsers make no time."""
+
 Json = dict[str, Any]
 
 
@@ -77,14 +80,19 @@ def batch_row(batch: Batch, *, now: float) -> Json:
         "total": counts.total,
         "done": counts.done,
         "failed": counts.failed,
-        "created_at": batch.created_at,
-        "ended_at": _ended_at(batch),
-        "expires_at": batch.expires_at,
+        "created_at": moment(batch.created_at),
+        "ended_at": moment(_ended_at(batch)),
+        "expires_at": moment(batch.expires_at),
         "per_minute": None if rate is None else round(rate * 60, 2),
         "seconds_left": None if left is None else round(left, 1),
         "note": str(batch_problem(batch) or warning(batch)) if batch.terminal else "",
         "console": console_url(batch.id),
     }
+
+
+def moment(unix_time: int | None) -> int | None:
+    """A time that a browser can show; None for any other."""
+    return unix_time if unix_time is not None and 0 <= unix_time <= LATEST else None
 
 
 def _ended_at(batch: Batch) -> int | None:
