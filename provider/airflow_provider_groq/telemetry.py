@@ -124,8 +124,7 @@ def wait_ended(where: str, conn_id: str, batch_ids: Sequence[str], *, since: flo
     _time(WAITED + where, time.time() - since, conn_id)
     if trace := _trace():
         found = _attributes(conn_id, batch_ids=batch_ids[:MAX_IDS], batches=len(batch_ids))
-        tracer = trace.get_tracer(TRACER)
-        _safely(lambda: tracer.start_span(WAIT, start_time=int(since * 1e9), attributes=found).end())
+        _safely(lambda: trace.get_tracer(TRACER).start_span(WAIT, start_time=int(since * 1e9), attributes=found).end())
 
 
 def polled(conn_id: str, batches: int) -> None:
@@ -180,11 +179,11 @@ def span(name: str, conn_id: str, **attributes: Any) -> Iterator[Callable[..., N
     Yields:
         A function that sets those known later.
     """
-    trace = _trace()
-    if trace is None:
+    trace, found = _trace(), _attributes(conn_id, **attributes)
+    current = trace and _safely(lambda: trace.get_tracer(TRACER).start_span(name, attributes=found))
+    if current is None:
         yield lambda **_: None
         return
-    current = trace.get_tracer(TRACER).start_span(name, attributes=_attributes(conn_id, **attributes))
     try:
         with trace.use_span(current):
             yield lambda **later: _safely(current.set_attributes, _attributes(conn_id, **later))
@@ -205,7 +204,10 @@ def flush_spans() -> None:
 
 def _exporter() -> Callable[[], object] | None:
     trace = _trace()
-    return trace and getattr(trace.get_tracer_provider(), "force_flush", None)
+    flush: Callable[[], object] | None = trace and _safely(
+        lambda: getattr(trace.get_tracer_provider(), "force_flush", None)
+    )
+    return flush
 
 
 def _trace() -> Any:
@@ -231,14 +233,15 @@ def _tell(kind: str, *values: Any, **tags: Any) -> None:
     _safely(lambda: getattr(stats(), kind)(*values, **tags))
 
 
-def _safely(call: Callable[..., object], *arguments: Any) -> None:
+def _safely(call: Callable[..., Any], *arguments: Any) -> Any:
     """Call it, and log what it raises: once for each kind of error, since it does so often, if at all."""
     try:
-        call(*arguments)
+        return call(*arguments)
     except Exception as error:  # noqa: BLE001 - whatever it is, the batch is paid and goes on
         if type(error) not in _complained:
             _complained.add(type(error))
             log.warning("Metrics or spans of Groq batches could not be sent, and are dropped: %r", error)
+        return None
 
 
 _complained: set[type[Exception]] = set()

@@ -182,3 +182,9 @@ def test_a_job_that_fails_before_it_lands_names_its_batches(groq_emulator, quick
     assert {batch["round"] for batch in facet.batches} == {1}
     (folder,) = lineage.outputs
     assert (folder.name, folder.outputFacets) == (str(tmp_path / "answers"), {})
+
+
+def test_what_cannot_be_recorded_fails_no_task(caplog):
+    record = Record()
+    record.note_job({"rows": "not those of a job"}, "/answers")
+    assert "could not be recorded for OpenLineage" in caplog.text

@@ -9,6 +9,7 @@ from opentelemetry import trace
 from airflow_provider_groq import telemetry
 from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.operators import waiting
+from airflow_provider_groq.submission.kill import TaskStoppedError
 
 
 def came(collector):
@@ -64,3 +65,31 @@ def test_spans_are_sent_before_a_task_defers(create, context, groq_emulator, col
     sent = {span.name for span in collector.spans()}
     assert time.monotonic() - began < 5, "the exporter sends by itself every 5 s"
     assert sent == {"groq.check", "groq.upload", "groq.create", "groq.wait"}
+
+
+def test_a_span_that_cannot_be_begun_stops_nothing(create, context, groq_emulator, collector, monkeypatch):
+    """Such as one of a processor or a sampler that an installation has added."""
+    groq_emulator.set(seconds=0.2)
+
+    def fail(*_, **__):
+        raise ValueError("no span")
+
+    monkeypatch.setattr(telemetry, "_complained", set())
+    monkeypatch.setattr(trace, "get_tracer", fail)
+    monkeypatch.setattr(trace, "get_tracer_provider", fail)
+    (batch,) = [create().execute(context)]
+    assert [made["id"] for made in groq_emulator.batches()] == [batch]
+    assert not telemetry.exports_spans()
+
+
+def test_a_task_that_is_marked_while_its_spans_are_sent_cancels_its_batch(
+    create, context, groq_emulator, collector, monkeypatch
+):
+    groq_emulator.set(seconds=1000)
+    monkeypatch.setattr(waiting, "WATCH_SECONDS", 0.0)
+    operator = create(deferrable=True)
+    context["ti"].state = "failed"
+    monkeypatch.setattr(telemetry, "flush_spans", operator.on_kill)
+    with pytest.raises(TaskStoppedError):
+        operator.execute(context)
+    assert [batch["status"] for batch in groq_emulator.batches()] == ["cancelling"]

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+import logging
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import wraps
 from itertools import islice
-from typing import Any
+from typing import Any, ParamSpec
 
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.api.text import one_line
@@ -13,10 +15,28 @@ from airflow_provider_groq.batches.tokens import MAX_NAME_CHARS
 from airflow_provider_groq.jobs.amounts import Amount
 from airflow_provider_groq.lineage.names import account_of
 
+log = logging.getLogger(__name__)
+
 MAX_MODELS = 20
 
 MAX_PATHS = 100
 """Of how many paths of a list it is told what was read, and of how many datasets an event tells at the most."""
+
+
+P = ParamSpec("P")
+
+
+def _harmless(note: Callable[P, None]) -> Callable[P, None]:
+    """Log what it raises: a task that has paid, and may have landed its answers, does not fail for its lineage."""
+
+    @wraps(note)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> None:
+        try:
+            note(*args, **kwargs)
+        except Exception:
+            log.exception("What this task read or wrote could not be recorded for OpenLineage. The task continues.")
+
+    return wrapper
 
 
 @dataclass
@@ -43,6 +63,7 @@ class Record:
     more: dict[str, Any] = field(default_factory=dict)
     accounts: dict[str, str] = field(default_factory=dict)
 
+    @_harmless
     def note_storage(self, *paths: Any) -> None:
         """Note what only the storage of paths knows, and a dataset's name needs; they have been reached before."""
         for path in paths:
@@ -79,6 +100,7 @@ class Record:
         """Note how much was read, of so many paths as may be told."""
         self.read = dict(islice(amounts.items(), MAX_PATHS))
 
+    @_harmless
     def note_download(self, manifest: Mapping[str, Any], path: Any) -> None:
         """Note the results of a batch that have been landed."""
         files = [manifest[name]["bytes"] for name in ("output", "errors") if manifest[name]]
@@ -87,6 +109,7 @@ class Record:
         self.requests = dict(requests)
         self._note_tokens(manifest)
 
+    @_harmless
     def note_job(self, manifest: Mapping[str, Any], path: Any) -> None:
         """Note the answers of a job that have been landed."""
         parts = manifest["parts"]

@@ -101,6 +101,7 @@ def wait(
             end_time=end_time,
             kwargs={"sent": sent} if (sent := operator.lineage.sent()) else {},
             last_seen=last_seen,
+            check=guard.check,
             cancel_on_kill=operator.cancel_on_kill,
             reattach=operator.reattach,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from airflow_provider_groq import telemetry
@@ -24,6 +24,7 @@ def defer(
     poll_interval: float,
     end_time: float,
     last_seen: LastSeen,
+    check: Callable[[], object] = lambda: None,
     kwargs: Mapping[str, Any] | None = None,
     **options: Any,
 ) -> NoReturn:
@@ -38,6 +39,7 @@ def defer(
         poll_interval: The longest pause between two polls, in seconds.
         end_time: When to give up, as Unix time.
         last_seen: What the task's page shows of the batches. Airflow takes nothing for it from a triggerer.
+        check: Called last of all. It raises if the task was stopped meanwhile.
         kwargs: What ``execute_complete`` is to be told.
         options: For `GroqBatchTrigger`.
     """
@@ -52,6 +54,7 @@ def defer(
         clock(ends),
         poll_interval,
     )
+    check()
     operator.defer(
         trigger=GroqBatchTrigger(
             batch_ids=batch_ids,

@@ -6,6 +6,7 @@ import asyncio
 import contextvars
 import logging
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Generic, Protocol, Self, TypeVar
 from weakref import WeakKeyDictionary
 
@@ -15,6 +16,9 @@ from airflow_provider_groq.batches.watch_loop import WatchLoop
 from airflow_provider_groq.hooks.source import ConnectionSource
 
 log = logging.getLogger(__name__)
+
+PREPARE_SECONDS = 5.0
+"""For how long the first poll waits for the metrics to be set up."""
 
 
 class Loop(Protocol):
@@ -91,7 +95,8 @@ class Waits(PollLoop):
     async def run(self) -> None:
         """Poll until cancelled."""
         try:
-            await asyncio.to_thread(telemetry.prepare)
+            with suppress(TimeoutError):  # a name server that does not answer holds up no wait
+                await asyncio.wait_for(asyncio.to_thread(telemetry.prepare), PREPARE_SECONDS)
             await super().run()
         finally:
             self._polls.tell(0)

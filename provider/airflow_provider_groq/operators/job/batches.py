@@ -53,13 +53,14 @@ def completed(round_: Round) -> dict[int, Batch | None]:
         if not again:
             return {shard.number: ended.get(journal.batch_id(shard)) for shard in round_.seal.shards}
         pause = PAUSES[max(journal.attempt(shard) for shard in again) - 1]
-        for shard in again:
-            failed = ended[journal.batch_id(shard)]
-            telemetry.ended(round_.job.operator.groq_conn_id, failed)
-            round_.job.operator.log.warning("%s", batch_problem(failed))
+        failed = [ended[journal.batch_id(shard)] for shard in again]
+        for batch in failed:
+            round_.job.operator.log.warning("%s", batch_problem(batch))
         round_.job.operator.log.info("Recreating %s in %g s.", counted(len(again), "batch", "batches"), pause)
         round_.job.guard.sleep(pause)
         journal.try_again(again)
+        for batch in failed:
+            telemetry.ended(round_.job.operator.groq_conn_id, batch)
 
 
 def given_up(round_: Round) -> dict[int, Batch | None]:
@@ -233,6 +234,7 @@ def _defer(round_: Round, batch_ids: list[str], end_time: float) -> None:
         poll_interval=operator.poll_interval,
         end_time=end_time,
         last_seen=round_.job.last_seen,
+        check=round_.job.guard.check,
         cancel_on_kill=operator.cancel_on_kill,
         reattach=operator.reattach,
         brief=True,
