@@ -27,18 +27,21 @@ with DAG(
     schedule=[FINISHED],
     is_paused_upon_creation=True,  # it would ask Groq twice a minute from now on
     tags=["groq"],
+    doc_md=__doc__,
     params={"output_path": Param("/tmp/groq", type="string")},  # noqa: S108 - an example
 ):
 
     @task
     def finished(triggering_asset_events: dict) -> list[str]:
-        """The batches that have answers. One that is told of twice, as after a crash, is named once."""
+        """The batches that have answers. One that is reported twice, as after a crash, is named once."""
         from airflow_provider_groq.batches.events import BatchEvent  # noqa: PLC0415 - not needed to parse the Dag
 
         events = [BatchEvent.read(event.extra["payload"]) for event in triggering_asset_events[FINISHED]]
         batches = [end.batch for event in events for end in event.ends]
         return list(dict.fromkeys(batch.id for batch in batches if batch.output_file_id))
 
-    GroqDownloadBatchResultsOperator.partial(task_id="download", output_path="{{ params.output_path }}").expand(
-        batch_id=finished()
-    )
+    GroqDownloadBatchResultsOperator.partial(
+        task_id="download",
+        output_path="{{ params.output_path }}",
+        doc_md="The results of each batch, in files.",
+    ).expand(batch_id=finished())
