@@ -225,5 +225,5 @@ def test_a_connection_that_is_unknown_is_said_once_and_holds_up_no_other(watched
 
     lines = await_that(said, "the connection is reported", 60)
     starts = watched.log().count("Starting the triggerer")
-    assert len(lines) <= starts, lines
+    assert len(lines) <= starts + 1, lines  # one that was frozen is given the watchers again when it returns
     assert all("Correct the connection" in line for line in lines)
