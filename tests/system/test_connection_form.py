@@ -54,8 +54,10 @@ class Form:
         self.dialog.wait_for(state="hidden")
         self.page.get_by_text("Connection has been successfully created.").wait_for()
 
-    def test(self):
-        """Press the button, and return what Airflow shows: the title and the message."""
+    def tried(self, **fields):
+        """Fill in the fields, save, press the button, and return what Airflow shows: the title and the message."""
+        self.fill(**fields)
+        self.save()
         row = self.page.get_by_role("row").filter(has_text=CONN_ID)
         row.get_by_role("button", name="Test Connection").click()
         shown = self.page.get_by_role("status").filter(has_text=re.compile("Test Connection (Successful|Failed)"))
@@ -86,17 +88,13 @@ def test_the_form_has_the_fields_of_the_documentation_and_none_is_required_but_t
 
 
 def test_a_right_key_is_told_to_work_and_may_use_batches(form, groq):
-    form.fill(host=groq.url, password=KEY, port="0")
-    form.save()
-    title, message = form.test()
+    title, message = form.tried(host=groq.url, password=KEY, port="0")
     assert title == "Test Connection Successful"
     assert message == "Groq knows the key and offers 6 models, and the key can use batches."
 
 
 def test_a_wrong_key_is_told(form, groq):
-    form.fill(host=groq.url, password="gsk_a_wrong_key", port="0")
-    form.save()
-    title, message = form.test()
+    title, message = form.tried(host=groq.url, password="gsk_a_wrong_key", port="0")
     assert title == "Test Connection Failed"
     assert "401 invalid_api_key: Invalid API Key. Check the API key (password) of this connection." in message
 
@@ -104,9 +102,7 @@ def test_a_wrong_key_is_told(form, groq):
 def test_a_plan_without_batches_is_told(form, groq):
     groq.set(plan_has_batch=False)
     try:
-        form.fill(host=groq.url, password=KEY, port="0")
-        form.save()
-        title, message = form.test()
+        title, message = form.tried(host=groq.url, password=KEY, port="0")
     finally:
         groq.reset()
     assert title == "Test Connection Failed"
@@ -115,9 +111,7 @@ def test_a_plan_without_batches_is_told(form, groq):
 
 
 def test_a_dead_host_is_told(form, dead_host):
-    form.fill(host=dead_host, password=KEY, port="0")
-    form.save()
-    title, message = form.test()
+    title, message = form.tried(host=dead_host, password=KEY, port="0")
     assert title == "Test Connection Failed"
     assert message.startswith("GET /models could not be sent: ConnectError")
 
@@ -125,9 +119,7 @@ def test_a_dead_host_is_told(form, dead_host):
 def test_what_a_server_says_is_text_and_no_page(form, groq):
     groq.fault("/models", status=401, json={"error": {"message": MARKUP, "type": "t"}}, times=None)
     try:
-        form.fill(host=groq.url, password=KEY, port="0")
-        form.save()
-        title, message = form.test()
+        title, message = form.tried(host=groq.url, password=KEY, port="0")
     finally:
         groq.reset()
     assert title == "Test Connection Failed"
@@ -138,9 +130,6 @@ def test_what_a_server_says_is_text_and_no_page(form, groq):
 
 def test_without_a_port_airflows_button_asks_nobody(form, groq):
     """Why the form shows the port: as the documentation says, Airflow 3.3.2 refuses to test what has none."""
-    form.fill(host=groq.url, password=KEY)
-    form.save()
     groq.clear_requests()
-    title, message = form.test()
-    assert (title, message) == ("Test Connection Failed", "Bad Request")
+    assert form.tried(host=groq.url, password=KEY) == ("Test Connection Failed", "Bad Request")
     assert groq.requests() == []

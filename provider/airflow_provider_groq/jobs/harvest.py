@@ -165,7 +165,7 @@ def harvest(
         ends = zip(some, map(judged, successes.outcomes), strict=True)
         answers = [answer(record, *end) for record, end in ends]
         found.succeeded += len(answers)
-        found.rows.update(Counter(ended.status for ended in answers) if validate else {"succeeded": len(answers)})
+        found.rows.update([ended.status for ended in answers])
         writer.add_all(answers, successes.counts)
     for record in left:
         outcome = results.take(record.custom_id) or without

@@ -9,7 +9,7 @@ import msgspec
 
 from airflow_provider_groq.jobs.outcomes import is_cut_off, is_good, is_sent_again
 from airflow_provider_groq.jobs.records import Answer
-from airflow_provider_groq.jobs.usage import Counts, Usage
+from airflow_provider_groq.jobs.usage import Counts, Usage, counts_of
 
 
 class Segment(NamedTuple):
@@ -86,9 +86,7 @@ class Summarizer:
 
     def add(self, answer: Answer) -> None:
         """Take the next answer."""
-        self._usage.add(answer)
-        self._extend(answer.index, answer.index + 1)
-        self._judge([answer])
+        self.add_all([answer], [counts_of(answer.usage)])
 
     def add_all(self, answers: Sequence[Answer], counts: Sequence[Counts | None]) -> None:
         """Take the next answers, which are known to have used so much."""
@@ -99,7 +97,9 @@ class Summarizer:
         else:
             for answer in answers:
                 self._extend(answer.index, answer.index + 1)
-        self._judge(answers)
+        for answer in answers:
+            if not is_good(answer):
+                self._kind_of(answer).append(answer.index)
 
     def summary(self, size: int) -> Summary:
         """The summary of all answers, which have so many bytes; no more are taken after it."""
@@ -120,11 +120,6 @@ class Summarizer:
             self._close_range()
             self._begin = begin
         self._end = end
-
-    def _judge(self, answers: Sequence[Answer]) -> None:
-        for answer in answers:
-            if not is_good(answer):
-                self._kind_of(answer).append(answer.index)
 
     def _close_range(self) -> None:
         if self._end > self._begin:

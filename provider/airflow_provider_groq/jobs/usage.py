@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Annotated, Any, NamedTuple, Protocol
 
@@ -124,23 +125,24 @@ class Usage:
 
     def count(self, answers: Sequence[Used], counts: Sequence[Counts | None]) -> None:
         """Take answers that are known to have used so much."""
-        metered = [used for used in counts if used is not None]
-        models = {answer.model for answer in answers}
-        if len(models) > 1 or len(metered) < len(counts):
-            if len(answers) > 1:
-                for answer, used in zip(answers, counts, strict=True):
-                    self.count([answer], [used])
-                return
-            self.unmetered += answers[0].status == "succeeded"
-            return
-        self.answers += len(metered)
-        sums = self._tokens.sums(models.pop())
+        metered = defaultdict[str | None, list[Counts]](list)
+        for answer, used in zip(answers, counts, strict=True):
+            if used is None:
+                self.unmetered += answer.status == "succeeded"
+            else:
+                metered[answer.model].append(used)
+        for model, all_used in metered.items():
+            self._add_up(model, all_used)
+
+    def _add_up(self, model: str | None, all_used: Sequence[Counts]) -> None:
+        self.answers += len(all_used)
+        sums = self._tokens.sums(model)
         if not sums:
             sums.update(dict.fromkeys(KINDS_OF_TOKENS, 0))
-        sums["prompt_tokens"] += sum([used.prompt_tokens for used in metered])
-        sums["completion_tokens"] += sum([used.completion_tokens for used in metered])
-        sums["reasoning_tokens"] += sum([used.reasoning for used in metered])
-        sums["total_tokens"] += sum([used.total_tokens for used in metered])
+        sums["prompt_tokens"] += sum([used.prompt_tokens for used in all_used])
+        sums["completion_tokens"] += sum([used.completion_tokens for used in all_used])
+        sums["reasoning_tokens"] += sum([used.reasoning for used in all_used])
+        sums["total_tokens"] += sum([used.total_tokens for used in all_used])
 
     def add_all(self, other: Usage) -> None:
         """Take what another sum holds."""

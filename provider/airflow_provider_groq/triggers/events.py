@@ -1,4 +1,4 @@
-"""`GroqBatchEventTrigger`: tells of batches that have ended, whoever made them."""
+"""`GroqBatchEventTrigger`: tells of batches that have ended, no matter who created them."""
 
 from __future__ import annotations
 
