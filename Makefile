@@ -48,7 +48,7 @@ docs: $(INSTALLED) ## build the documentation into docs/_build
 	@$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build
 	@echo "docs/_build/index.html"
 
-faults: $(INSTALLED) ## write docs/faults.md anew, after a change of tests/hooks/fault_table.py
+faults: $(INSTALLED) ## write docs/reference/faults.md anew, after a change of tests/hooks/fault_table.py
 	@cd tests && ../$(PY) -m hooks.fault_page
 
 bench: .venv/peers ## install the peers, and run the benchmarks; takes an hour

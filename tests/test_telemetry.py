@@ -14,7 +14,7 @@ from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.compat import stats
 
-PAGE = Path(__file__).parents[1] / "docs" / "metrics.md"
+PAGE = Path(__file__).parents[1] / "docs" / "reference" / "metrics.md"
 ROW = re.compile(r"^\| (?P<names>`groq\.[^|]+) \| (?P<type>counter|timer|gauge) \| (?P<tags>[^|]+) \|", re.MULTILINE)
 KINDS = {"c": "counter", "ms": "timer", "g": "gauge"}
 

@@ -152,7 +152,7 @@ def test_what_the_page_says_a_peer_lacks_is_not_there(theirs):
 
 
 def test_the_figures_are_those_of_the_page_performance():
-    measured = (DOCS / "performance.md").read_text(encoding="utf-8")
+    measured = (DOCS / "explanation" / "performance.md").read_text(encoding="utf-8")
     table = PAGE[PAGE.index("### Figures") :]
     rows = [line.split("|")[2:-1] for line in table.splitlines() if line.startswith("| ") and "openai" not in line]
     figures = {cell.strip() for row in rows for cell in row} - {"not measured"}

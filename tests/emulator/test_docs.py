@@ -1,4 +1,4 @@
-"""docs/emulator.md, done by the letter: its files in a folder of their own, its tests on an Airflow of their own."""
+"""docs/how-to/emulator.md, done by the letter: its files in a folder of their own, its tests on an Airflow of their own."""
 
 import json
 import os
@@ -12,7 +12,7 @@ import httpx
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE = (DOCS / "emulator.md").read_text(encoding="utf-8")
+PAGE = (DOCS / "how-to" / "emulator.md").read_text(encoding="utf-8")
 FILES = dict(re.findall(r"```\{code-block\} \w+\n:caption: (\S+)\n\n(.*?)```", PAGE, re.DOTALL))
 ENOUGH_TO_MASK = 5
 """Airflow's `[logging] min_length_masked_secret`; of a shorter key it warns."""
@@ -77,7 +77,7 @@ def test_the_command_by_hand_works_with_its_file_of_answers(folder, environment)
     assert settings["answers"] == json.loads(FILES["answers.json"])
 
 
-@pytest.mark.parametrize("path", sorted(DOCS.glob("*.md")), ids=lambda path: path.name)
+@pytest.mark.parametrize("path", sorted(DOCS.rglob("*.md")), ids=lambda path: path.name)
 def test_no_example_has_a_key_that_airflow_warns_of(path):
     text = path.read_text(encoding="utf-8")
     keys = re.findall(r'"password": "([^"]*)"', text) + re.findall(r"groq://:([^@]*)@", text)

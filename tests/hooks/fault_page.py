@@ -1,4 +1,4 @@
-"""Makes docs/faults.md of the fault table: `make faults`."""
+"""Makes docs/reference/faults.md of the fault table: `make faults`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from hooks.fault_table import ATTEMPTS, DEFAULTS, DIFFERENCES, FAULTS, GRACE, Di
 from airflow_provider_groq.api import retry
 from airflow_provider_groq.api.settings import LONGEST_CONNECTING
 
-PAGE = Path(__file__).parents[2] / "docs" / "faults.md"
+PAGE = Path(__file__).parents[2] / "docs" / "reference" / "faults.md"
 
 ORDINARY, CREATION = ENDPOINTS[-1], next(endpoint for endpoint in ENDPOINTS if endpoint.creates)
 SHOWN_CALL = "GET /batches/batch_01m8…"
@@ -48,7 +48,7 @@ During a wait each poll is one attempt, and transient errors are polled again un
 
 `POST /batches` costs money, so it is never retried blindly. If it may have taken effect, the hook raises a
 [`GroqLostAnswerError`](errors.md#no-answer-or-a-wrong-one). The create operator then searches for the batch at Groq
-before it retries, and resumes what it finds: see [How a try knows](operators.md#how-a-try-knows).
+before it retries, and resumes what it finds: see [How a try knows](../how-to/operators.md#how-a-try-knows).
 
 {creation}
 

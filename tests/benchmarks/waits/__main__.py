@@ -5,7 +5,7 @@
 Beside them, a bare loop: 200 ids a request, JSON, a glance at each status, and nothing else.
 
 Each measurement has a process of its own; all ask the same server on loopback, which answers after 50 ms.
-Prints a table, and writes it with a chart into docs/performance.md.
+Prints a table, and writes it with a chart into docs/explanation/performance.md.
 """
 
 import argparse
@@ -114,7 +114,7 @@ def main():
         server.wait()
         server.stdin.close()
         server.stdout.close()
-    write(results, FOLDER.parents[2] / "docs" if scale is FULL else None)
+    write(results, FOLDER.parents[2] / "docs" / "explanation" if scale is FULL else None)
 
 
 if __name__ == "__main__":
