@@ -21,7 +21,7 @@ TEMPLATE = """\
 
 <!-- Made by `make faults` of tests/hooks/fault_table.py. A test makes each of these faults happen with each call. -->
 
-Look up what can go wrong between Airflow and Groq, what the client does about it, how long that takes, and what you read.
+Look up what can go wrong between Airflow and Groq, what the client does then, how long that takes, and what you read.
 This applies to these calls of [`GroqHook`](api.md#hook), and so to the operators and the sensor:
 
 {endpoints}
