@@ -1,4 +1,4 @@
-"""docs/how-to/emulator.md, done by the letter: its files in a folder of their own, its tests on an Airflow of their own."""
+"""docs/how-to/emulator.md, done by the letter: its files in their own folder, its tests on their own Airflow."""
 
 import json
 import os
