@@ -1,7 +1,8 @@
 """Metrics and spans of batches, for Airflow's ``Stats`` and for OpenTelemetry.
 
 All names are here, and in ``docs/reference/metrics.md``. How a batch ended is in the name and not in a tag, because
-plain StatsD drops tags. Whatever a backend raises is only logged: a task that has paid must not fail because of a metric.
+plain StatsD drops tags. Whatever a backend raises is only logged: a task that has paid must not fail because of a
+metric.
 """
 
 from __future__ import annotations

@@ -42,13 +42,13 @@ between attempts are {first:g} s, then twice as long each time, up to {longest:g
 than half.
 
 During a wait each poll is one attempt, and transient errors are polled again until the deadline: see
-[How often it polls](sensor-and-trigger.md#how-often-it-polls).
+[How often it polls](trigger.md#how-often-it-polls).
 
 ## The creation of a batch
 
 `POST /batches` costs money, so it is never retried blindly. If it may have taken effect, the hook raises a
 [`GroqLostAnswerError`](errors.md#no-answer-or-a-wrong-one). The create operator then searches for the batch at Groq
-before it retries, and resumes what it finds: see [How a try knows](../how-to/operators.md#how-a-try-knows).
+before it retries, and resumes what it finds: see [How a try knows](../explanation/pay-once.md#how-a-try-knows).
 
 {creation}
 
