@@ -35,7 +35,7 @@ class GroqBatchSensor(LineageMethods, BaseSensorOperator):
         poll_interval: The longest pause between two polls, in seconds or as a ``timedelta``; by default
             ``poke_interval``.
         fail_on_partial_error: Whether the task fails when only some of a batch's requests succeeded.
-        kwargs: ``timeout`` (7 days by default), ``mode`` (unless deferrable), ``soft_fail`` and what every sensor takes.
+        kwargs: ``timeout`` (7 days by default), ``mode`` (unless deferrable), ``soft_fail`` and what any sensor takes.
 
     Raises:
         GroqInputError: An argument is wrong.
