@@ -23,6 +23,7 @@ CHECKS = {
     "toml": data_blocks.toml_problems,
     "yaml": data_blocks.yaml_problems,
     "ini": data_blocks.ini_problems,
+    "markdown": lambda _: (),  # a text to be copied
     "text": lambda _: (),  # what something printed
 }
 SHELL = {"shell", "bash", "console"}
