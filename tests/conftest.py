@@ -67,6 +67,7 @@ STARTS_ITS_OWN = (
     "tests/system/test_triggerer.py",
     "tests/system/test_event_trigger.py",
     "tests/benchmarks/test_triggerer.py",
+    "tests/docs/test_tutorial.py",
     "tests/emulator/test_docs.py",
     "tests/test_demo.py",
 )

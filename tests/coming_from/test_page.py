@@ -1,4 +1,4 @@
-"""docs/coming-from.md: its Dags run, its tables name what there is, and its figures are measured ones."""
+"""docs/coming-from.md: its Dags run, and its tables name what there is."""
 
 import importlib
 import inspect
@@ -7,7 +7,7 @@ import re
 from pathlib import Path
 
 import pytest
-from coming_from.conftest import DAGS, DOCS, PAGE, needs
+from coming_from.conftest import DAGS, PAGE, needs
 
 NAME = re.compile(r"`(\w+)`")
 
@@ -149,12 +149,3 @@ def test_what_the_page_says_a_peer_lacks_is_not_there(theirs):
     hook = getattr(importlib.import_module(THEIRS[theirs]), theirs)
     ours = {word for row in TABLES[theirs][1] if not row[0] for word in NAME.findall(row[1])}
     assert {name for name in ours if hasattr(hook, name)} == set()
-
-
-def test_the_figures_are_those_of_the_page_performance():
-    measured = (DOCS / "explanation" / "performance.md").read_text(encoding="utf-8")
-    table = PAGE[PAGE.index("### Figures") :]
-    rows = [line.split("|")[2:-1] for line in table.splitlines() if line.startswith("| ") and "openai" not in line]
-    figures = {cell.strip() for row in rows for cell in row} - {"not measured"}
-    assert len(figures) > 20
-    assert [figure for figure in figures if f"| {figure} |" not in measured] == []

@@ -1,4 +1,4 @@
-"""docs/how-to/emulator.md, done by the letter: its files in their own folder, its tests on their own Airflow."""
+"""The pages on the emulator, done by the letter: files in their own folder, tests on their own Airflow."""
 
 import json
 import os
@@ -12,15 +12,21 @@ import httpx
 import pytest
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGE = (DOCS / "how-to" / "emulator.md").read_text(encoding="utf-8")
-FILES = dict(re.findall(r"```\{code-block\} \w+\n:caption: (\S+)\n\n(.*?)```", PAGE, re.DOTALL))
+GUIDE = (DOCS / "how-to" / "test-your-dags.md").read_text(encoding="utf-8")
+REFERENCE = (DOCS / "reference" / "emulator.md").read_text(encoding="utf-8")
+FILES = dict(re.findall(r"```\{code-block\} \w+\n:caption: (\S+)\n\n(.*?)```", GUIDE, re.DOTALL))
 ENOUGH_TO_MASK = 5
 """Airflow's `[logging] min_length_masked_secret`; of a shorter key it warns."""
 
 
+def between(heading, next_heading):
+    """The part of the reference from a heading to a later one."""
+    return REFERENCE[REFERENCE.index(heading) : REFERENCE.index(next_heading)]
+
+
 @pytest.fixture
 def folder(tmp_path):
-    """The files of the page; what pytest-asyncio alone wants to be told stands in pytest.ini."""
+    """The files of the guide; what pytest-asyncio alone wants to be told stands in pytest.ini."""
     for name, content in FILES.items():
         path = tmp_path / name
         path.parent.mkdir(exist_ok=True)
@@ -40,7 +46,7 @@ def environment(tmp_path):
 
 @pytest.mark.system
 @pytest.mark.timeout(900)
-def test_the_tests_of_the_page_pass(folder, environment):
+def test_the_tests_of_the_guide_pass(folder, environment):
     names = {name for name in FILES if name.startswith("test_")}
     assert names == {
         f"test_{what}.py" for what in ("answers", "clock", "countries", "deadlines", "failures", "waiting")
@@ -63,7 +69,7 @@ def test_the_emulator_starts_from_python(folder, environment):
 
 
 def test_the_command_by_hand_works_with_its_file_of_answers(folder, environment):
-    (line,) = re.findall(r"^python -m airflow_provider_groq.emulator .*$", PAGE, re.MULTILINE)
+    (line,) = re.findall(r"^python -m airflow_provider_groq.emulator .*$", GUIDE, re.MULTILINE)
     _, *arguments = shlex.split(line.replace("8123", "0"))
     with subprocess.Popen(
         [sys.executable, *arguments], cwd=folder, env=environment, stdout=subprocess.PIPE, text=True
@@ -84,15 +90,15 @@ def test_no_example_has_a_key_that_airflow_warns_of(path):
     assert [key for key in keys if len(key) < ENOUGH_TO_MASK] == []
 
 
-def test_the_page_has_each_setting():
+def test_the_reference_has_each_setting():
     from airflow_provider_groq.emulator.settings import Settings
 
-    named = set(re.findall(r"^\| `(\w+)` \|", PAGE[PAGE.index("## Settings") : PAGE.index("## Faults")], re.MULTILINE))
+    named = set(re.findall(r"^\| `(\w+)` \|", between("## Settings", "## Answers"), re.MULTILINE))
     assert named == set(Settings().as_dict())
 
 
-def test_the_page_has_each_error_code():
+def test_the_reference_has_each_error_code():
     from airflow_provider_groq.emulator.failures import BY_CODE
 
-    table = PAGE[PAGE.index("| failure | what") : PAGE.index("## A deadline")]
+    table = between("## Failures", "## Time")
     assert [code for code in BY_CODE if f'`"{code}"`' not in table] == []

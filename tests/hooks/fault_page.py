@@ -21,14 +21,14 @@ TEMPLATE = """\
 
 <!-- Made by `make faults` of tests/hooks/fault_table.py. A test makes each of these faults happen with each call. -->
 
-What can go wrong between Airflow and Groq, what the client does about it, how long that takes, and what you read.
-It holds for these calls of [`GroqHook`](api.md#hook), and so for the operators and the sensor:
+Look up what can go wrong between Airflow and Groq, what the client does then, how long that takes, and what you read.
+This applies to these calls of [`GroqHook`](api.md#hook), and so to the operators and the sensor:
 
 {endpoints}
 
-The times are those of the default settings: `max_retries` {retries}, `timeout` {timeout} s, and {connecting} s for
-making a connection to each address of the host. "As a rule" is the time until the error if the server answers at once,
-"at most" the time if every attempt waits until its timeout. [Connection](connection.md) says how to change them.
+The times are for the default settings: `max_retries` {retries}, `timeout` {timeout} s, and {connecting} s for
+connecting to each address of the host. "As a rule" is the time until the error if the server answers at once,
+"at most" the time if every attempt waits until its timeout. [Connection](connection.md#fields) says how to change them.
 
 Two things can take longer. A response that arrives slowly is given up twice the timeout after its headers. A file takes
 as long as its bytes keep arriving.
@@ -42,13 +42,13 @@ between attempts are {first:g} s, then twice as long each time, up to {longest:g
 than half.
 
 During a wait each poll is one attempt, and transient errors are polled again until the deadline: see
-[How often it polls](sensor-and-trigger.md#how-often-it-polls).
+[How often it polls](trigger.md#how-often-it-polls).
 
 ## The creation of a batch
 
 `POST /batches` costs money, so it is never retried blindly. If it may have taken effect, the hook raises a
 [`GroqLostAnswerError`](errors.md#no-answer-or-a-wrong-one). The create operator then searches for the batch at Groq
-before it retries, and resumes what it finds: see [How a try knows](../how-to/operators.md#how-a-try-knows).
+before it retries, and resumes what it finds: see [How a try knows](../explanation/pay-once.md#how-a-try-knows).
 
 {creation}
 

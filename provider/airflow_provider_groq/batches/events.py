@@ -61,12 +61,12 @@ class BatchEvent(BaseModel):
 
     @classmethod
     def of_ended(cls, batches: Iterable[Batch]) -> tuple[dict[str, Any], int]:
-        """The payload that tells of batches that have ended: of the first ones, as many as `MAX_EVENT_CHARS` hold.
+        """Make the payload for batches that have ended: for the first ones, as many as fit into `MAX_EVENT_CHARS`.
 
-        One that is too long even by itself goes without its metadata and errors.
+        A batch that is too long by itself goes without its metadata and errors.
 
         Returns:
-            The payload, and of how many it tells.
+            The payload, and the number of batches in it.
         """
         ends: list[dict[str, Any]] = []
         chars = len('{"ends": []}')

@@ -1,4 +1,4 @@
-"""What to do after each look at a batch. Pure: who asks Groq, and who sleeps, is elsewhere."""
+"""What to do after each poll of a batch. Pure: other modules ask Groq and sleep."""
 
 from __future__ import annotations
 
@@ -15,25 +15,25 @@ from airflow_provider_groq.batches.outcome import clock, describe, duration, res
 from airflow_provider_groq.exceptions import GroqError, GroqNotFoundError
 
 FIRST_PAUSE = 2.0
-"""The shortest pause between two looks, in seconds."""
+"""The shortest pause between two polls, in seconds."""
 
 SHORTEST = 0.01
-"""Of a poll interval of 0, so that nobody asks without a pause."""
+"""The pause for a poll interval of 0, in seconds."""
 
 PAUSE_SHARE = 0.5
-"""A pause is this share of the time waited so far: no look comes later than that share of a batch's own time."""
+"""A pause is this share of the time waited so far, so the end of a batch is noticed late by at most this share."""
 
 NOT_FOUND_GRACE = 30.0
-"""Seconds for which a batch may be not found: a new one is not everywhere at once."""
+"""Seconds for which a batch may be not found: Groq may not find a new one at once."""
 
 RESULTS_GRACE = 60.0
 """Seconds for which a batch that has ended may lack a result file: some servers name the files later."""
 
 FIRST_BACKOFF, LONGEST_BACKOFF = 1.0, 60.0
-"""Seconds until the next look after one that failed; twice as many each time."""
+"""Seconds until the next poll after one that failed; twice as many each time."""
 
 LATE_BY = 1.0
-"""Up to so many seconds more than a server's ``Retry-After``, so that not all come at once."""
+"""Up to so many seconds more than a server's ``Retry-After``, so that not all polls come at once."""
 
 KNOWN = frozenset(BatchStatus)
 
@@ -43,10 +43,10 @@ LINE_EVERY = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What follows from a look.
+    """What follows from a poll.
 
     Attributes:
-        pause: Seconds until the next look.
+        pause: Seconds until the next poll.
         end: How the wait ended, if it did.
         news: A line for the log, if there is something to say.
         level: That line's level.

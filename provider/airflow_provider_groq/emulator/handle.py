@@ -174,8 +174,8 @@ class GroqEmulator:
         """Script a fault for later calls.
 
         Args:
-            path: Which paths, with or without `/openai/v1`: `*` matches anything but a slash, `**` for
-                anything, such as `/batches/*`.
+            path: Which paths, with or without `/openai/v1`: `*` matches anything but a slash, `**`
+                anything, such as in `/batches/*`.
             method: Which HTTP method; `*` for any.
             times: How often; None for always.
             **fault: What happens, and when: `status`, `headers`, `body`, `json`, `content_type`,

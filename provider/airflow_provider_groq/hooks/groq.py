@@ -55,7 +55,7 @@ class GroqHook(BaseHook):
 
     @classmethod
     def get_ui_field_behaviour(cls) -> dict[str, Any]:
-        """How the connection form looks below Airflow 3.2, which reads it from the provider metadata."""
+        """The connection form below Airflow 3.2, which reads it from the provider metadata."""
         return {
             "hidden_fields": ["schema", "login"],
             "relabeling": {"password": "API Key", "host": "Base URL"},
@@ -154,9 +154,9 @@ class GroqHook(BaseHook):
             yield from page.data
 
     def batch_pages(self) -> Iterator[Page[Batch]]:
-        """The same, page by page, each batch once, with the unreadable items.
+        """Iterate over the pages of the listing, each batch once, with the unreadable items.
 
-        A page without a batch that says that there is more comes last, and only if the server does not give that.
+        A page without new batches is returned only if it has unreadable items or announces another page.
         """
         seen: set[str] = set()
         call: calls.Call[Page[Batch]] | None = calls.list_batches()
@@ -206,7 +206,7 @@ class GroqHook(BaseHook):
         Args:
             file_id: The file.
             target: A local path, in which ``~`` is the home folder, or a file open for writing bytes. At a path, the
-                file appears once it is complete, in place of what was there.
+                file appears once it is complete, and replaces an earlier one.
 
         Returns:
             The number of bytes.
@@ -288,7 +288,7 @@ class GroqHook(BaseHook):
                 by default as Groq counts them.
             say: Called with the level and the text of each line, in place of the log.
             on_end: Called with each end as soon as it is known. What it raises ends the wait.
-            on_look: Called with each batch whenever it was seen, likewise.
+            on_look: Called with each batch after each poll, likewise.
 
         Returns:
             How each ended, in the order of the ids.

@@ -33,20 +33,21 @@ CANCEL_SECONDS = 900.0
 class GroqCreateBatchOperator(BatchOperator):
     """Creates a batch, or resumes the one that an earlier try created, and waits for it unless told not to.
 
-    Takes its requests from exactly one of the first three arguments. They are checked line by
-    line before anything is sent. The batch id is in XCom (key ``batch_id``) as soon as it exists.
+    Give exactly one of the first three arguments. Requests are checked line by line before anything is
+    sent. The batch id is in XCom (key ``batch_id``) as soon as it exists.
 
     Args:
         input_file_id: A file that is at Groq already.
         input_path: A JSONL file: a local path, or the URI of an object storage.
         requests: Request objects, or their source, such as another task's output. Never rendered
             by Jinja. ``method`` and ``url`` may be left out.
-        endpoint: The endpoint of the batch, such as ``/v1/chat/completions``.
-        completion_window: How long Groq may take: from ``24h`` to ``7d``.
-        metadata: Text that Groq stores with the batch.
+        endpoint: The endpoint of the batch; also ``/v1/audio/transcriptions``, ``/v1/audio/translations``.
+        completion_window: How long Groq may take: from ``24h`` to ``7d``, in whole hours or days.
+        metadata: Text that Groq stores with the batch, at most 14 keys.
         groq_conn_id: The connection.
         wait_for_completion: Whether the task ends with the batch, or as soon as the batch is created.
-        deferrable: Whether it waits in the triggerer, holding no worker.
+        deferrable: Whether it waits in the triggerer, holding no worker; by default ``[operators] default_deferrable``
+            of Airflow's configuration.
         poll_interval: The longest pause between two polls, in seconds or as a ``timedelta``.
         timeout: How long to wait, in seconds or as a ``timedelta``; by default the completion window and an hour.
         reattach: Whether to resume the batch that an earlier try created from the same input.
@@ -166,7 +167,8 @@ class GroqCancelBatchOperator(BatchOperator):
         batch_id: The batch.
         groq_conn_id: The connection.
         wait_for_completion: Whether the task waits until the batch has ended: Groq takes up to 10 minutes.
-        deferrable: Whether it waits in the triggerer, holding no worker.
+        deferrable: Whether it waits in the triggerer, holding no worker; by default ``[operators] default_deferrable``
+            of Airflow's configuration.
         poll_interval: The longest pause between two polls, in seconds or as a ``timedelta``.
         timeout: How long to wait, in seconds or as a ``timedelta``.
         kwargs: What every operator takes.

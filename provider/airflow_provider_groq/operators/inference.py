@@ -31,39 +31,42 @@ class GroqBatchInferenceOperator(BatchOperator):
     """Turns rows into requests, sends them in batches, waits, and lands an answer for each row.
 
     Rows that failed for a transient cause are resent, in up to ``max_rounds`` rounds. A retry resumes
-    the job. A clear resends rows without a good answer. See "From rows to answers" in the documentation.
+    the job. A clear resends rows without a good answer. Give exactly one of ``rows`` and ``input_path``.
 
     Args:
         rows: A list, another task's output, or a callable that returns an iterable, which is read once, as a stream.
-        input_path: Instead of rows: a file of them (JSON Lines or CSV, also gzipped), a list of files,
-            or a pattern such as ``s3://bucket/in/*.jsonl``.
+        input_path: A file of rows (JSON Lines, or CSV with a header; also gzipped), a list of files, or a pattern such
+            as ``s3://bucket/in/*.jsonl``.
         output_path: The folder for the answers: a local path, or the URI of an object storage.
         work_path: Parent of the job's work folder; by default ``output_path``. All workers need access.
         model: The model of rows that name none of their own.
-        endpoint: The endpoint of rows that name none.
+        endpoint: The endpoint of rows that name none; also ``/v1/audio/transcriptions``, ``/v1/audio/translations``.
         system_prompt: The system prompt of rows that have none. Never rendered by Jinja.
         prompt_template: Builds the prompt from a row's columns, such as ``"Sentiment of: {text}"``. Never rendered by
             Jinja.
         columns: The names of the columns of rows that are tuples.
-        id_column: The column that is each row's ``custom_id``.
+        id_column: The column with each row's id; ``custom_id`` by default.
         request_params: Body parameters of each request, such as ``{"temperature": 0}``. (``params`` is Airflow's.)
         reuse: An output folder of this operator, or several: rows whose request succeeded there get that
             answer and are not sent. An empty value reuses nothing.
         dedupe: Whether equal requests are sent once. Each row still gets an answer.
         output_type: What each answer must be: anything that a pydantic ``TypeAdapter`` takes, or a JSON schema.
-        completion_window: How long Groq may take for a round: from ``24h`` to ``7d``.
-        metadata: Text that Groq stores with each batch.
-        shard_size: Maximum rows per batch; by default about 1,000, and more in large jobs.
-        max_rounds: How often a row is sent at most.
-        escalate: Body parameters for the second, third, … round, such as ``[{"model": "openai/gpt-oss-120b"}]``.
-        max_failed_ratio: The share of rows that may fail before the task does: 0.0 means that every row must succeed.
+        completion_window: How long Groq may take for a batch: from ``24h`` to ``7d``.
+        metadata: Text that Groq stores with each batch, at most 13 keys.
+        shard_size: Maximum rows per batch, up to 50,000; by default 1,000, and more in jobs of over 200,000 rows.
+        max_rounds: How often a row is sent at most, since the last clear.
+        escalate: Body parameters for the second, third, … round, such as ``[{"model": "openai/gpt-oss-120b"}]``; the
+            last applies to later rounds.
+        max_failed_ratio: The share of rows that may fail before the task does: 0.0 means that every row must succeed,
+            1.0 that one is enough.
         prices: The price of a million tokens, by model: ``{"openai/gpt-oss-20b": {"input": 0.0375, "output": 0.15}}``;
             by default what ``[groq] prices`` says in Airflow's configuration.
         canary: How many rows are sent first, alone. The others follow if no more than ``max_failed_ratio`` of these
             failed, answers that are cut off counted as failed.
         max_cost: The highest projected cost to accept. Needs prices; without ``canary`` it uses a canary of 100 rows.
         groq_conn_id: The connection.
-        deferrable: Whether the task waits in the triggerer, holding no worker.
+        deferrable: Whether the task waits in the triggerer, holding no worker; by default ``[operators]
+            default_deferrable`` of Airflow's configuration.
         poll_interval: The longest pause between two polls, in seconds or as a ``timedelta``.
         timeout: How long the whole job may take, in seconds or as a ``timedelta``; by default each round has its
             completion window and an hour.

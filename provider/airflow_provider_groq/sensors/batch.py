@@ -30,11 +30,12 @@ class GroqBatchSensor(LineageMethods, BaseSensorOperator):
     Args:
         batch_id: The batch, or a list of them.
         groq_conn_id: The connection.
-        deferrable: Whether it waits in the triggerer, holding no worker.
+        deferrable: Whether it waits in the triggerer, holding no worker; by default ``[operators] default_deferrable``
+            of Airflow's configuration.
         poll_interval: The longest pause between two polls, in seconds or as a ``timedelta``; by default
             ``poke_interval``.
         fail_on_partial_error: Whether the task fails when only some of a batch's requests succeeded.
-        kwargs: ``timeout`` (7 days by default), ``mode``, ``soft_fail`` and what every sensor takes.
+        kwargs: ``timeout`` (7 days by default), ``mode`` (unless deferrable), ``soft_fail`` and what any sensor takes.
 
     Raises:
         GroqInputError: An argument is wrong.

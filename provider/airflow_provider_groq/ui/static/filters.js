@@ -35,7 +35,7 @@ function Connection({ connection, connections, onChange }) {
     required: true,
     autoComplete: "off",
     spellCheck: false,
-    title: "Those of the environment and of a secrets backend cannot be listed",
+    title: "Connections in environment variables and secrets backends cannot be listed",
     onKeyDown: (event) => event.key === "Escape" && setTyping(false),
   };
   return h(

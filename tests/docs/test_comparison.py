@@ -1,0 +1,137 @@
+"""docs/explanation/comparison.md: what can be asked of the peers' classes is as it says, and the figures are measured.
+
+What they do when something happens is shown by `tests/coming_from`.
+"""
+
+import importlib
+import importlib.util
+import inspect
+import operator
+import re
+from importlib.metadata import requires
+from pathlib import Path
+
+import pytest
+from coming_from.conftest import needs
+from docs.pages import DOCS, page
+
+PAGE = page(DOCS / "explanation" / "comparison.md")
+PEERS = ("openai", "anthropic", "common-ai")
+OURS = "this package"
+
+
+def table(heading):
+    """The table below a heading: for each first cell, the others by the name of their column."""
+    part = PAGE.text.partition(f"\n## {heading}\n")[2].partition("\n## ")[0]
+    head, _, *rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in part.splitlines() if line[:1] == "|"
+    ]
+    return {row[0]: dict(zip(head[1:], row[1:], strict=True)) for row in rows}
+
+
+FEATURES = table("What each does")
+
+
+def load(dotted):
+    """What a name under ``airflow.providers`` stands for: of a module, or of a class of one."""
+    module, name = re.fullmatch(r"([a-z_.]+)\.([A-Z]\w*(?:\.\w+)?|\w+)", dotted).groups()
+    return operator.attrgetter(name)(importlib.import_module(f"airflow.providers.{module}"))
+
+
+def of(peer, heading):
+    """The cell of a peer, which must be installed in the version of the page."""
+    needs(peer)
+    return FEATURES[heading][peer]
+
+
+SEEN = [
+    (peer, cell.strip("`")) for row in table("Where this is seen").values() for peer, cell in row.items() if cell != ""
+]
+
+
+@pytest.mark.parametrize(("peer", "dotted"), SEEN)
+def test_what_the_page_names_of_a_peer_is_there(peer, dotted):
+    needs(peer)
+    assert load(dotted) is not None
+
+
+def test_each_peer_has_a_column_in_each_table():
+    assert all(set(row) == {*PEERS, OURS} for name in ("What each does", "Figures") for row in table(name).values())
+    assert {peer for peer, _ in SEEN} == set(PEERS)
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_the_oldest_airflow(peer):
+    cell = of(peer, "Airflow")
+    (floor,) = [
+        re.match(r"apache-airflow>=(\d+\.\d+)", wanted)[1]
+        for wanted in requires(f"apache-airflow-providers-{peer}")
+        if wanted.startswith("apache-airflow>=")
+    ]
+    assert cell == f"from {floor}"
+
+
+OPERATORS = {
+    "openai": "openai.operators.openai.OpenAITriggerBatchOperator",
+    "anthropic": "anthropic.operators.batch.AnthropicBatchOperator",
+    "common-ai": "common.ai.operators.llm_batch.LLMBatchOperator",
+}
+
+
+@pytest.mark.parametrize(("peer", "rendered"), [("openai", False), ("anthropic", True), ("common-ai", True)])
+def test_what_jinja_renders(peer, rendered):
+    assert ("yes" in of(peer, "prompts in the Dag file rendered by Jinja")) is rendered
+    assert ("requests" in load(OPERATORS[peer]).template_fields) is rendered
+
+
+TRIGGERS = {
+    "openai": "openai.triggers.openai.OpenAIBatchTrigger",
+    "anthropic": "anthropic.triggers.batch.AnthropicBatchTrigger",
+    "common-ai": "common.ai.triggers.llm_batch.LLMBatchTrigger",
+}
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_which_trigger_cancels(peer):
+    cell = of(peer, "cancel when a deferred task is marked")
+    assert ("on_kill" in vars(load(TRIGGERS[peer]))) is (cell != "no")
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_who_has_a_sensor(peer):
+    cell = of(peer, "sensor for batches made elsewhere")
+    assert bool(info(peer).get("sensors")) is (cell != "no")
+
+
+@pytest.mark.parametrize("peer", PEERS)
+def test_nobody_else_has_an_operator_that_cancels(peer):
+    assert of(peer, "operator that cancels") == "no"
+    modules = [name for part in info(peer)["operators"] for name in part["python-modules"]]
+    sources = [Path(importlib.util.find_spec(name).origin).read_text(encoding="utf-8") for name in modules]
+    assert [source for source in sources if re.search(r"^class \w*Cancel", source, re.MULTILINE)] == []
+    assert sources
+
+
+def info(peer):
+    """What a provider tells Airflow about itself."""
+    name = {"common-ai": "common.ai"}.get(peer, peer)
+    return importlib.import_module(f"airflow.providers.{name}.get_provider_info").get_provider_info()
+
+
+def test_who_may_choose_to_fail_rather_than_to_resubmit():
+    assert of("common-ai", "choice to fail rather than resubmit when in doubt") == "yes"
+    assert {"on_stale_state", "on_orphaned_intent"} <= set(inspect.signature(load(OPERATORS["common-ai"])).parameters)
+
+
+def test_the_figures_are_those_of_the_page_performance():
+    measured = page(DOCS / "explanation" / "performance.md").text
+    figures = {cell for row in table("Figures").values() for cell in row.values()} - {"not measured"}
+    assert len(figures) > 20
+    assert [figure for figure in figures if f"| {figure} |" not in measured] == []
+
+
+def test_no_other_page_repeats_the_figures():
+    """They would be forgotten when they are measured anew."""
+    mark = "polls on time | 0.0%"
+    repeated = [path.name for path in DOCS.rglob("*.md") if mark in path.read_text(encoding="utf-8")]
+    assert repeated == [PAGE.path.name]
