@@ -1,10 +1,14 @@
 """What can be wrong with a block of JSON, TOML, YAML or configuration."""
 
 import configparser
+import importlib.util
 import json
 import tomllib
 
 import yaml
+
+OF_PROVIDERS = {"openlineage"}
+"""Sections of Airflow's configuration that other providers bring."""
 
 
 def json_problems(text):
@@ -47,7 +51,9 @@ def ini_problems(text):
 
 
 def unknown_option(section, option):
-    """Says so if neither Airflow nor an installed provider has the option."""
+    """Says so if neither Airflow nor a provider has the option; nothing of a provider that is not installed."""
+    if section in OF_PROVIDERS and importlib.util.find_spec(f"airflow.providers.{section}") is None:
+        return
     from airflow.configuration import conf
     from airflow.providers_manager import ProvidersManager
 

@@ -12,6 +12,9 @@ from docs.pages import DOCS
 
 PUBLIC = re.compile(r"auto(?:class|function):: (\S+)\.(\w+)")
 PACKAGE = "airflow_provider_groq"
+OPTIONAL = f"{PACKAGE}.common_ai"
+"""What needs a package that an extra brings."""
+
 TASKS_OWN = {"rows", "input_path"}
 """What the decorator does not take: the function returns the rows."""
 MAPPING = {"expand", "expand_kwargs", "override", "partial"}
@@ -104,12 +107,22 @@ def public():
     from airflow_provider_groq.operators.inference import GroqBatchInferenceOperator
 
     reference = (DOCS / "reference" / "api.md").read_text(encoding="utf-8")
-    found = {name: getattr(importlib.import_module(module), name) for module, name in PUBLIC.findall(reference)}
+    found = dict(filter(None, (_named(*names) for names in PUBLIC.findall(reference))))
     found |= {name: value for name, value in vars(exceptions).items() if inspect.isclass(value)}
     every = set(inspect.signature(BaseOperator.__init__).parameters) - {"self"}
     taken = {name: keywords(value, every) for name, value in found.items()}
     job = keywords(GroqBatchInferenceOperator, every) - TASKS_OWN
     return taken | {"task.groq_batch": job | {"multiple_outputs"}}
+
+
+def _named(module, name):
+    """A public name and what it stands for; None for what needs a package that is not installed."""
+    try:
+        return name, getattr(importlib.import_module(module), name)
+    except ImportError:
+        if module.startswith(OPTIONAL):
+            return None
+        raise
 
 
 def keywords(value, every):

@@ -1,6 +1,7 @@
 """What can be wrong with a block of shell commands."""
 
 import json
+import os
 import re
 import shlex
 import subprocess
@@ -75,21 +76,18 @@ def variable_problems(name, value):
 
 
 def connection_problems(value):
-    """What this package says of a connection, as JSON or a URI."""
-    from airflow.sdk.definitions.connection import Connection
-
-    from airflow_provider_groq.exceptions import GroqConnectionError
+    """What Airflow and the hook say of a connection in the environment, as JSON or a URI."""
     from airflow_provider_groq.hooks.connection import settings_of
+    from airflow_provider_groq.hooks.groq import GroqHook
 
+    os.environ["AIRFLOW_CONN_OF_THE_DOCS"] = value
     try:
-        if value.startswith("{"):
-            made = Connection.from_json(value, "docs")
-        else:
-            made = Connection.from_uri(value, "docs") if hasattr(Connection, "from_uri") else None
-        if made is not None:
-            settings_of("connection 'docs'", made, made.extra_dejson)
-    except (GroqConnectionError, ValueError, TypeError) as error:
+        connection = GroqHook.get_connection("of_the_docs")
+        settings_of("connection 'of_the_docs'", connection, connection.extra_dejson)
+    except Exception as error:  # noqa: BLE001 - each version of Airflow has another for what it cannot read
         yield f"is no connection: {error}"
+    finally:
+        del os.environ["AIRFLOW_CONN_OF_THE_DOCS"]
 
 
 def airflow(arguments, _):

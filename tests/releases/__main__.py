@@ -24,7 +24,7 @@ AT_ONCE = 2
 SECONDS = 600
 SUITE_SECONDS = 3_600
 
-LONG = ("benchmarks", "crash", "system", "emulator/test_docs.py", "test_demo.py")
+LONG = ("benchmarks", "crash", "system", "docs/test_tutorial.py", "emulator/test_docs.py", "test_demo.py")
 """Tests that are left out: what they show has little to do with the release, or takes long."""
 
 PYTHON = f"{sys.version_info.major}.{sys.version_info.minor}"
