@@ -9,7 +9,7 @@ PIP := $(PY) -m pip --quiet --quiet --disable-pip-version-check install
 # The first of these that runs and has the right version.
 PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 
-.PHONY: help demo airflow test releases matrix crash fire lint types docs faults bench build clean
+.PHONY: help demo airflow test releases matrix crash fire lint types docs faults bench build release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -58,9 +58,13 @@ bench: .venv/peers ## install the peers, and run the benchmarks; takes an hour
 	@$(PIP) -c constraints.txt --group bench
 	@touch .venv/peers
 
-build: $(INSTALLED) ## build the sdist and the wheel into dist
-	@$(PY) -m build -q --outdir dist
-	@ls dist
+build: $(INSTALLED) ## build the sdist and the wheel into dist, and check them
+	@rm -rf dist
+	@$(PY) -m build -qq --no-isolation --outdir dist
+	@$(PY) -m twine check --strict dist/*
+
+release: build ## build what is to be uploaded, and tell what is left to do before
+	@$(PY) tests/distribution
 
 clean: ## remove what was made
 	rm -rf .venv .demo .mypy_cache .pytest_cache .ruff_cache build dist docs/_build
