@@ -25,8 +25,8 @@ SETTINGS = {
     "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
 }
 
-BATCH_SECONDS = 20.0
-"""Longer than a task looks itself before it defers."""
+BATCH_SECONDS = 16.0
+"""Longer than a task polls before it defers, 10 s; and over when its trigger may first say so, 10 s later."""
 
 
 def main() -> int:
@@ -105,11 +105,14 @@ def follow(command: list[str], home: Home, keep: Callable[[str], object]) -> int
         pass_fds=home.descriptors,
         start_new_session=True,
     )
+    last = ""
     try:
         for line in process.stdout or ():
             keep(line)
-            if text := shown(line):
+            text = shown(line)
+            if text and text != last:  # trigger and task tell of the same end
                 say(text)
+                last = text
         return process.wait()
     finally:
         stop_session(process)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import importlib.metadata
 import itertools
 import json
 import os
@@ -69,13 +70,17 @@ class Home:
         }
 
     def migrate(self) -> None:
-        """Make the database, or bring it up to date.
+        """Make the database, or bring it up to date. Does nothing if this Airflow's version has done so before.
 
         Raises:
             RuntimeError: Airflow could not.
         """
         self.path.mkdir(parents=True, exist_ok=True)
+        done, version = self.path / "migrated-by", importlib.metadata.version("apache-airflow-core")
+        if (self.path / "airflow.db").exists() and done.exists() and done.read_text() == version:
+            return
         self._run("db", "migrate")
+        done.write_text(version)
 
     def save_connection(self, connection: str) -> None:
         """Put ``groq_default`` into the database, where Airflow's list shows it; the key is encrypted there.
