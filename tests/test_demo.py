@@ -174,13 +174,12 @@ def test_a_database_is_migrated_once_for_each_version_of_airflow(tmp_path):
     """Airflow needs seconds to find that there is nothing to do."""
     home = Home(tmp_path / "airflow", None)
     home.migrate()
-    database = home.path / "airflow.db"
-    database.write_bytes(b"no database")
+    home.database.write_bytes(b"no database")
     home.migrate()
-    assert database.read_bytes() == b"no database"
+    assert home.database.read_bytes() == b"no database"
     (home.path / "migrated-by").write_text("3.0.0")
     with pytest.raises(RuntimeError, match="file is not a database"):
         home.migrate()
-    database.unlink()
+    home.database.unlink()
     home.migrate()
-    assert database.read_bytes().startswith(b"SQLite format 3")
+    assert home.database.read_bytes().startswith(b"SQLite format 3")

@@ -41,7 +41,8 @@ def main() -> int:
             if path.name != "airflow":
                 say(f"Another Airflow runs in {folder / 'airflow'}: this one runs separately, in {path}.")
             home = Home(path, None if options.standalone else groq, lock=lock)
-            say("Creating Airflow's database.")
+            if not home.database.exists():
+                say("Creating Airflow's database.")
             home.migrate()
             return stay(home, groq, options.port) if options.standalone else run(home, folder)
     except KeyboardInterrupt:

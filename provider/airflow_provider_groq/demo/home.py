@@ -52,6 +52,11 @@ class Home:
         """What its processes inherit: a lock then lasts as long as they do."""
         return () if self.lock is None else (self.lock,)
 
+    @property
+    def database(self) -> Path:
+        """The file of its database."""
+        return self.path / "airflow.db"
+
     def environment(self, **settings: str) -> dict[str, str]:
         """The environment of its processes: this one's, without what another Airflow left in it."""
         ours = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW_")}
@@ -77,7 +82,7 @@ class Home:
         """
         self.path.mkdir(parents=True, exist_ok=True)
         done, version = self.path / "migrated-by", importlib.metadata.version("apache-airflow-core")
-        if (self.path / "airflow.db").exists() and done.exists() and done.read_text() == version:
+        if self.database.exists() and done.exists() and done.read_text() == version:
             return
         self._run("db", "migrate")
         done.write_text(version)
