@@ -8,6 +8,7 @@ empty, links become paths in the source distribution, and pictures are left out.
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -71,7 +72,7 @@ def offline(text: str) -> str:
     return TITLE.sub(lambda title: title[0] + NOTE, without)
 
 
-def _outside_of_code(text: str, replace: Any) -> str:
+def _outside_of_code(text: str, replace: Callable[[re.Match[str]], str]) -> str:
     parts = CODE.split(text)
     parts[::2] = [RELATIVE.sub(replace, part) for part in parts[::2]]
     return "".join(parts)

@@ -105,3 +105,13 @@ def test_each_address_is_of_the_repository():
     assert all(address.startswith(REPOSITORY) for address in found.values())
     for address in (found["Changelog"], found["Documentation"]):
         assert (ROOT / re.sub(".*/v1.2.3/", "", address)).is_file()
+
+
+def test_the_hook_sets_both_by_the_repository_that_pyproject_names():
+    metadata = {"version": "1.2.3"}
+    hatch_build.Index(str(ROOT), {"repository": f"{REPOSITORY}/"}).update(metadata)
+    assert metadata["urls"] == hatch_build.addresses(REPOSITORY, "v1.2.3")
+    assert metadata["readme"]["text"] == hatch_build.absolute(README, REPOSITORY, "v1.2.3")
+    hatch_build.Index(str(ROOT), {"repository": ""}).update(metadata)
+    assert metadata["urls"] == {}
+    assert metadata["readme"]["text"] == hatch_build.offline(README)
