@@ -170,7 +170,8 @@ class Spool:
 
     def all(self) -> Iterator[tuple[RowRecord, bytes]]:
         """All requests with their records."""
-        return self.pick(range(self.index.rows))
+        for chunk in _shards(self.index.chunks, most_rows=1, max_bytes=1):
+            yield from zip(self.records(chunk), self.lines(chunk), strict=True)
 
     def shards(self, *, shard_size: int | None, max_bytes: int, canary: bool = False) -> list[Shard]:
         """Divide the requests into the batches that are to be made of them.
