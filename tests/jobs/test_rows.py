@@ -576,7 +576,6 @@ def test_memory_does_not_grow_with_the_rows(monkeypatch):
     ("arguments", "said"),
     [
         ({"model": ""}, "model must be non-empty text, but is ''"),
-        ({"model": None}, "model must be non-empty text, but is None"),
         ({"endpoint": "/v1/x"}, "endpoint is '/v1/x', but must be one of"),
         ({"system_prompt": " "}, "system_prompt must be non-empty text"),
         ({"system_prompt": ["x"]}, "system_prompt must be non-empty text"),
