@@ -22,7 +22,7 @@ from airflow_provider_groq.storage.inputs import Input
 from airflow_provider_groq.submission.doubles import only_ones
 from airflow_provider_groq.submission.journal import Entry, Journal
 from airflow_provider_groq.submission.kill import Guard, TaskStoppedError
-from airflow_provider_groq.submission.lookup import Lookup
+from airflow_provider_groq.submission.lookup import CheckOthers, Lookup
 from airflow_provider_groq.submission.recorded import recorded_batches
 from airflow_provider_groq.submission.uploaded import UploadedFiles
 from airflow_provider_groq.submission.wave import Wave
@@ -47,6 +47,7 @@ class Submission:
         first_try: Whether no try of this task came before this one.
         since: When the first batch of the claims can have been made, as Unix time.
         resumable: Whether a batch, at some Unix time, is worth going on with. If not, another is made.
+        check_others: Is given the batches of the task that are of no claim here, and raises if one must not be.
     """
 
     def __init__(
@@ -59,6 +60,7 @@ class Submission:
         first_try: bool,
         since: float,
         resumable: Callable[[Batch, float], bool] = may_be_taken_up,
+        check_others: CheckOthers | None = None,
     ) -> None:
         self._hook = hook
         self._claims = claims
@@ -66,7 +68,7 @@ class Submission:
         self._guard = guard
         self._first_try = first_try
         self._resumable = resumable
-        self._lookup = Lookup(hook, claims, since=since)
+        self._lookup = Lookup(hook, claims, since=since, check_others=check_others)
         self._stored: Mapping[Claim, Entry] = {}
         self._in_doubt = False
         self._told: set[str] = set()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.models import Batch, BatchStatus
@@ -15,6 +16,7 @@ from airflow_provider_groq.exceptions import GroqBatchUnknownError, GroqError, G
 from airflow_provider_groq.jobs.spool import Shard
 from airflow_provider_groq.operators import waiting
 from airflow_provider_groq.operators.batch import CANCEL_SECONDS
+from airflow_provider_groq.operators.job import strays
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.journal import RoundJournal
 from airflow_provider_groq.operators.job.round import Round
@@ -94,6 +96,7 @@ def _found(round_: Round, journal: RoundJournal) -> Submission | None:
             first_try=round_.job.this.first,
             since=round_.seal.sealed_at,
             resumable=_is_resumable,
+            check_others=partial(strays.check, round_.job),
         )
         submission.find()
     _watch(round_, journal)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from airflow_provider_groq.batches.identity import Claim
+from airflow_provider_groq.jobs.attempt import Attempt
 from airflow_provider_groq.jobs.seals import Stop
 from airflow_provider_groq.jobs.spool import Shard
 from airflow_provider_groq.operators.job.round import Round
@@ -60,8 +61,8 @@ class RoundJournal:
 
     def claim(self, shard: Shard) -> Claim:
         """What the present attempt at a shard has a right to one batch of."""
-        attempt = f"{self._folder.path.name}.{self._round.number}.{self.attempt(shard)}"
-        return Claim(self._job.this.identity, shard.digest, attempt)
+        attempt = Attempt(self._folder.path.name, self._round.number, self.attempt(shard))
+        return Claim(self._job.this.identity, shard.digest, str(attempt))
 
     def batch_id(self, shard: Shard) -> str | None:
         """The one batch of a shard, if it is known."""

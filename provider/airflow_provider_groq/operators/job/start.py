@@ -17,7 +17,7 @@ from airflow_provider_groq.jobs.rows import requests
 from airflow_provider_groq.jobs.seals import JobSeal, task_of
 from airflow_provider_groq.jobs.spool import Spool
 from airflow_provider_groq.jobs.work_folder import others
-from airflow_provider_groq.operators.job import budget, reuse
+from airflow_provider_groq.operators.job import budget, reuse, strays
 from airflow_provider_groq.operators.job.job_run import JobRun, Passed
 from airflow_provider_groq.operators.job.partitions import checked
 from airflow_provider_groq.operators.job.spooling import spooled
@@ -105,7 +105,7 @@ def _check_nothing_was_sent(job: JobRun) -> None:
     manifest = job.landed() or {"batches": []}
     known = {batch["id"] for batch in manifest["batches"]}
     lookup = Lookup(job.hook, [Claim(job.this.identity, "")], since=job.this.since)
-    found = [batch for batch in lookup.of_task() if batch.id not in known]
+    found = [batch for batch in strays.of_generation(job, lookup.of_task()) if batch.id not in known]
     if found:
         raise GroqLookupError(
             f"An earlier try of this task created batch {found[0].id}, but its work folder {job.work.path} does not "
@@ -127,7 +127,7 @@ def spooled_rows(job: JobRun) -> Spool:
         rows = _rows(job)
         with telemetry.span(telemetry.CHECK, job.operator.groq_conn_id) as tell:
             made = checked(job, requests(rows, job.form(), max_bytes=max_bytes))
-            found = spooled(job, job.work.new_spool(), _numbered(made))
+            found = spooled(job, job.work.new_spool(job.generation), _numbered(made))
             tell(requests=found.index.rows)
         if isinstance(rows, RowFiles):
             job.operator.lineage.note_read(rows.amounts)
