@@ -48,6 +48,9 @@ class Submission:
         since: When the first batch of the claims can have been made, as Unix time.
         resumable: Whether a batch, at some Unix time, is worth going on with. If not, another is made.
         check_others: Is given the batches of the task that are of no claim here, and raises if one must not be.
+
+    Attributes:
+        failed: The claim whose batch could not be made, if that ended `create`.
     """
 
     def __init__(
@@ -71,6 +74,7 @@ class Submission:
         self._lookup = Lookup(hook, claims, since=since, check_others=check_others)
         self._stored: Mapping[Claim, Entry] = {}
         self._in_doubt = False
+        self.failed: Claim | None = None
         self._told: set[str] = set()
 
     def find(self) -> dict[Claim, Batch]:
@@ -122,7 +126,10 @@ class Submission:
             file_id = file_id or source.upload(claim.file_name(source.stem))
             return self._sent(wave, claim, file_id, {**options, "metadata": claim.metadata(metadata)})
 
-        wave.run(make)
+        try:
+            wave.run(make)
+        finally:
+            self.failed = wave.failed
         if self._are_alone(wave):
             return wave.made
         kept = self._without_rivals(wave.made)

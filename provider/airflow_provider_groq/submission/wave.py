@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextvars import copy_context
+from functools import partial
 from queue import Empty, SimpleQueue
 
 from airflow_provider_groq.api.models import Batch
@@ -40,6 +41,7 @@ class Wave:
     Attributes:
         made: The batches that were made so far.
         confirmed: Whether Airflow has confirmed that this try is the one that counts, when it was last asked.
+        failed: The claim whose batch could not be made, if that ended it.
     """
 
     def __init__(self, claims: Iterable[Claim], *, journal: Journal, guard: Guard) -> None:
@@ -49,6 +51,7 @@ class Wave:
         self._threads = len(self._claims) > 1
         self.made: dict[Claim, Batch] = {}
         self.confirmed = False
+        self.failed: Claim | None = None
         self._entries: dict[Claim, dict[str, str]] = {claim: {"input_file_id": ""} for claim in self._claims}
         self._unsaid = set(self._claims)
         self._confirmed_until = float("-inf")
@@ -69,7 +72,7 @@ class Wave:
         """
         if not self._threads:
             for claim in self._claims:
-                self._is_made(claim, make(claim))
+                self._take(claim, partial(make, claim))
             return
         with ThreadPoolExecutor(UPLOADS_AT_ONCE, thread_name_prefix="groq-create") as pool:
             # The spans of the task are those of the threads too.
@@ -151,9 +154,17 @@ class Wave:
                 continue
             self._guard.check()
             if ended is not None:
-                self._is_made(running[ended], ended.result())
+                self._take(running[ended], ended.result)
             elif time.monotonic() >= self._confirmed_until:
                 self.record()
+
+    def _take(self, claim: Claim, made: Callable[[], Batch]) -> None:
+        try:
+            batch = made()
+        except BaseException:
+            self.failed = claim
+            raise
+        self._is_made(claim, batch)
 
     def _is_made(self, claim: Claim, batch: Batch) -> None:
         self.made[claim] = batch

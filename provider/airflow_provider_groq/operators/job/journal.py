@@ -68,6 +68,11 @@ class RoundJournal:
         """The one batch of a shard, if it is known."""
         return self._record.entries.get(self.claim(shard).attempt, {}).get(shard.digest, {}).get("batch_id")
 
+    def is_sent(self, shard: Shard) -> bool:
+        """Whether a batch of a shard was made, which may have a double."""
+        entry = self._record.entries.get(self.claim(shard).attempt, {}).get(shard.digest, {})
+        return bool(entry.get("batch_id") or entry.get("made_id"))
+
     def batch_ids(self) -> list[str]:
         """The batches of all shards that have one."""
         return [batch_id for shard in self._round.seal.shards if (batch_id := self.batch_id(shard))]
