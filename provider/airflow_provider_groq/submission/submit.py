@@ -15,13 +15,13 @@ from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.identity import Claim, may_be_taken_up, oldest
 from airflow_provider_groq.batches.several import names_of
-from airflow_provider_groq.exceptions import GroqLookupError, GroqLostAnswerError
+from airflow_provider_groq.exceptions import GroqError, GroqLookupError, GroqLostAnswerError
 from airflow_provider_groq.hooks.errors import retry_not_found
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.storage.inputs import Input
 from airflow_provider_groq.submission.doubles import only_ones
 from airflow_provider_groq.submission.journal import Entry, Journal
-from airflow_provider_groq.submission.kill import Guard, TaskStoppedError
+from airflow_provider_groq.submission.kill import Guard
 from airflow_provider_groq.submission.lookup import CheckOthers, Lookup
 from airflow_provider_groq.submission.recorded import recorded_batches
 from airflow_provider_groq.submission.uploaded import UploadedFiles
@@ -128,8 +128,12 @@ class Submission:
 
         try:
             wave.run(make)
-        finally:
+        except BaseException:
             self.failed = wave.failed
+            if wave.unrecorded and wave.made and not self._guard.stopped:
+                # Another try may have made these meanwhile, as while this one was frozen, and looks for no others.
+                self._without_rivals(wave.made)
+            raise
         if self._are_alone(wave):
             return wave.made
         kept = self._without_rivals(wave.made)
@@ -242,7 +246,8 @@ class Submission:
             return False
         try:
             return wave.settle(wave.made) or for_one_try
-        except TaskStoppedError:
+        except GroqError as error:
+            log.info("Searching for batches of other tries: %s", error)
             return for_one_try
 
     def _without_rivals(self, made: Mapping[Claim, Batch]) -> dict[Claim, Batch]:
