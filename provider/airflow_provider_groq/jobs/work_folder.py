@@ -48,6 +48,13 @@ class WorkFolder:
         """Seal the job."""
         seals.write(self.path / SEAL, seal)
 
+    def take_back(self, old: JobSeal | None) -> None:
+        """Put the seal of before in the place of the one that was written, or none."""
+        if old is None:
+            (self.path / SEAL).unlink(missing_ok=True)
+        else:
+            self.write_seal(old)
+
     def new_spool(self, generation: int) -> Path:
         """A folder for the requests of a generation of the job, which no other try has."""
         return self.path / spool_name(generation, uuid.uuid4().hex[:NAME_CHARS])
