@@ -36,6 +36,21 @@ def test_the_last_try_cancels_if_timeouts_do(create, context, groq_emulator, can
     assert cancelled(groq_emulator) == cancel_on_timeout
 
 
+@pytest.mark.parametrize(("cancel_on_timeout", "status"), [(True, "cancelling"), (False, "validating")])
+def test_the_tasks_page_says_no_longer_that_the_triggerer_waits(
+    create, context, groq_emulator, store, cancel_on_timeout, status
+):
+    groq_emulator.set(seconds=1000)
+    with pytest.raises(AirflowTaskTimeout):
+        run(
+            create(deferrable=True, execution_timeout=timedelta(seconds=1), cancel_on_timeout=cancel_on_timeout),
+            context,
+        )
+    shown = store.rows["groq_status"]
+    assert shown["status"] in {status, "in_progress"}
+    assert "waiting" not in shown
+
+
 def test_a_try_that_has_retries_left_leaves_the_batch_to_them(create, context, ti, groq_emulator):
     groq_emulator.set(seconds=1000)
     ti.max_tries = 1
