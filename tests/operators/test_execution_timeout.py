@@ -1,6 +1,7 @@
 """`execution_timeout` holds while a task is deferred, which Airflow itself does not see to."""
 
 import asyncio
+import json
 from datetime import timedelta
 
 import pytest
@@ -115,3 +116,14 @@ def test_the_deferral_says_until_when_and_how_often_it_polls(create, context, gr
     with pytest.raises(TaskDeferred):
         create(deferrable=True, timeout=600, poll_interval=30).execute(context)
     assert "UTC at the latest; the triggerer polls every 30 s." in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"sent": None}, {"of_a_newer_version": 7}])
+def test_what_an_older_or_newer_version_has_deferred_is_resumed(create, context, groq_emulator, kwargs):
+    groq_emulator.set(seconds=0.3)
+    operator = create(deferrable=True)
+    with pytest.raises(TaskDeferred) as raised:
+        operator.execute(context)
+    payload_ = json.loads(json.dumps(asyncio.run(payload(raised.value.trigger))))
+    payload_["of_a_newer_version"] = payload_["ends"][0]["of_a_newer_version"] = 7
+    assert operator.execute_complete(context, payload_, **kwargs) == groq_emulator.batches()[0]["id"]
