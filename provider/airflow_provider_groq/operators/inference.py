@@ -197,6 +197,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         """
         from airflow_provider_groq.operators.job import run  # noqa: PLC0415 - when the task runs
 
+        self.begin_lineage()
         return run.execute(self, context)
 
     def execute_complete(
@@ -206,6 +207,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         *,
         execution_timeout_ends: bool = False,
         sent: dict[str, Any] | None = None,  # noqa: ARG002 - as in the base; of a job it stands in the seal
+        **_later: Any,
     ) -> dict[str, Any]:
         """Resume after the trigger has fired; called by Airflow."""
         from airflow_provider_groq.operators.job import run  # noqa: PLC0415 - when the task runs
