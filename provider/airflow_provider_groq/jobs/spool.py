@@ -121,7 +121,7 @@ class Spool:
 
     def all(self) -> Iterator[tuple[RowRecord, bytes]]:
         """All requests with their records."""
-        for chunk in _shards(self.index.chunks, most_rows=1, max_bytes=1):
+        for chunk in divide(self.index.chunks, shard_size=1, max_bytes=1):
             yield from zip(self.records(chunk), self.lines(chunk), strict=True)
 
     def shards(self, *, shard_size: int | None, max_bytes: int, canary: bool = False) -> list[Shard]:
