@@ -168,3 +168,18 @@ def test_a_saved_connection_replaces_the_one_before(tmp_path):
     assert (name, saved["host"], saved["password"]) == ("groq_default", "http://127.0.0.1:2", "gsk_key")
     assert (json.loads(saved["extra"]), saved["port"]) == ({"timeout": 30}, 0)
     assert list(home.path.glob("*.json")) == []
+
+
+def test_a_database_is_migrated_once_for_each_version_of_airflow(tmp_path):
+    """Airflow needs seconds to find that there is nothing to do."""
+    home = Home(tmp_path / "airflow", None)
+    home.migrate()
+    home.database.write_bytes(b"no database")
+    home.migrate()
+    assert home.database.read_bytes() == b"no database"
+    (home.path / "migrated-by").write_text("3.0.0")
+    with pytest.raises(RuntimeError, match="file is not a database"):
+        home.migrate()
+    home.database.unlink()
+    home.migrate()
+    assert home.database.read_bytes().startswith(b"SQLite format 3")

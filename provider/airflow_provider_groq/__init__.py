@@ -16,4 +16,4 @@
 A module imports only from those above it; ``emulator`` from none, ``pytest_plugin`` and ``demo`` from ``emulator``.
 """
 
-__version__ = "0.1.0"
+__version__ = "1.0.0"

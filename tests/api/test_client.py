@@ -1,14 +1,19 @@
 """Both clients: what becomes of every kind of answer, and of none."""
 
+import asyncio
 import io
 import json
 import socket
+import threading
 from contextlib import closing
 
 import pytest
 
 from airflow_provider_groq.api import calls
+from airflow_provider_groq.api.calls import Call
+from airflow_provider_groq.api.client import AsyncGroqClient
 from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.api.settings import Settings
 from airflow_provider_groq.api.uploads import upload
 from airflow_provider_groq.exceptions import (
     GroqAPIError,
@@ -267,3 +272,14 @@ def test_headers_of_the_connection_go_with_each_request(wire, client, http, key)
         assert f"authorization: bearer {key}" in lines
         assert sum(line.startswith("user-agent:") for line in lines) == 1
     assert len(wire.heads) == 3
+
+
+@pytest.mark.parametrize(("chars", "in_loop"), [(10, True), (300_000, False)])
+async def test_a_large_answer_is_read_in_a_thread(groq_emulator, chars, in_loop):
+    """So that nothing else in the event loop waits for it."""
+    groq_emulator.fault("/models", status=200, body="x" * chars)
+    settings = Settings(api_key="gsk_key_of_tests", base_url=groq_emulator.url)
+    async with await asyncio.to_thread(AsyncGroqClient, settings) as client:
+        thread, size = await client.send(Call("GET", "/models", lambda body: (threading.get_ident(), len(body))))
+    assert size == chars
+    assert (thread == threading.get_ident()) == in_loop

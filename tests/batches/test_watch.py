@@ -80,6 +80,21 @@ def test_old_batches_are_settled_unless_they_were_under_way(make):
     assert told(watch) == ["slow", "new"]
 
 
+def test_what_is_remembered_of_a_server_that_gives_no_times_has_an_end(make, begun, monkeypatch):
+    """What was forgotten is told of again rather than never."""
+    monkeypatch.setattr("airflow_provider_groq.batches.watch.MOST_REMEMBERED", 100)
+    watch, seen = begun(since=0), []
+    for first in range(0, 1_000, 20):
+        watch.see([make("completed", id=f"u{n}", created_at=None) for n in range(first, first + 20)], NOW)
+        seen += told(watch)
+    assert seen == [f"u{n}" for n in range(1_000)]
+    assert len(watch._settled) + len(watch._undated) == 100
+    watch.see([make("completed", id=f"u{n}", created_at=None) for n in (999, 900, 899)], NOW)
+    assert told(watch) == ["u899"]
+    watch.see([make("in_progress", id="u1", created_at=None)], NOW)
+    assert watch.asked_for == ["u1"]
+
+
 def test_what_is_stored_stays_small_and_is_json(make, begun):
     watch = begun(since=0)
     watch.see([make("completed", id=f"b{n}", created_at=NOW + n) for n in range(5 * MOST_SETTLED)], NOW)

@@ -1,7 +1,10 @@
 """What a whole job of 50,000 rows costs, in one batch: time and memory, beside common-ai's checks, upload and landing.
 With more rows, which make several batches: what they cost beside 50,000.
 
-    python tests/benchmarks/whole_job.py [--rows N] [--rounds N]
+    python tests/benchmarks/whole_job.py [--rows N] [--rounds N] [--chart]
+
+With ``--chart``: what 50,000 rows cost both, and 200,000 and N rows this package, as a table and a chart in the
+documentation.
 
 The operator, and common-ai's adapter where it is installed, ask the same server on loopback, which costs next to
 nothing. ``submit``: rows read, checked, spooled, uploaded. ``land``: the results joined with the rows and landed.
@@ -16,12 +19,11 @@ import os
 import sys
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
 import memory
-from memory import FEW, KEY, MODEL, ROUNDS, ROWS, Store, TaskInstance, most_mb, prompts, serving
+from memory import FEW, KEY, MODEL, PACKAGES, ROUNDS, ROWS, Store, TaskInstance, most_mb, prompts, serving
 
 FASTER = {"submit": 2.0, "land": 3.0}
 """How many times as fast as common-ai the steps are to be."""
@@ -33,6 +35,11 @@ LIMIT_MB, SLOWER = 60, 1.2
 """How much memory both steps may take with more rows, and how many times as long each row."""
 
 PEERS_STEPS = {"submit": "create", "land": "download"}
+
+MANY = 1_000_000
+BETWEEN = 200_000
+PAGE = Path(__file__).parents[2] / "docs" / "explanation" / "performance.md"
+CHART = "whole-job.svg"
 
 
 class SubmittedError(Exception):
@@ -93,21 +100,40 @@ def step(package, kind, ports, rows, folder):
     print(json.dumps([time.perf_counter() - began, time.process_time() - cpu, most_mb() - before]))
 
 
-def measure(rows, rounds, folder):
-    """For each step and package, the least seconds, those of CPU, and MB added."""
+@contextlib.contextmanager
+def serving_all(numbers, folder):
+    """The ports of servers of so many results each."""
     with contextlib.ExitStack() as servers:
         ports = {}
-        for number in {FEW, min(rows, ROWS), rows}:
+        for number in numbers:
             results = folder / f"results-{number}"
             for first in range(0, number, ROWS):
                 part = results.with_name(f"{results.name}.{first // ROWS}") if first else results
                 memory.write_results(part, min(number - first, ROWS), first)
             ports[number] = servers.enter_context(serving(results, number))
-        run = partial(memory.run_step, script=__file__)
-        if rows > ROWS:
-            packages = [("groq", kind, number) for number in (ROWS, rows) for kind in FASTER]
-            return {key: run(*key[:2], ports, key[2], folder) for key in packages}
-        return memory.least(rounds, FASTER, lambda package, kind: run(package, kind, ports, rows, folder))
+        yield ports
+
+
+def measure(rows, rounds, folder):
+    """For each step and package, the least seconds, those of CPU, and MB added."""
+    with serving_all((FEW, rows), folder) as ports:
+        return memory.least(
+            rounds, FASTER, lambda *measured: memory.run_step(*measured, ports, rows, folder, script=__file__)
+        )
+
+
+def measure_many(numbers, rounds, folder):
+    """The same of this package, for each of several numbers of rows."""
+    with serving_all((FEW, *numbers), folder) as ports:
+        measured = {}
+        for number in numbers:
+            for kind in FASTER:
+                done = [
+                    memory.run_step("groq", kind, ports, number, folder, script=__file__)
+                    for _ in range(rounds if number <= ROWS else 1)
+                ]
+                measured[kind, number] = [min(column) for column in zip(*done, strict=True)]
+        return measured
 
 
 def report(measured, rows):
@@ -121,32 +147,92 @@ def report(measured, rows):
 def report_many(measured, rows):
     """Print the figures of many rows beside those of 50,000, and return what was missed."""
     print(f"{'step':<10}{'rows':>10}{'seconds':>9}{'CPU s':>8}{'us a row':>10}{'MB added':>10}")
-    for (_, kind, number), (seconds, cpu, added) in measured.items():
+    for (kind, number), (seconds, cpu, added) in measured.items():
         print(f"{kind:<10}{number:>10,}{seconds:>9.2f}{cpu:>8.2f}{seconds / number * 1e6:>10.1f}{added:>10.1f}")
-    missed = [f"{kind}: over {LIMIT_MB} MB" for kind in FASTER if measured["groq", kind, rows][2] > LIMIT_MB]
+    missed = [f"{kind}: over {LIMIT_MB} MB" for kind in FASTER if measured[kind, rows][2] > LIMIT_MB]
     for kind in FASTER:
-        few, many = (measured["groq", kind, number][0] / number for number in (ROWS, rows))
+        few, many = (measured[kind, number][0] / number for number in (ROWS, rows))
         print(f"{kind}: each row takes {many / few:.2f} times as long (wanted: at most {SLOWER}).")
         missed += [f"{kind}: time"] if many > few * SLOWER else []
     return missed
 
 
+def write(beside, many):
+    """Write the table and the chart into the documentation.
+
+    Args:
+        beside: What `measure` gives, of 50,000 rows.
+        many: What `measure_many` gives.
+    """
+    rows = ["| step | rows | package | seconds | CPU s | µs a row | MB added |", "|---|---|---|---|---|---|---|"]
+    figures = {(kind, ROWS, package): figures for (kind, package), figures in beside.items()}
+    figures |= {(kind, number, "groq"): figures for (kind, number), figures in many.items() if number > ROWS}
+    for (kind, number, package), (seconds, cpu, added) in sorted(figures.items(), key=lambda item: item[0][:2]):
+        each = seconds / number * 1e6
+        rows.append(
+            f"| {kind} | {number:,} | `{package}` | {seconds:.2f} | {cpu:.2f} | {each:.1f} | {max(0.0, added):.0f} |"
+        )
+    table = "\n".join(rows)
+    head, _, rest = PAGE.read_text().partition("<!-- job -->")
+    _, _, tail = rest.partition("<!-- end of job -->")
+    picture = f"![Memory added and time for each row, over the number of rows]({CHART})"
+    PAGE.write_text(f"{head}<!-- job -->\n{table}\n\n{picture}\n<!-- end of job -->{tail}")
+    chart(figures, PAGE.with_name(CHART))
+
+
+def chart(figures, path):
+    """Memory and time for each row over the number of rows."""
+    import matplotlib as mpl
+
+    mpl.use("svg")
+    mpl.rcParams["svg.hashsalt"] = "the same each time"
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(10, 4))
+    for kind in FASTER:
+        for package in PACKAGES:
+            points = sorted((n, f) for (of, n, by), f in figures.items() if (of, by) == (kind, package))
+            numbers = [number for number, _ in points]
+            label, marker = f"{package}: {kind}", "o" if package == "groq" else "s"
+            axes[0].plot(numbers, [max(0.1, added) for _, (_, _, added) in points], marker=marker, label=label)
+            axes[1].plot(numbers, [s / n * 1e6 for n, (s, _, _) in points], marker=marker, label=label)
+    for axis, title in zip(axes, ("MB of memory added", "µs for each row"), strict=True):
+        axis.set(xscale="log", xlabel="rows", title=title)
+        axis.grid(visible=True, alpha=0.3)
+        axis.legend()
+    axes[0].set(yscale="log")
+    axes[1].set(ylim=(0, None))
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--rows", type=int, default=ROWS)
+    parser.add_argument("--rows", type=int)
     parser.add_argument("--rounds", type=int, default=ROUNDS)
+    parser.add_argument("--chart", action="store_true")
     parser.add_argument("--step", nargs=4, help=argparse.SUPPRESS)
     options = parser.parse_args()
+    rows = options.rows or (MANY if options.chart else ROWS)
     if options.step:
         package, kind, ports, folder = options.step
         ports = {int(number): port for number, port in json.loads(ports).items()}
-        step(package, kind, ports, options.rows, Path(folder))
+        step(package, kind, ports, rows, Path(folder))
         return 0
+    missed = []
     with tempfile.TemporaryDirectory() as name:
-        measured = measure(options.rows, options.rounds, Path(name))
-        missed = (report_many if options.rows > ROWS else report)(measured, options.rows)
+        if options.chart or rows <= ROWS:
+            beside = measure(min(rows, ROWS), options.rounds, Path(name))
+            missed += report(beside, min(rows, ROWS))
+        if rows > ROWS:
+            between = [BETWEEN] if options.chart else []
+            many = measure_many([ROWS, *between, rows], options.rounds, Path(name))
+            missed += report_many(many, rows)
+    if options.chart:
+        write(beside, many)
     print(f"{'MISSED: ' if missed else ''}{', '.join(missed)}")
-    return int(bool(missed) and options.rows >= ROWS)  # few rows show only that it still measures
+    return int(bool(missed) and rows >= ROWS)  # few rows show only that it still measures
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """common-ai's operators on Groq, one try after another; skipped where common-ai is not installed."""
 
+import asyncio
 import json
 from importlib import import_module
 from types import SimpleNamespace
@@ -86,6 +87,17 @@ class Tries:
     def posts(self):
         """What Groq was asked to do."""
         return [request.path for request in self.emulator.requests("POST")]
+
+
+def fired(trigger):
+    """The event of a trigger."""
+
+    async def first():
+        async for event in trigger.run():
+            return event.payload
+        return None
+
+    return asyncio.run(first())
 
 
 @pytest.fixture

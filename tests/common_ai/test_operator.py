@@ -5,7 +5,7 @@ import json
 
 import pytest
 from airflows import TaskDeferred
-from common_ai.conftest import SMALL, imported
+from common_ai.conftest import SMALL, fired, imported
 
 from airflow_provider_groq.exceptions import GroqConnectionError
 
@@ -92,17 +92,6 @@ def deferral(operator, context):
     with pytest.raises(TaskDeferred) as deferred:
         operator.execute(context)
     return deferred.value
-
-
-def fired(trigger):
-    """The event of a trigger."""
-
-    async def first():
-        async for event in trigger.run():
-            return event.payload
-        return None
-
-    return asyncio.run(first())
 
 
 @pytest.mark.parametrize("connection", ["groq_default", "pydanticai_default"])

@@ -5,6 +5,9 @@ from pathlib import Path
 
 from airflow.sdk import DAG, task
 
+RAISES = "raises"
+"""A line at which reading the rows fails."""
+
 WAYS = {
     "worker": {},
     "deferred": {"deferrable": True},
@@ -14,6 +17,13 @@ WAYS = {
         "prices": {"openai/gpt-oss-20b": {"input": 0.0375, "output": 0.15}},
         "max_cost": 1.0,
     },
+    "fresh": {"reattach": False},
+    "timed": {"execution_timeout": timedelta(seconds=30), "retries": 6},
+    "timed_deferred": {"execution_timeout": timedelta(seconds=30), "retries": 6, "deferrable": True},
+    "timed_once": {"execution_timeout": timedelta(seconds=30), "retries": 0, "deferrable": True},
+    "timed_kept": {"execution_timeout": timedelta(seconds=30), "retries": 0, "cancel_on_timeout": False},
+    "deadline": {"timeout": 10, "retry_delay": timedelta(seconds=15), "max_failed_ratio": 1.0},
+    "unhurried": {"retry_delay": timedelta(seconds=8)},
 }
 
 for way, options in WAYS.items():
@@ -25,13 +35,14 @@ for way, options in WAYS.items():
             prompt_template="What is {text}?",
             shard_size=3,
             poll_interval=1,
-            max_failed_ratio=0.0,
             delete_files=False,
-            **options,
+            **{"max_failed_ratio": 0.0, **options},
         )
         def create(dag_run=None):
             """The lines of a file, each time that it is called."""
             for line in Path(dag_run.conf["input_path"]).read_text().splitlines():
+                if line == RAISES:
+                    raise LookupError("the source is away")
                 yield {"custom_id": line, "text": f"the {line}"}
 
         create()

@@ -7,6 +7,7 @@ from airflow_provider_groq.operators.batch import (
     GroqCreateBatchOperator,
     GroqDownloadBatchResultsOperator,
 )
+from airflow_provider_groq.operators.inference import GroqBatchInferenceOperator
 from airflow_provider_groq.sensors.batch import GroqBatchSensor
 
 BRACES = "{{ 1 + 1 }} {% if %} {# no comment #}"
@@ -156,6 +157,9 @@ with DAG("deep_nothing", schedule=None):
     GroqCreateBatchOperator(
         task_id="create", requests=[{"custom_id": "a", "body": nothing()}], wait_for_completion=False
     )
+
+with DAG("no_rows", schedule=None):
+    GroqBatchInferenceOperator(task_id="infer", rows=nothing(), model="openai/gpt-oss-20b", output_path="/tmp/answers")  # noqa: S108
 
 with DAG("rendered", schedule=None):
     ids = upstream_of_many.override(task_id="ids")()

@@ -15,7 +15,8 @@ from airflow_provider_groq.exceptions import GroqStorageError
 from airflow_provider_groq.jobs import known as module
 from airflow_provider_groq.jobs.answer_lines import encode
 from airflow_provider_groq.jobs.known import Known, KnownAnswers, answer_for
-from airflow_provider_groq.jobs.records import RowRecord
+from airflow_provider_groq.jobs.records import Answer, RowRecord
+from airflow_provider_groq.jobs.request_index import Place
 
 
 def digest(number):
@@ -26,6 +27,15 @@ def digest(number):
 def known():
     with KnownAnswers() as known:
         yield known
+
+
+def found(known, *numbers):
+    """The answers that there are to requests, by their number."""
+    rows = [RowRecord(index, str(index), digest(number), msgspec.Raw(b"null")) for index, number in enumerate(numbers)]
+    return {
+        numbers[row.number]: known.read(row.answer, rows[row.number].digest)
+        for row in known.elsewhere(rows, dedupe=False)
+    }
 
 
 @pytest.fixture
@@ -49,24 +59,15 @@ def cut(custom_id):
 def test_only_answers_that_succeeded_are_known(known, keep):
     assert known.add(keep("a", said, refused, said)) == 2
     assert known.add(keep("b", said, start=10)) == 1
-    assert json.loads(known.lookup(digest(2)).line)["custom_id"] == "row-2"
-    assert json.loads(known.lookup(digest(10)).line)["custom_id"] == "row-10"
-    assert known.lookup(digest(1)) is known.lookup(digest(99)) is known.lookup("no digest") is None
+    answers = found(known, 99, 2, 1, 10)
+    assert {number: known.answer.custom_id for number, known in answers.items()} == {2: "row-2", 10: "row-10"}
 
 
 def test_of_equal_requests_the_first_answer_that_is_whole_is_given(known, keep):
     known.add(keep("a", cut, cut))
     known.add(keep("b", lambda custom_id: said(custom_id, "whole")))
     known.add(keep("c", lambda custom_id: said(custom_id, "later")))
-    assert json.loads(known.lookup(digest(0)).line)["output"] == "whole"
-    assert json.loads(known.lookup(digest(1)).line)["output"] == "half"
-
-
-def test_answers_can_be_added_after_a_lookup(known, keep):
-    known.add(keep("a", said))
-    assert known.lookup(digest(1)) is None
-    known.add(keep("b", said, start=1))
-    assert known.lookup(digest(1)) is not None
+    assert [known.answer.output for known in found(known, 0, 1).values()] == ["whole", "half"]
 
 
 def test_lines_that_cannot_be_read_are_no_answers(known, keep):
@@ -76,51 +77,37 @@ def test_lines_that_cannot_be_read_are_no_answers(known, keep):
     other = whole[:first].replace(digest(0).encode(), b"zz")
     path.write_bytes(b'half\n{"request_digest": 5}\n' + other + whole[first:-9])
     assert known.add(path) == 1
-    assert json.loads(known.lookup(digest(1)).line)["index"] == 1
-    assert known.lookup(digest(2)) is None
-
-
-def test_of_many_equal_answers_one_is_found_at_once(known, keep):
-    """All that a lookup asks for stands in the index: nothing is sorted for it, and no table read."""
-    known.add(keep("a", *3 * [said]))
-    known.lookup(digest(0))
-    plan = known._database.execute(f"EXPLAIN QUERY PLAN {module.BY_DIGEST}", (b"",)).fetchall()
-    assert "COVERING INDEX by_digest" in str(plan)
-    assert "B-TREE" not in str(plan)
-
-
-def test_a_temporary_file_without_room_is_no_fault_of_the_storage(known, keep):
-    known._database.execute("PRAGMA max_page_count = 2")
-    with pytest.raises(GroqStorageError, match=r"database or disk is full.*SQLITE_TMPDIR"):
-        known.add(keep("a", *500 * [said]))
+    assert [known.answer.index for known in found(known, 1, 2).values()] == [1]
 
 
 def test_an_answer_says_where_it_is_reused_from(known, keep):
     known.add(keep("own", said))
     known.add(keep("other", said, said), "s3://bucket/yesterday")
-    answers = [answer_for(record, known.lookup(record.digest)) for record in records(["a", "b"])]
+    answers = [
+        answer_for(record, some) for record, some in zip(records(["a", "b"]), found(known, 0, 1).values(), strict=True)
+    ]
     assert [answer.reused_from for answer in answers] == [msgspec.UNSET, "s3://bucket/yesterday"]
 
 
 def test_a_file_that_changed_is_an_error(known, keep):
     path = keep("a", said, said)
     known.add(path)
-    path.write_bytes(b"x" * 5000)
-    with pytest.raises(GroqStorageError):
-        known.lookup(digest(1))
-    keep("a", said)
-    known._open.clear()
-    known._ahead = module._Ahead(-1, 0, b"")
-    with pytest.raises(GroqStorageError, match="changed while it was read"):
-        known.lookup(digest(1))
+    whole = path.read_bytes()
+    for content in (b"x" * 5000, whole[:-9], whole.replace(digest(1).encode(), digest(2).encode())):
+        path.write_bytes(content)
+        known._open.clear()
+        known._ahead = module._Ahead(-1, 0, b"")
+        with pytest.raises(GroqStorageError, match="changed while it was read"):
+            known.read(Place(0, whole.index(b"\n") + 1, len(whole) - whole.index(b"\n") - 1), digest(1))
 
 
 def test_however_many_files_there_are_few_are_open(monkeypatch, known, keep):
     monkeypatch.setattr(module, "MAX_OPEN", 3)
     for number in range(10):
         known.add(keep(str(number), said, start=number))
-    for number in [*range(10), *range(10)]:
-        assert json.loads(known.lookup(digest(number)).line)["index"] == number
+    rows = [RowRecord(number, "", digest(number % 10), msgspec.Raw(b"null")) for number in range(20)]
+    for row in known.elsewhere(rows, dedupe=False):
+        assert known.read(row.answer, digest(row.number % 10)).answer.index == row.number % 10
         assert len(known._open) <= 3
 
 
@@ -129,8 +116,7 @@ def test_in_object_storage(known, keep):
     try:
         folder = ObjectStoragePath(storage.uri(storage.bucket(), "out"))
         known.add(keep("a", said, said, said, folder=folder))
-        for number in (2, 0, 1):
-            assert json.loads(known.lookup(digest(number)).line)["index"] == number
+        assert [known.answer.index for known in found(known, 2, 0, 1).values()] == [2, 0, 1]
         known.close()
     finally:
         storage.stop()
@@ -139,7 +125,7 @@ def test_in_object_storage(known, keep):
 def test_a_new_row_gets_the_answer_under_its_own_name():
     line = harvested(["old"], [said("old", reasoning="Hm.")], batch_id="batch_old", round=2)[2]
     record = RowRecord(7, "new", digest(0), msgspec.Raw(b'{"new":"column"}'))
-    answer = json.loads(encode(answer_for(record, Known(line))))
+    answer = json.loads(encode(answer_for(record, Known(msgspec.json.decode(line, type=Answer)))))
     assert answer == json.loads(line) | {"custom_id": "new", "index": 7, "input": {"new": "column"}}
     assert (answer["batch_id"], answer["round"], answer["reasoning"]) == ("batch_old", 2, "Hm.")
 
@@ -147,14 +133,16 @@ def test_a_new_row_gets_the_answer_under_its_own_name():
 def test_an_answer_that_was_validated_stays_an_object():
     line = harvested(["a"], [said("a", '{"n": [1.5, "x"]}')], validate=json.loads)[2]
     (record,) = records(["a"])
-    assert encode(answer_for(record, Known(line))) == line
+    assert encode(answer_for(record, Known(msgspec.json.decode(line, type=Answer)))) == line
 
 
 CHILD = """
 import sys
 from pathlib import Path
+import msgspec
 from airflow.sdk import ObjectStoragePath
 from airflow_provider_groq.jobs.known import KnownAnswers
+from airflow_provider_groq.jobs.records import RowRecord
 
 def most():
     return next(int(line.split()[1]) for line in Path("/proc/self/status").open() if line.startswith("VmHWM"))
@@ -163,12 +151,19 @@ def run(count):
     path = ObjectStoragePath("file://" + sys.argv[1])
     with path.open("wb") as file:
         for number in range(count):
-            file.write(b'{"custom_id":"row-%d","index":%d,"status":"succeeded","output":"%s","request_digest":"%032x"}\\n'
+            file.write(b'{"custom_id":"row-%d","index":%d,"status":"succeeded","output":"%s","error":null,"model":"m",'
+                       b'"finish_reason":"stop","usage":null,"round":1,"batch_id":"b","request_digest":"%032x","input":null}\\n'
                        % (number, number, b"x" * 100, number * 7919 % count))
     with KnownAnswers() as known:
         assert known.add(path) == count
-        for number in range(0, count, 1 + count // 1000):
-            assert b'"%032x"' % number in known.lookup(f"{number:032x}").line
+        rows = (RowRecord(number, "", f"{number:032x}", msgspec.Raw(b"null")) for number in range(count))
+        asked = known.elsewhere(rows, dedupe=False)
+        step = 1 + count // 1000
+        for number, row in enumerate(asked):
+            assert row.number == number
+            if number % step == 0:
+                assert known.read(row.answer, f"{number:032x}").answer.status == "succeeded"
+        assert number == count - 1
 
 run(10)
 before = most()

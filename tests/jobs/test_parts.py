@@ -90,16 +90,32 @@ def test_another_output_takes_the_place_of_the_one_before_and_of_nothing_else(mo
 
 
 def test_what_a_killed_process_left_goes_once_nobody_can_be_writing_it(tmp_path, folder):
-    names = [f".part-a-00000.jsonl.{'0' * 32}.part", f".manifest.json.{'1' * 32}.part"]
-    for name in [*names, ".mine.part"]:
+    """That of the same job when it is landed; that of another job only after a day."""
+    own = [f".part-abc-00000.jsonl.{'0' * 32}.part", f".manifest.json.{'1' * 32}.part"]
+    others = [f".part-a-00000.jsonl.{'0' * 32}.part", ".mine.part"]
+    for name in [*own, *others]:
         (tmp_path / name).write_text("half")
     manifest = land(folder, 1, "abc")
-    assert {*names, ".mine.part"} < set(contents(tmp_path))
+    assert set(contents(tmp_path)) == {*others, "manifest.json", "part-abc-00000.jsonl"}
     long_ago = time.time() - 90_000
-    for name in [*names, ".mine.part"]:
+    for name in others:
         os.utime(tmp_path / name, (long_ago, long_ago))
     remove_unlisted(manifest, folder)
     assert set(contents(tmp_path)) == {".mine.part", "manifest.json", "part-abc-00000.jsonl"}
+
+
+def test_of_two_tries_that_land_at_once_neither_fails(monkeypatch, tmp_path, folder):
+    """The one removes what the other has not finished, which is the same."""
+    monkeypatch.setattr(module, "MAX_ROWS", 2)
+
+    def interrupted():
+        yield from lines(5)[:3]
+        land(folder, 5, "abc")
+        yield from lines(5)[3:]
+
+    manifest = {"parts": write_parts(interrupted(), folder, "abc"), "job": "abc"}
+    commit(manifest, folder)
+    assert contents(tmp_path).keys() == {"manifest.json", *(f"part-abc-0000{number}.jsonl" for number in range(3))}
 
 
 def test_an_error_leaves_the_output_before_and_nothing_beside_it(monkeypatch, tmp_path, folder):

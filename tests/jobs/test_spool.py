@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 
 from airflow_provider_groq.batches.options import MAX_LINES
 from airflow_provider_groq.exceptions import GroqInputError
-from airflow_provider_groq.jobs import spool
+from airflow_provider_groq.jobs import shards
 from airflow_provider_groq.jobs.records import Request
 from airflow_provider_groq.jobs.spool import Spool
+from airflow_provider_groq.jobs.spool_writer import write
 
 ROOMY = 100_000_000
 
@@ -38,7 +39,7 @@ def lines_of(spooled, shards):
 @pytest.mark.parametrize("count", [1, 999, 1_000, 1_001, 5_432])
 def test_what_was_spooled_comes_back(folder, count):
     given_requests = requests(count)
-    spool.write(folder, given_requests, max_bytes=ROOMY)
+    write(folder, given_requests, max_bytes=ROOMY)
     spooled = Spool.read(folder)
     shards = spooled.shards(shard_size=None, max_bytes=ROOMY)
     assert [line for lines in lines_of(spooled, shards) for line in lines] == [made.line for _, made in given_requests]
@@ -51,7 +52,7 @@ def test_what_was_spooled_comes_back(folder, count):
 
 
 def test_a_shard_is_a_file_that_can_be_read_twice(folder):
-    spooled = spool.write(folder, requests(2_500), max_bytes=ROOMY)
+    spooled = write(folder, requests(2_500), max_bytes=ROOMY)
     shard = spooled.shards(shard_size=None, max_bytes=ROOMY)[1]
     expected = b"".join(made.line for _, made in requests(2_500)[1_000:2_000])
     with spooled.section(shard) as file:
@@ -73,20 +74,20 @@ def test_a_shard_is_a_file_that_can_be_read_twice(folder):
     ],
 )
 def test_a_shard_has_about_a_thousand_rows_or_as_many_as_asked_for(folder, count, shard_size, sizes):
-    spooled = spool.write(folder, requests(count), max_bytes=ROOMY, chunk_rows=shard_size or spool.CHUNK_ROWS)
+    spooled = write(folder, requests(count), max_bytes=ROOMY, chunk_rows=shard_size or shards.CHUNK_ROWS)
     assert [shard.rows for shard in spooled.shards(shard_size=shard_size, max_bytes=ROOMY)] == sizes
 
 
 def test_shards_grow_beyond_two_hundred_and_not_beyond_what_groq_takes(folder, monkeypatch):
-    monkeypatch.setattr(spool, "CHUNK_ROWS", 2)
-    spooled = spool.write(folder, requests(1_000), max_bytes=ROOMY, chunk_rows=2)
+    monkeypatch.setattr(shards, "CHUNK_ROWS", 2)
+    spooled = write(folder, requests(1_000), max_bytes=ROOMY, chunk_rows=2)
     assert [shard.rows for shard in spooled.shards(shard_size=None, max_bytes=ROOMY)] == [6] * 166 + [4]
     assert max(shard.rows for shard in spooled.shards(shard_size=MAX_LINES * 2, max_bytes=ROOMY)) <= MAX_LINES
     assert [shard.bytes for shard in spooled.shards(shard_size=None, max_bytes=200)] == [160] * 250
 
 
 def test_a_chunk_ends_where_the_largest_file_does(folder):
-    spooled = spool.write(folder, requests(10, size=100), max_bytes=350)
+    spooled = write(folder, requests(10, size=100), max_bytes=350)
     assert [chunk.rows for chunk in spooled.index.chunks] == [3, 3, 3, 1]
 
 
@@ -94,7 +95,7 @@ def test_shards_of_other_requests_have_other_digests_and_the_same_ones_the_same(
     def digests(name, given_requests):
         path = folder / name
         (tmp_path / name).mkdir()
-        spooled = spool.write(path, given_requests, max_bytes=ROOMY)
+        spooled = write(path, given_requests, max_bytes=ROOMY)
         return spooled.index.digest, [shard.digest for shard in spooled.shards(shard_size=None, max_bytes=ROOMY)]
 
     whole, shards = digests("a", requests(2_500))
@@ -118,18 +119,18 @@ def test_shards_of_other_requests_have_other_digests_and_the_same_ones_the_same(
 @given(chosen=st.sets(st.integers(0, 99)), chunk_rows=st.integers(1, 40))
 def test_chosen_requests_come_with_their_records(tmp_path_factory, chosen, chunk_rows):
     path = tmp_path_factory.mktemp("spool")
-    spooled = spool.write(ObjectStoragePath(f"file://{path}"), requests(100), max_bytes=ROOMY, chunk_rows=chunk_rows)
+    spooled = write(ObjectStoragePath(f"file://{path}"), requests(100), max_bytes=ROOMY, chunk_rows=chunk_rows)
     found = list(spooled.pick(iter(sorted(chosen))))
     assert [(record.index, line) for record, line in found] == [(n, request(n).line) for n in sorted(chosen)]
 
 
 def test_the_first_row_of_each_model_is_known(folder):
     given_requests = [(n, request(n, model="a" if n < 3 else "b")) for n in range(6)]
-    assert spool.write(folder, given_requests, max_bytes=ROOMY).index.first_rows == {"a": 0, "b": 3}
+    assert write(folder, given_requests, max_bytes=ROOMY).index.first_rows == {"a": 0, "b": 3}
 
 
 def test_nothing_to_send_makes_no_batch(folder):
-    spool.write(folder, [], max_bytes=ROOMY)
+    write(folder, [], max_bytes=ROOMY)
     spooled = Spool.read(folder)
     assert spooled.index.rows == len(list(spooled.all())) == 0
     assert spooled.shards(shard_size=None, max_bytes=ROOMY) == []

@@ -1,6 +1,7 @@
 """`execution_timeout` holds while a task is deferred, which Airflow itself does not see to."""
 
 import asyncio
+import json
 from datetime import timedelta
 
 import pytest
@@ -34,6 +35,21 @@ def test_the_last_try_cancels_if_timeouts_do(create, context, groq_emulator, can
     with pytest.raises(AirflowTaskTimeout, match="execution_timeout passed. Batch .* had not ended at the deadline"):
         run(operator, context)
     assert cancelled(groq_emulator) == cancel_on_timeout
+
+
+@pytest.mark.parametrize(("cancel_on_timeout", "status"), [(True, "cancelling"), (False, "validating")])
+def test_the_tasks_page_says_no_longer_that_the_triggerer_waits(
+    create, context, groq_emulator, store, cancel_on_timeout, status
+):
+    groq_emulator.set(seconds=1000)
+    with pytest.raises(AirflowTaskTimeout):
+        run(
+            create(deferrable=True, execution_timeout=timedelta(seconds=1), cancel_on_timeout=cancel_on_timeout),
+            context,
+        )
+    shown = store.rows["groq_status"]
+    assert shown["status"] in {status, "in_progress"}
+    assert "waiting" not in shown
 
 
 def test_a_try_that_has_retries_left_leaves_the_batch_to_them(create, context, ti, groq_emulator):
@@ -100,3 +116,14 @@ def test_the_deferral_says_until_when_and_how_often_it_polls(create, context, gr
     with pytest.raises(TaskDeferred):
         create(deferrable=True, timeout=600, poll_interval=30).execute(context)
     assert "UTC at the latest; the triggerer polls every 30 s." in "".join(capfd.readouterr())
+
+
+@pytest.mark.parametrize("kwargs", [{}, {"sent": None}, {"of_a_newer_version": 7}])
+def test_what_an_older_or_newer_version_has_deferred_is_resumed(create, context, groq_emulator, kwargs):
+    groq_emulator.set(seconds=0.3)
+    operator = create(deferrable=True)
+    with pytest.raises(TaskDeferred) as raised:
+        operator.execute(context)
+    payload_ = json.loads(json.dumps(asyncio.run(payload(raised.value.trigger))))
+    payload_["of_a_newer_version"] = payload_["ends"][0]["of_a_newer_version"] = 7
+    assert operator.execute_complete(context, payload_, **kwargs) == groq_emulator.batches()[0]["id"]

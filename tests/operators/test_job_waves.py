@@ -68,3 +68,16 @@ def test_a_refused_key_in_the_middle_ends_the_task_for_good(job, quick_retries):
     with pytest.raises(AirflowFailException, match="GroqAuthenticationError"):
         job.run(**OPTIONS)
     assert len(job.emulator.batches()) == 2
+
+
+@pytest.mark.parametrize(("fault", "then"), [("500", "The next try resumes"), ("413", "clear the task: it resumes")])
+@pytest.mark.parametrize("path", ["/batches", "/files"])
+def test_the_error_names_the_shard_what_was_made_and_what_to_do(job, quick_retries, path, fault, then):
+    begin(job, path, FAULTS[fault])
+    with pytest.raises(
+        (AirflowFailException, GroqError), match=rf"shard \d \(counted from 0\) of 5, .*{then}"
+    ) as raised:
+        job.run(**OPTIONS)
+    made = len(job.emulator.batches())
+    assert f"Created so far in this round: {made} batch" in str(raised.value)
+    assert 0 < made < SHARDS

@@ -1,9 +1,14 @@
 """What the tries of a job tell OpenLineage."""
 
+import io
 import json
 
 import pytest
 from airflows import TaskDeferred
+from tries import REQUEST, TaskInstance, context_of
+
+from airflow_provider_groq.hooks.groq import GroqHook
+from airflow_provider_groq.sensors.batch import GroqBatchSensor
 
 pytest.importorskip("openlineage.client", reason="needs Airflow's OpenLineage provider")
 
@@ -66,3 +71,34 @@ def test_a_later_round_is_told(job, cities):
     assert facet.rounds == 2
     assert sorted(batch["round"] for batch in facet.batches) == [1, 1, 1, 2]
     assert facet.requests["succeeded"] == 8
+
+
+def test_an_operator_that_runs_twice_in_a_process_tells_of_the_second_run_alone(create, groq_emulator, quick):
+    groq_emulator.set(seconds=0)
+    operator, told = create(), []
+    for run_id in ("first", "second"):
+        ti = TaskInstance()
+        ti.run_id = run_id
+        batch_id = operator.execute(context_of(ti, ti.start_date))
+        told.append([batch["id"] for batch in facets_of(operator)])
+        assert told[-1] == [batch_id]
+    assert told[0] != told[1]
+
+
+def facets_of(operator):
+    """The batches that an operator tells of."""
+    return operator.get_openlineage_facets_on_complete(None).run_facets["groq_batches"].batches
+
+
+def test_a_sensor_too(groq_emulator, quick):
+    groq_emulator.set(seconds=0)
+    line = REQUEST | {"method": "POST", "url": "/v1/chat/completions"}
+    with GroqHook() as hook:
+        file_id = hook.upload_file(io.BytesIO(json.dumps(line).encode())).id
+        batch_ids = [hook.create_batch(file_id).id for _ in range(2)]
+    sensor = GroqBatchSensor(task_id="wait", batch_id=batch_ids[0])
+    for batch_id in batch_ids:
+        ti = TaskInstance()
+        sensor.batch_id = batch_id
+        sensor.execute(context_of(ti, ti.start_date))
+        assert [batch["id"] for batch in facets_of(sensor)] == [batch_id]

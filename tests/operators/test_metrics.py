@@ -12,6 +12,7 @@ from tries import REQUEST
 
 from airflow_provider_groq.batches import polling
 from airflow_provider_groq.exceptions import GroqBatchResultsPendingError
+from airflow_provider_groq.jobs.work_folder import SpoolFolder
 from airflow_provider_groq.operators.batch import GroqDownloadBatchResultsOperator
 from airflow_provider_groq.operators.job import ending
 
@@ -177,6 +178,17 @@ def test_a_job_that_is_killed_and_tried_again_tells_nothing_twice(stored_job, gr
     assert told(statsd, "batches", "requests", "tokens") == before
     assert told(statsd, "requests", "rows") == {"groq.requests.completed": 8, "groq.rows.succeeded": 8}
     assert told(statsd, "tokens") == used(groq_emulator)
+
+
+def test_what_a_try_resumes_is_told_without_reading_the_seals_again(stored_job, statsd, killed, monkeypatch):
+    with killed(polling.Poller, "look"):
+        stored_job.run()
+    read, rounds = [], SpoolFolder.rounds
+    monkeypatch.setattr(SpoolFolder, "rounds", lambda folder: read.append(folder) or rounds(folder))
+    with killed(ending, "write_parts"):
+        stored_job.run()
+    assert told(statsd, "batches")["groq.batches.resumed"] == 3
+    assert len(read) == 2  # to go on, and to land
 
 
 def test_a_clear_that_lands_again_tells_rows_again_and_no_tokens(stored_job, groq_emulator, statsd):

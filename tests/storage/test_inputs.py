@@ -116,10 +116,11 @@ def test_so_it_is_in_mapped_tasks(run_dag, groq_emulator, dag_id, files):
 
 
 @since(3, 1, SHOWN_WHOLE)
-def test_a_task_that_returned_nothing_is_named_with_nothing_sent(run_dag, groq_emulator):
-    ran = run_dag("deep_nothing")
+@pytest.mark.parametrize(("dag_id", "argument"), [("deep_nothing", "requests"), ("no_rows", "rows")])
+def test_a_task_that_returned_nothing_is_named_with_nothing_sent(run_dag, groq_emulator, dag_id, argument):
+    ran = run_dag(dag_id)
     assert ran.state == "failed"
-    assert "GroqInputError: requests is the output of nothing, which is empty: was that task skipped" in ran.log
+    assert f"GroqInputError: {argument} is the output of nothing, which is empty: was that task skipped" in ran.log
     assert not groq_emulator.requests()
 
 

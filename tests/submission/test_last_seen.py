@@ -91,10 +91,21 @@ def test_ends_are_shown_as_far_as_batches_have_ended(context, store, clock):
     assert store.rows["groq_status"]["status"] == {"completed": 1, "not ended": 1}
 
 
-def test_what_was_last_seen_stays_where_no_batch_has_ended(context, store, clock):
-    store.rows["groq_status"] = {"status": "in_progress"}
+def test_where_no_batch_has_ended_what_was_last_seen_stays_but_nobody_waits_any_longer(context, store, clock):
+    store.rows["groq_status"] = {"status": "in_progress", "waiting": "in the triggerer", "batch_id": "batch_1"}
+    late = [WaitEnd(batch_id="batch_1", reason="timeout", message="late")]
+    show_ends(context, late)
+    assert store.rows == {"groq_status": {"status": "in_progress", "batch_id": "batch_1"}}
+    store.broken = True
+    show_ends(context, late)
+
+
+@pytest.mark.parametrize("value", ["text", {"status": "in_progress"}, None])
+def test_what_says_of_no_waiting_is_not_written_again(context, store, clock, value):
+    store.rows |= {} if value is None else {"groq_status": value}
+    before = dict(store.rows)
     show_ends(context, [WaitEnd(batch_id="batch_1", reason="timeout", message="late")])
-    assert store.rows == {"groq_status": {"status": "in_progress"}}
+    assert store.rows == before
 
 
 def test_a_batch_that_is_not_waited_for_is_not_shown(context, store, clock):

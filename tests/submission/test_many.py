@@ -5,11 +5,12 @@ import time
 from collections import Counter
 from itertools import pairwise
 
+import httpx
 import pytest
 from tries import Store
 
 from airflow_provider_groq.batches.identity import ROUND_KEY
-from airflow_provider_groq.exceptions import GroqAPIError
+from airflow_provider_groq.exceptions import GroqAPIError, GroqStorageError
 from airflow_provider_groq.submission import wave
 from airflow_provider_groq.submission.kill import TaskStoppedError
 
@@ -315,3 +316,36 @@ def test_two_tries_at_once_end_with_one_batch_a_shard(make_many, groq_emulator, 
     first = end()
     assert first == second or (many._stored and isinstance(first, TaskStoppedError))
     assert_one_each(second)
+
+
+@pytest.mark.parametrize("lost", [False, True], ids=["given up", "its folder is gone"])
+def test_a_try_that_was_frozen_while_another_made_all_cancels_what_it_makes_when_it_wakes(
+    make_stored_many, groq_emulator, assert_one_each, monkeypatch, lost
+):
+    monkeypatch.setattr("airflow_provider_groq.submission.wave.CONFIRMED_FOR", 0.01)
+    awake, frozen, send = threading.Event(), [], httpx.HTTPTransport.handle_request
+
+    def frozen_before_it_sends(transport, request):
+        if request.url.path.endswith("/batches") and request.method == "POST" and not awake.is_set():
+            frozen.append(request)
+            assert awake.wait(60)
+        return send(transport, request)
+
+    many = make_stored_many(SHARDS)
+    with monkeypatch.context() as patch:
+        patch.setattr(httpx.HTTPTransport, "handle_request", frozen_before_it_sends)
+        end = many.begin()
+        while len(frozen) < wave.UPLOADS_AT_ONCE:
+            time.sleep(0.005)
+    many.stores[0].given_up = True
+    if lost:
+        monkeypatch.setattr(many.journals[0]._journal, "record", is_gone)
+    made = many.run()
+    awake.set()
+    assert isinstance(end(), GroqStorageError if lost else TaskStoppedError)
+    assert len(groq_emulator.batches()) >= SHARDS + wave.UPLOADS_AT_ONCE
+    assert_one_each(made)
+
+
+def is_gone(_):
+    raise GroqStorageError("work_path is missing")

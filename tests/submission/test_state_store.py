@@ -1,5 +1,8 @@
 """What is written down for the next try: under a name that people can read, and found where earlier versions put it."""
 
+import itertools
+from types import SimpleNamespace
+
 import pytest
 from tries import Store, context_of
 
@@ -21,6 +24,8 @@ def open_store(ti, store):
 
 def test_the_batch_stands_under_a_plain_name_with_what_tells_its_input(open_store, store):
     assert open_store().record({ONE: ENTRY})
+    written_at = store.rows["groq_batch"].pop("written_at")
+    assert written_at.endswith(" UTC")
     assert store.rows == {"groq_batch": ENTRY | {"input": ONE.input_key}}
     assert open_store().read([ONE]) == {ONE: ENTRY}
 
@@ -64,15 +69,45 @@ def test_an_earlier_input_is_not_overwritten_where_it_cannot_be_kept(open_store,
 def test_what_cannot_be_read_is_not_overwritten(open_store, store, ti):
     open_store().record({ONE: ENTRY})
 
-    class Deaf(Store):
-        def get(self, *_):
-            raise self._refusal(None)
-
     deaf = StateStore(context_of(ti, ti.start_date, Deaf(store.rows)))
     assert deaf.read([OTHER]) == {}
     assert not deaf.legible
     assert deaf.record({OTHER: LATER})
     assert open_store().read([ONE, OTHER]) == {ONE: ENTRY, OTHER: LATER}
+
+
+class Deaf(Store):
+    """A store that cannot be read."""
+
+    def get(self, *_):
+        raise self._refusal(None)
+
+
+@pytest.fixture
+def passing(monkeypatch):
+    """A clock on which a second passes whenever somebody looks."""
+    seconds = itertools.count(1_790_000_000)
+    passing = SimpleNamespace(time=lambda: next(seconds))
+    monkeypatch.setattr("airflow_provider_groq.submission.state_store.time", passing)
+
+
+@pytest.mark.usefixtures("passing")
+def test_what_was_written_while_nothing_could_be_read_holds_against_what_is_older(open_store, store, ti):
+    open_store().record({ONE: ENTRY})
+    assert StateStore(context_of(ti, ti.start_date, Deaf(store.rows))).record({ONE: LATER})
+    assert open_store().read([ONE]) == {ONE: LATER}
+
+    newest = {"input_file_id": "file_3", "batch_id": "batch_3"}
+    assert open_store().record({ONE: newest})
+    assert open_store().read([ONE]) == {ONE: newest}
+
+
+@pytest.mark.usefixtures("passing")
+def test_such_an_entry_is_not_replaced_by_the_older_one_when_another_input_takes_its_place(open_store, store, ti):
+    open_store().record({ONE: ENTRY})
+    StateStore(context_of(ti, ti.start_date, Deaf(store.rows))).record({ONE: LATER})
+    open_store().record({OTHER: ENTRY})
+    assert open_store().read([ONE, OTHER]) == {ONE: LATER, OTHER: ENTRY}
 
 
 def test_a_try_that_was_given_up_writes_nothing(open_store, store, ti):

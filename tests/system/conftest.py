@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from listeners import Collector, Statsd
+from system.job_runs import Job
 from system.rest import KEY, Airflow
 
 from airflow_provider_groq.demo.home import Home, Standalone
@@ -47,6 +48,16 @@ def slow_batches(emulator):
     emulator.set(seconds=600)
     yield
     emulator.set(seconds=40)
+
+
+@pytest.fixture
+def start_job(airflow, emulator, slow_batches, tmp_path):
+    """Starts a run of a Dag with a whole job, in a folder of its own."""
+
+    def start(way, name=None, **options):
+        return Job(airflow, emulator, tmp_path / (name or way), way, **options)
+
+    return start
 
 
 @pytest.fixture(scope="session")

@@ -1,68 +1,19 @@
 """What the next try of a whole job does, on the whole of Airflow: each request is paid once."""
 
-import json
 import signal
 
 import pytest
+from system.job_runs import ROWS
 from system.rest import await_that
 from system.test_pay_once import process_of
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
-ROWS = [f"row-{number}" for number in range(8)]
-
-
-class Job:
-    """A run of a Dag with a job of three batches."""
-
-    def __init__(self, airflow, emulator, folder, way):
-        self.airflow, self.emulator = airflow, emulator
-        self.input, self.output = folder / "rows.txt", folder / "answers"
-        self.write(ROWS)
-        self.run = airflow.trigger(f"job_{way}", input_path=str(self.input), output_path=str(self.output))
-
-    def write(self, rows):
-        self.input.write_text("".join(f"{row}\n" for row in rows))
-
-    def batches(self):
-        _, _, _, run_id = self.run.split("/")
-        return [batch for batch in self.emulator.batches() if (batch["metadata"] or {}).get("airflow_run_id") == run_id]
-
-    def statuses(self):
-        return sorted(batch["status"] for batch in self.batches())
-
-    def await_batches(self, number):
-        await_that(lambda: len(self.batches()) == number, f"there are {number} batches", 180)
-
-    def await_waiting(self, number):
-        """Wait until the log of a try says that it waits."""
-
-        def waits():
-            if self.airflow.task(self.run, "create")["try_number"] < number:
-                return False
-            return "batches ended" in self.airflow.log(self.run, "create", number)
-
-        await_that(waits, f"try {number} waits")
-
-    def finish(self):
-        self.emulator.advance(600)
-        self.airflow.await_end(self.run, "success")
-        return self.airflow.xcom(self.run, "create", "return_value")
-
-    def answers(self):
-        manifest = json.loads((self.output / "manifest.json").read_text())
-        lines = "".join((self.output / part["name"]).read_text() for part in manifest["parts"])
-        return [json.loads(line) for line in lines.splitlines()]
-
-    def paid(self):
-        """How many requests were answered, in all batches."""
-        return sum(batch["request_counts"]["completed"] for batch in self.batches())
-
 
 @pytest.fixture
-def start(airflow, emulator, slow_batches, tmp_path):
+def start(start_job):
     def start(way, batches=3):
-        job = Job(airflow, emulator, tmp_path, way)
+        job = start_job(way)
         job.await_batches(batches)
         return job
 

@@ -118,7 +118,7 @@ def test_the_menu_leads_to_a_list_with_a_job_under_its_sum(airflow, groq, open_b
     assert urlsplit(page.url).path == f"/data/airflow/{PATH}"
     (one,), job = batches_of(groq, "create_slowly_deferred"), batches_of(groq, "job_deferred")[:4]
     assert row_of(page, one).is_visible()
-    toggle = page.get_by_role("button", name="4 batches")
+    toggle = page.get_by_role("button", name="4 batches", exact=True)
     of_job = page.get_by_role("row").filter(has=toggle).inner_text()
     assert "job_deferred / create" in of_job
     assert "of 11 " in of_job
@@ -267,16 +267,73 @@ def test_a_batch_of_a_job_says_what_becomes_of_the_job(groq, airflow, make, open
     assert "mark its task as failed" in dialog.inner_text()
 
 
+@pytest.fixture
+def shards(groq, make):
+    """Three batches of one job, of which one has ended."""
+    owner = {"airflow_dag_id": "job_deferred", "airflow_task_id": "create", "airflow_run_id": "gone"}
+    marks = {"airflow_task": f"t{len(groq.batches())}", "airflow_round": "f.1.1"}
+    shards = [make(30, airflow_input=str(number), **marks, **owner) for number in range(3)]
+    groq.force_status(shards[0], "expired", processed=20)
+    return shards
+
+
+def sum_of(page, batch_id):
+    """The row of the sum of a batch's task."""
+    return page.locator("tbody").filter(has=row_of(page, batch_id)).get_by_role("row").first
+
+
+def open_job(page, batches="3 batches"):
+    """Open the newest job of so many batches."""
+    page.get_by_role("button", name=batches, exact=True).first.click()
+
+
+def test_a_job_is_cancelled_as_a_whole(groq, shards, open_batches):
+    page = open_batches()
+    page.get_by_role("button", name="3 batches", exact=True).first.wait_for()
+    open_job(page)
+    row_of(page, shards[0]).wait_for()
+    button = sum_of(page, shards[0]).get_by_role("button", name="Cancel the 3 batches of create")
+    assert button.inner_text() == "Cancel all"
+    button.click()
+    dialog = page.get_by_role("dialog", name="Cancel these 2 batches?")
+    assert "mark its task as failed" in dialog.inner_text()
+    assert "0 requests of 60 are done" in dialog.inner_text()
+    assert page.evaluate("document.activeElement.textContent") == "Keep them"
+    fault = groq.fault(f"/batches/{shards[2]}/cancel", status=500, times=None)
+    dialog.get_by_role("button", name="Cancel batches").click()
+    dialog.get_by_role("alert").get_by_text("1 batch of 2 could not be cancelled. Groq answered with status").wait_for()
+    groq.remove_fault(fault)
+    dialog.get_by_role("button", name="Cancel batches").click()
+    dialog.wait_for(state="hidden")
+    page.get_by_role("status").get_by_text("2 batches are being cancelled.").wait_for(state="attached")
+    await_that(lambda: "2 cancelling" in sum_of(page, shards[0]).inner_text(), "the sum says so", 20)
+    assert button.count() == 0
+    statuses = {batch["id"]: batch["status"] for batch in groq.batches()}
+    assert [statuses[batch_id] for batch_id in shards] == ["expired", "cancelling", "cancelling"]
+    assert [problem for problem in page.problems if "500" not in problem] == []
+
+
 def test_a_viewer_sees_the_batches_and_can_cancel_none(groq, make, airflow, open_batches):
     """The button is not there, and the server refuses whoever asks without it."""
     batch_id = make(airflow_dag_id="create_worker", airflow_task_id="create", airflow_run_id="gone")
     of_nobody = make()
     page = open_batches(batch_id, user="viewer")
     assert row_of(page, of_nobody).count() == 0  # for those who may see the connection
-    assert page.get_by_role("button", name=re.compile("Cancel batch")).count() == 0
+    assert page.get_by_role("combobox", name="Connection").locator("option").all_inner_texts() == [
+        "groq_default",  # the usual one: the viewer may list none
+        "Another one…",
+    ]
+    open_job(page, "4 batches")
+    (of_job, *_) = batches_of(groq, "job_deferred")
+    row_of(page, of_job).wait_for()
+    assert row_of(page, batch_id).get_by_role("link", name="create_worker / create").count() == 1
+    assert page.get_by_role("button", name=re.compile("Cancel")).count() == 0
+    assert page.problems == []
     status = page.evaluate(
         """async (batchId) => (await fetch("/data/airflow/groq/api/connections/groq_default/cancel", {
-             method: "POST", headers: {"Content-Type": "application/json"}, body: JSON.stringify({batch_id: batchId}),
+             method: "POST",
+             headers: {"Content-Type": "application/json"},
+             body: JSON.stringify({batch_ids: [batchId]}),
            })).status""",
         batch_id,
     )
@@ -395,7 +452,7 @@ def test_all_text_can_be_read_in_light_and_in_dark(various, open_batches, dark, 
     contrasts = page.evaluate(CONTRASTS)
     assert len(contrasts) > 30
     assert [(ratio, what) for ratio, what in contrasts if ratio < 4.5] == []
-    page.get_by_role("button", name="4 batches").click()
+    page.get_by_role("button", name="4 batches", exact=True).click()
     take_picture(page, f"page-{'dark' if dark else 'light'}")
     page.get_by_role("button", name=f"Cancel batch {various['in_progress']}").click()
     assert [(ratio, what) for ratio, what in page.evaluate(CONTRASTS) if ratio < 4.5] == []

@@ -43,6 +43,21 @@ def test_is_made_again_from_what_it_serializes():
     assert GroqBatchTrigger(**kwargs).serialize() == (path, kwargs)
 
 
+def test_what_an_older_version_serialized_can_be_loaded():
+    older = {"batch_ids": ["a"], "groq_conn_id": "other", "poll_interval": 5, "end_time": 100.0}
+    assert GroqBatchTrigger(**older).serialize()[1].items() >= older.items()
+
+
+async def test_what_a_newer_version_serialized_can_be_loaded_too(trigger, groq_emulator, make_batches, caplog):
+    """In an upgrade, workers may be newer than the triggerer for a while."""
+    groq_emulator.set(seconds=0)
+    _, kwargs = trigger(*await make_batches(1)).serialize()
+    newer = GroqBatchTrigger(**kwargs, patience=7)
+    assert newer.serialize()[1] == kwargs | {"patience": 7}
+    assert len(await event_of(newer)) == 1
+    assert "does not know the arguments patience" in caplog.text
+
+
 def test_takes_a_single_id_too():
     assert GroqBatchTrigger("batch_1", end_time=1.0).batch_ids == ["batch_1"]
 

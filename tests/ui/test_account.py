@@ -1,10 +1,13 @@
 """What the page costs Groq: one answer serves all tabs for some seconds."""
 
 import asyncio
+import json
+import threading
 import time
 
 import pytest
 from ui.conftest import OPEN_DAG, rows_of
+from ui.many import account_of
 
 BATCHES = "connections/groq_default/batches"
 
@@ -129,3 +132,93 @@ async def test_who_leaves_does_not_end_the_request_for_the_others(browser, make,
     leaving.cancel()
     assert (await staying).status_code == 200
     assert len(questions(groq_emulator)) == 1
+
+
+@pytest.fixture
+def connect(monkeypatch):
+    """Sets the connection `many`."""
+
+    def connect(url, key="gsk_first"):
+        fields = {"conn_type": "groq", "host": url, "password": key}
+        monkeypatch.setenv("AIRFLOW_CONN_MANY", json.dumps(fields))
+
+    return connect
+
+
+MANY = "connections/many/batches"
+
+
+def tasks_of(answer):
+    return {row["owner"]["task_id"] for row in rows_of(answer).values()}
+
+
+async def test_another_key_in_the_connection_leads_to_another_account(browser, connect, monkeypatch):
+    """Also for an older page whose batches have ended, which is else kept for minutes."""
+    monkeypatch.setattr("airflow_provider_groq.ui.connections.FRESH_SECONDS", 0.2)
+    with account_of(1_000) as (url, _):
+        connect(url)
+        op = browser("op")
+        for cursor in ("", "cursor:500"):
+            assert tasks_of(await op.get(MANY, params={"cursor": cursor})) == {"gsk_first"}
+        connect(url, "gsk_second")
+        await asyncio.sleep(0.3)
+        for cursor in ("", "cursor:500"):
+            assert tasks_of(await op.get(MANY, params={"cursor": cursor})) == {"gsk_second"}
+
+
+async def test_a_connection_is_read_once_for_all_tabs(browser, connect, monkeypatch):
+    from airflow_provider_groq.ui import connections
+
+    read = []
+    settings_of = connections.settings_of
+    monkeypatch.setattr(connections, "settings_of", lambda *args: read.append(args[0]) or settings_of(*args))
+    with account_of(100) as (url, _):
+        connect(url)
+        await asyncio.gather(*(browser("op").get(MANY) for _ in range(10)))
+    assert read == ["connection 'many'"]
+
+
+async def test_windows_are_kept_as_far_as_they_are_not_too_large_together(browser, server, connect, monkeypatch):
+    from airflow_provider_groq.ui import account
+
+    monkeypatch.setattr(account, "MAX_CHARS", 700_000)  # a window of 200 such batches has 210,000
+    with account_of(4_000) as (url, queries):
+        connect(url)
+        op = browser("op")
+        await op.get(MANY)
+        for start in range(3_800, 1_800, -200):
+            assert len(rows_of(await op.get(MANY, params={"cursor": f"cursor:{start}"}))) == 200
+        (kept,) = [route.app.state.account for route in server.routes if route.path == "/groq"]
+        assert sum(question.window.chars for question in kept._questions.values()) <= 700_000
+        assert [key.cursor for key in kept._questions] == [None, "cursor:2200", "cursor:2000"]
+        queries.clear()
+        await op.get(MANY, params={"cursor": "cursor:2000"})
+        assert queries == []
+
+
+async def test_groq_is_left_alone_for_as_long_as_it_asks_whatever_page_is_wanted(browser, make, groq_emulator):
+    make(OPEN_DAG)
+    groq_emulator.fault("/batches", method="GET", times=1, status=429, headers={"Retry-After": "1"})
+    groq_emulator.clear_requests()
+    op = browser("op")
+    for cursor in ("", "cursor:x", "cursor:y"):
+        answer = await op.get(BATCHES, params={"cursor": cursor})
+        assert (answer.status_code, answer.json()["detail"]["problem"]) == (502, "Groq answered with status 429.")
+    assert "asked to be left alone" in answer.json()["detail"]["detail"]
+    assert len(questions(groq_emulator)) == 1
+    await asyncio.sleep(1.1)
+    await op.get(BATCHES, params={"cursor": "cursor:z"})
+    assert len(questions(groq_emulator)) == 2
+
+
+async def test_what_takes_longer_for_more_batches_is_not_done_in_the_event_loop(browser, make, monkeypatch):
+    """5,000 of them take 0.2 s each to be read and to become rows."""
+    from airflow_provider_groq.ui import app
+
+    threads = []
+    add = app._add
+    monkeypatch.setattr(app, "_add", lambda *args: threads.append(threading.get_ident()) or add(*args))
+    make(OPEN_DAG)
+    await browser("op").get(BATCHES)
+    assert len(threads) == 1
+    assert threading.get_ident() not in threads

@@ -201,7 +201,7 @@ async def test_what_goes_wrong_is_said_and_details_are_for_those_who_see_the_con
     browser, connect, groq_emulator, monkeypatch, wrong
 ):
     fields, fault, status, brief, detail = WRONG[wrong]
-    monkeypatch.setattr("airflow_provider_groq.ui.account.PATIENCE", 1.0)
+    monkeypatch.setattr("airflow_provider_groq.ui.connections.PATIENCE", 1.0)
     connect(**fields)
     if fault:
         groq_emulator.fault("/batches", times=None, **fault)
@@ -288,3 +288,22 @@ async def test_an_owner_is_known_as_long_as_it_exists(run, browser):
             session.delete(ti)
     (row,) = rows_of(await op.get(BATCHES)).values()
     assert row["owner"] == names | {"known": "dag"}
+
+
+@pytest.fixture
+def mapped_runs(auth_manager, run_dag, groq_emulator):
+    """Two runs of a Dag, as their ids."""
+    groq_emulator.set(seconds=0)
+    return [run_dag("create_worker").run_id for _ in range(2)]
+
+
+def test_only_the_task_instances_that_are_named_are_looked_up(mapped_runs):
+    """Not each task of each run of each Dag that any batch names."""
+    from airflow.utils.session import create_session
+
+    from airflow_provider_groq.ui.owners import _those_of
+
+    first, second = mapped_runs
+    named = [("create_worker", "create", first, -1), ("create_worker", "other", second, -1)]
+    with create_session() as session:
+        assert [tuple(row) for row in session.execute(_those_of(named))] == named[:1]

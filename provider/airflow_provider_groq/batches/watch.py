@@ -23,8 +23,12 @@ YOUNG = 600
 """Seconds by which a batch may come into the listing later than one that was made after it."""
 
 MOST_SETTLED, MOST_UNDATED = 1_000, 5_000
-"""How many settled batches are remembered, and how many of which the server does not say when they were made. Beyond
-the former, fewer seconds count as young."""
+"""How many settled batches are stored, and how many of which the server does not say when they were made. Beyond the
+former, fewer seconds count as young."""
+
+MOST_REMEMBERED = 50_000
+"""How many settled batches without a time are remembered until the process ends, a few MB. One that was forgotten, the
+longest settled first, is told of twice should a listing show it again."""
 
 GONE_AFTER = 3_600.0
 """Seconds for which Groq must not know a batch that was under way, before it is given up."""
@@ -113,7 +117,9 @@ class Watch:
         self.since = memory.since if memory else None
         self.surveyed = memory is not None
         self._under_way = dict.fromkeys(memory.under_way if memory else ())
-        self._settled = dict(memory.settled if memory else {})
+        settled = memory.settled if memory else {}
+        self._settled = {key: made for key, made in settled.items() if made is not None}
+        self._undated = dict.fromkeys(key for key, made in settled.items() if made is None)
         self._ended: dict[str, Batch] = {}
         self._pending: dict[str, float] = {}
         self._missing: dict[str, float] = {}
@@ -127,7 +133,7 @@ class Watch:
         for batch in filter(self._wanted.matches, batches):
             if batch.terminal:
                 self._settle(batch.id, batch.created_at)
-            elif batch.id not in self._settled:
+            elif not self._has_settled(batch.id):
                 self._under_way[batch.id] = None
 
     @property
@@ -169,7 +175,7 @@ class Watch:
     def listed(self, newest: int) -> None:
         """All batches made since `since` have been seen, of which the newest was made at this time."""
         self.since = max(self.since or 0, newest - YOUNG)
-        for batch_id in [key for key, made in self._settled.items() if made is not None and made < self.since]:
+        for batch_id in [key for key, made in self._settled.items() if made < self.since]:
             del self._settled[batch_id]
 
     def tell(self) -> dict[str, Any] | None:
@@ -184,15 +190,15 @@ class Watch:
     def memory(self) -> Memory:
         """What to store, once all that `tell` has given is safe."""
         since = self.since or 0
-        dated = sorted((made for made in self._settled.values() if made is not None), reverse=True)
+        dated = sorted(self._settled.values(), reverse=True)
         if len(dated) > MOST_SETTLED:
             since = max(since, dated[MOST_SETTLED] + 1)
-        undated = [key for key, made in self._settled.items() if made is None][-MOST_UNDATED:]
-        kept = {key: made for key, made in self._settled.items() if made is not None and made >= since}
-        return Memory(since=since, under_way=tuple(self._under_way), settled=kept | dict.fromkeys(undated))
+        undated = dict.fromkeys([*self._undated][-MOST_UNDATED:])
+        kept = {key: made for key, made in self._settled.items() if made >= since}
+        return Memory(since=since, under_way=tuple(self._under_way), settled=kept | undated)
 
     def _is_new(self, batch: Batch) -> bool:
-        if batch.id in self._settled or not self._wanted.matches(batch):
+        if self._has_settled(batch.id) or not self._wanted.matches(batch):
             return False
         return batch.created_at is None or self.since is None or batch.created_at >= self.since
 
@@ -201,8 +207,15 @@ class Watch:
         self._ended.pop(batch_id, None)
         self._pending.pop(batch_id, None)
         self._missing.pop(batch_id, None)
-        if made is None or self.since is None or made >= self.since:
+        if made is None:
+            self._undated[batch_id] = None
+            if len(self._undated) > MOST_REMEMBERED:
+                del self._undated[next(iter(self._undated))]
+        elif self.since is None or made >= self.since:
             self._settled[batch_id] = made
+
+    def _has_settled(self, batch_id: str) -> bool:
+        return batch_id in self._settled or batch_id in self._undated
 
     def _awaits_results(self, batch: Batch, now: float) -> bool:
         """Whether a batch that has ended lacks a result file that may appear soon."""

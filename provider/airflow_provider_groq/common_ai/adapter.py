@@ -7,6 +7,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from tempfile import TemporaryFile
 from typing import Any, BinaryIO, ClassVar, cast
 
+from airflow.sdk import get_current_context
+
+from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.client import GroqClient
 from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.api.settings import BASE_URL, MAX_FILE_BYTES, Settings
@@ -24,6 +27,9 @@ from airflow_provider_groq.jobs.output_type import OutputType
 from airflow_provider_groq.jobs.records import InvalidOutput
 from airflow_provider_groq.jobs.request_form import CHAT
 
+NO_CONN_ID = "common-ai"
+"""What stands in metrics where it is not known which connection common-ai uses."""
+
 STATES: Mapping[str, contract.BatchStatus] = {
     BatchStatus.COMPLETED: "completed",
     BatchStatus.FAILED: "failed",
@@ -34,10 +40,13 @@ STATES: Mapping[str, contract.BatchStatus] = {
 
 
 class _Hook(GroqHook):
-    """Groq with the key that common-ai hands over: it reads the connection itself, and does not say which one."""
+    """Groq with the key that common-ai hands over: it reads the connection itself, and does not say which one.
+
+    The connection's id is for metrics only.
+    """
 
     def __init__(self, settings: Settings, client: GroqClient | None) -> None:
-        super().__init__()
+        super().__init__(_conn_id())
         self._handed_over = settings
         self._client = client
 
@@ -73,6 +82,7 @@ class GroqBatchAdapter(contract.BatchAdapter):
         self._client: _Hook = _Hook(settings, client)
         self._output: tuple[Any, OutputType] | None = None
         self._seen: set[str] = set()
+        self._failed: set[str] = set()
         self._pending_since: dict[str, float] = {}
 
     def validate_requests(
@@ -138,7 +148,11 @@ class GroqBatchAdapter(contract.BatchAdapter):
             GroqError: Groq could not be asked.
         """
         batch = self._looked_at(batch_id)
-        return contract.BatchState(self._state(batch), _counts(batch), _message(batch))
+        state = self._state(batch)
+        if state == "failed" and batch_id not in self._failed:  # nobody will ask for its results
+            self._failed.add(batch_id)
+            telemetry.ended(self._client.groq_conn_id, batch)
+        return contract.BatchState(state, _counts(batch), _message(batch))
 
     def cancel_batch(self, batch_id: str) -> None:
         """Ask for a batch to be cancelled; it may take up to 10 minutes to end."""
@@ -192,7 +206,10 @@ class GroqBatchAdapter(contract.BatchAdapter):
             GroqLookupError: It is unknown whether there is one.
         """
         found = Batches(self._client, idempotency_key, input_fingerprint).find(not_before)
-        return found.id if found else None
+        if found is None:
+            return None
+        telemetry.resumed(self._client.groq_conn_id, 1)
+        return found.id
 
     def _form(
         self,
@@ -255,6 +272,15 @@ class GroqBatchAdapter(contract.BatchAdapter):
             return state
         since = self._pending_since.setdefault(batch.id, time.monotonic())
         return "in_progress" if time.monotonic() - since < polling.RESULTS_GRACE else state
+
+
+def _conn_id() -> str:
+    """The connection that the running task names; in a triggerer there is no such task."""
+    try:
+        task: Any = get_current_context()["task"]
+        return str(task.llm_conn_id)
+    except (RuntimeError, KeyError, AttributeError):
+        return NO_CONN_ID
 
 
 def _settings(api_key: str | None, base_url: str | None) -> Settings:

@@ -10,6 +10,7 @@ from typing import BinaryIO
 
 from airflow.sdk import get_current_context
 
+from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.identity import Claim, Identity, may_be_taken_up
 from airflow_provider_groq.batches.outcome import describe
@@ -70,6 +71,7 @@ class Batches:
             log.warning("%s Searching for the batch at Groq.", error)
             lookup = Lookup(self._hook, [self._claim], since=sent_at)
             if found := _newest(lambda: lookup.batches_of(self._claim, file_id, sent_at=sent_at)):
+                telemetry.submitted(self._hook.groq_conn_id)
                 log.info("Batch %s was created nevertheless.", found.id)
                 return found
             raise

@@ -9,6 +9,7 @@ from typing import Any, BinaryIO, Literal, cast
 
 import msgspec
 
+from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.batches.options import MAX_LINES
 from airflow_provider_groq.batches.outcome import warning
@@ -68,6 +69,9 @@ def results(hook: GroqHook, batch: Batch) -> Iterator[RawResultItem]:
     if said := found.left_out(batch):
         log.warning("%s", said)
     _tell_of_failures(hook, batch)
+    telemetry.ended(hook.groq_conn_id, batch)
+    telemetry.landed(hook.groq_conn_id, {str(status): number for status, number in found.rows.items()})
+    telemetry.tokens(hook.groq_conn_id, found.summary.tokens)
     return _items(sink)
 
 

@@ -25,8 +25,8 @@ SETTINGS = {
     "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
 }
 
-BATCH_SECONDS = 20.0
-"""Longer than a task looks itself before it defers."""
+BATCH_SECONDS = 16.0
+"""Longer than a task polls before it defers, 10 s; and over when its trigger may first say so, 10 s later."""
 
 
 def main() -> int:
@@ -41,7 +41,8 @@ def main() -> int:
             if path.name != "airflow":
                 say(f"Another Airflow runs in {folder / 'airflow'}: this one runs separately, in {path}.")
             home = Home(path, None if options.standalone else groq, lock=lock)
-            say("Creating Airflow's database.")
+            if not home.database.exists():
+                say("Creating Airflow's database.")
             home.migrate()
             return stay(home, groq, options.port) if options.standalone else run(home, folder)
     except KeyboardInterrupt:
@@ -105,11 +106,14 @@ def follow(command: list[str], home: Home, keep: Callable[[str], object]) -> int
         pass_fds=home.descriptors,
         start_new_session=True,
     )
+    last = ""
     try:
         for line in process.stdout or ():
             keep(line)
-            if text := shown(line):
+            text = shown(line)
+            if text and text != last:  # trigger and task tell of the same end
                 say(text)
+                last = text
         return process.wait()
     finally:
         stop_session(process)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fcntl
+import importlib.metadata
 import itertools
 import json
 import os
@@ -51,6 +52,11 @@ class Home:
         """What its processes inherit: a lock then lasts as long as they do."""
         return () if self.lock is None else (self.lock,)
 
+    @property
+    def database(self) -> Path:
+        """The file of its database."""
+        return self.path / "airflow.db"
+
     def environment(self, **settings: str) -> dict[str, str]:
         """The environment of its processes: this one's, without what another Airflow left in it."""
         ours = {key: value for key, value in os.environ.items() if not key.startswith("AIRFLOW_")}
@@ -69,13 +75,17 @@ class Home:
         }
 
     def migrate(self) -> None:
-        """Make the database, or bring it up to date.
+        """Make the database, or bring it up to date. Does nothing if this Airflow's version has done so before.
 
         Raises:
             RuntimeError: Airflow could not.
         """
         self.path.mkdir(parents=True, exist_ok=True)
+        done, version = self.path / "migrated-by", importlib.metadata.version("apache-airflow-core")
+        if self.database.exists() and done.exists() and done.read_text() == version:
+            return
         self._run("db", "migrate")
+        done.write_text(version)
 
     def save_connection(self, connection: str) -> None:
         """Put ``groq_default`` into the database, where Airflow's list shows it; the key is encrypted there.

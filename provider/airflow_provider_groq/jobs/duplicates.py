@@ -1,4 +1,4 @@
-"""Rows that ask what another one asks: found before anything is sent, and answered with what the other was answered.
+"""Rows that ask what another one asks: answered with what the other was answered.
 
 Of rows whose requests are equal but for their ``custom_id`` the first is the original, and is sent. What is known of a
 million duplicates lies in files.
@@ -6,13 +6,13 @@ million duplicates lies in files.
 
 from __future__ import annotations
 
+import os
 import struct
-from collections.abc import Callable, Generator, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
-from itertools import islice
 from tempfile import TemporaryFile
 from types import TracebackType
-from typing import BinaryIO, Self, TypeAlias
+from typing import Self, TypeAlias
 
 import msgspec
 
@@ -20,21 +20,12 @@ from airflow_provider_groq.exceptions import GroqStorageError
 from airflow_provider_groq.jobs.answer_lines import encode, read_head
 from airflow_provider_groq.jobs.kept import REMEDY, Run
 from airflow_provider_groq.jobs.merge import Merged, Sent
-from airflow_provider_groq.jobs.records import Answer, RowRecord
-from airflow_provider_groq.jobs.temporary import open_database, temporary_errors
+from airflow_provider_groq.jobs.records import Answer
+from airflow_provider_groq.jobs.temporary import temporary_errors
 
-INSERTED = 10_000
-"""How many rows go into the index at a time."""
+KEEPING = "the answers of equal requests are kept"
 
-TABLE = "CREATE TABLE rows (digest BLOB, number INTEGER)"
-REPEATED = """
-    SELECT number, original
-    FROM (SELECT number, min(number) OVER (PARTITION BY digest) AS original FROM rows)
-    WHERE number <> original ORDER BY number
-"""
-FINDING, KEEPING = "equal requests are found", "the answers of equal requests are kept"
-
-WRITE_BYTES = 1 << 18
+_encoder = msgspec.json.Encoder()
 
 PLACE = struct.Struct("<QQ")
 """Where the answer of an original lies: its place, and its size."""
@@ -60,67 +51,9 @@ Duplicates: TypeAlias = Callable[[], Iterator[Duplicate]]
 """Gives the duplicates of a job, in the order of the rows, as often as it is called."""
 
 
-def repeated(records: Iterable[RowRecord]) -> Generator[tuple[int, int]]:
-    """Find the rows that ask what one before them asks.
-
-    Args:
-        records: All rows.
-
-    Returns:
-        The number of each such row, and that of the first row which asks the same; in the order of the rows.
-
-    Raises:
-        GroqStorageError: There is no room for finding them.
-    """
-    rows = ((bytes.fromhex(record.digest), record.index) for record in records)
-    with temporary_errors(FINDING):
-        database = open_database(TABLE)
-    try:
-        while some := list(islice(rows, INSERTED)):
-            with temporary_errors(FINDING):
-                database.execute("BEGIN")
-                database.executemany("INSERT INTO rows VALUES (?, ?)", some)
-                database.execute("COMMIT")
-        with temporary_errors(FINDING):
-            found = database.execute(REPEATED)
-        while True:
-            with temporary_errors(FINDING):
-                pairs = found.fetchmany(INSERTED)
-            if not pairs:
-                return
-            yield from pairs
-    finally:
-        database.close()
-
-
-class DuplicateWriter:
-    """Writes duplicates to an open file, a block at a time.
-
-    Args:
-        sink: The file.
-
-    Attributes:
-        count: How many.
-    """
-
-    def __init__(self, sink: BinaryIO) -> None:
-        self._sink = sink
-        self._block = bytearray()
-        self._encoder = msgspec.json.Encoder()
-        self.count = 0
-
-    def add(self, duplicate: Duplicate) -> None:
-        """Take the next one."""
-        self._encoder.encode_into(duplicate, self._block, -1)
-        self._block += b"\n"
-        self.count += 1
-        if len(self._block) >= WRITE_BYTES:
-            self.flush()
-
-    def flush(self) -> None:
-        """Write what is left."""
-        self._sink.write(bytes(self._block))
-        self._block.clear()
+def write(duplicate: Duplicate) -> bytes:
+    """A duplicate as a line, with its end."""
+    return _encoder.encode(duplicate) + b"\n"
 
 
 def read(lines: Iterable[bytes]) -> Iterator[Duplicate]:
@@ -192,7 +125,8 @@ class _Originals:
 
     def __init__(self) -> None:
         with temporary_errors(KEEPING):
-            self._lines, self._places = TemporaryFile(), TemporaryFile()  # noqa: SIM115 - closed in __exit__
+            # No buffer: what is written in one place is read in another.
+            self._lines, self._places = (TemporaryFile(buffering=0) for _ in range(2))  # noqa: SIM115 - closed in __exit__
         self._end = 0
         self._decode = msgspec.json.Decoder(Answer).decode
         self._last: tuple[int, Sent, Answer] | None = None
@@ -209,10 +143,8 @@ class _Originals:
     def keep(self, number: int, round_: int, line: bytes) -> None:
         """Keep an answer that duplicates are to have, with the number of its row and its round."""
         with temporary_errors(KEEPING):
-            self._lines.seek(self._end)
-            self._lines.write(PLACE.pack(round_, len(line)) + line)
-            self._places.seek(number * PLACE.size)
-            self._places.write(PLACE.pack(self._end, PLACE.size + len(line)))
+            os.pwrite(self._lines.fileno(), PLACE.pack(round_, len(line)) + line, self._end)
+            os.pwrite(self._places.fileno(), PLACE.pack(self._end, PLACE.size + len(line)), number * PLACE.size)
         self._end += PLACE.size + len(line)
 
     def answer(self, duplicate: Duplicate) -> Merged:
@@ -228,11 +160,9 @@ class _Originals:
 
     def _find(self, duplicate: Duplicate) -> Sent:
         with temporary_errors(KEEPING):
-            self._places.seek(duplicate.original * PLACE.size)
-            place = self._places.read(PLACE.size)
+            place = os.pread(self._places.fileno(), PLACE.size, duplicate.original * PLACE.size)
             start, size = PLACE.unpack(place) if len(place) == PLACE.size else (0, 0)
-            self._lines.seek(start)
-            kept = self._lines.read(size)
+            kept = os.pread(self._lines.fileno(), size, start)
         if not size:
             raise GroqStorageError(
                 f"Row {duplicate.index:,} ({duplicate.custom_id!r}) has the same request as row "

@@ -17,6 +17,9 @@ Path: TypeAlias = Any
 BLOCK_BYTES = 8 << 20
 """How much object storage takes at a time; its default of 50 MiB costs three times that in memory."""
 
+WRITE_BYTES = 1 << 18
+"""How much is gathered before it is written: Airflow's files cost as much at each write as an answer does."""
+
 READ_BYTES = 1 << 18
 """How much is read at a time, and so how large a block of lines is, but for a single line that is larger."""
 
@@ -35,6 +38,34 @@ def replacing(path: Path) -> Iterator[BinaryIO]:
     except BaseException:
         part.unlink(missing_ok=True)
         raise
+
+
+class LineWriter:
+    """Writes lines to an open file, a block at a time.
+
+    Args:
+        sink: The file.
+
+    Attributes:
+        count: How many lines.
+    """
+
+    def __init__(self, sink: BinaryIO) -> None:
+        self._sink = sink
+        self._block = bytearray()
+        self.count = 0
+
+    def add(self, line: bytes) -> None:
+        """Take the next one, with its end."""
+        self._block += line
+        self.count += 1
+        if len(self._block) >= WRITE_BYTES:
+            self.flush()
+
+    def flush(self) -> None:
+        """Write what is left."""
+        self._sink.write(bytes(self._block))
+        self._block.clear()
 
 
 def write_whole(path: Path, content: bytes) -> None:

@@ -132,9 +132,41 @@ def harvest(
     found = Harvest()
     results = ResultFiles(files)
     writer = Writer(sink)
+    answer = _answerer(batch_id, round, validate)
     without = Outcome(status_without_line, error=Error(status_without_line, None, WITHOUT_LINE[status_without_line]))
+    left = iter(records)
+    for some, successes in results.take_all(left):
+        if successes is None:
+            left = chain(some, left)
+            break
+        answers = [answer(record, outcome) for record, outcome in zip(some, successes.outcomes, strict=True)]
+        found.succeeded += len(answers)
+        found.rows.update([ended.status for ended in answers])
+        writer.add_all(answers, successes.counts)
+    for record in left:
+        outcome = results.take(record.custom_id) or without
+        found.without_line += outcome is without
+        found.succeeded += outcome.status == "succeeded"
+        ended = answer(record, outcome)
+        found.rows[ended.status] += 1
+        writer.add(ended)
+    found.lines = found.rows.total() - found.without_line
+    found.summary = writer.end()
+    found.unknown, found.repeated, found.unreadable = results.unknown(), results.repeated, results.unreadable
+    return found
 
-    def answer(record: RowRecord, outcome: Outcome, output: Any) -> Answer:
+
+def _answerer(
+    batch_id: str,
+    round: int,  # noqa: A002 - the field's own name
+    validate: Validate | None,
+) -> Callable[[RowRecord, Outcome], Answer]:
+    """What makes the answer to a row of what became of its request."""
+
+    def answer(record: RowRecord, outcome: Outcome) -> Answer:
+        output = outcome.output
+        if validate is not None and outcome.status == "succeeded":
+            outcome, output = _validated(outcome, validate)
         return Answer(
             record.custom_id,
             record.index,
@@ -152,32 +184,7 @@ def harvest(
             msgspec.UNSET if outcome.tool_calls is None else outcome.tool_calls,
         )
 
-    def judged(outcome: Outcome) -> tuple[Outcome, Any]:
-        if validate is None or outcome.status != "succeeded":
-            return outcome, outcome.output
-        return _validated(outcome, validate)
-
-    left = iter(records)
-    for some, successes in results.take_all(left):
-        if successes is None:
-            left = chain(some, left)
-            break
-        ends = zip(some, map(judged, successes.outcomes), strict=True)
-        answers = [answer(record, *end) for record, end in ends]
-        found.succeeded += len(answers)
-        found.rows.update([ended.status for ended in answers])
-        writer.add_all(answers, successes.counts)
-    for record in left:
-        outcome = results.take(record.custom_id) or without
-        found.without_line += outcome is without
-        found.succeeded += outcome.status == "succeeded"
-        end = judged(outcome)
-        found.rows[end[0].status] += 1
-        writer.add(answer(record, *end))
-    found.lines = found.rows.total() - found.without_line
-    found.summary = writer.end()
-    found.unknown, found.repeated, found.unreadable = results.unknown(), results.repeated, results.unreadable
-    return found
+    return answer
 
 
 def _validated(outcome: Outcome, validate: Validate) -> tuple[Outcome, Any]:

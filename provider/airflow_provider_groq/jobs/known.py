@@ -1,12 +1,10 @@
 """Answers that are there already, found by the digest of their request.
 
-The index lies in a temporary file of SQLite, and the answers stay where they are: a million of them take no more
-memory than one.
+The answers stay where they are: a million of them take no more memory than one.
 """
 
 from __future__ import annotations
 
-import sqlite3
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from types import TracebackType
@@ -20,7 +18,7 @@ from airflow_provider_groq.exceptions import GroqStorageError
 from airflow_provider_groq.jobs.answer_lines import Head, read_head
 from airflow_provider_groq.jobs.outcomes import is_cut_off
 from airflow_provider_groq.jobs.records import Answer, RowRecord
-from airflow_provider_groq.jobs.temporary import open_database, temporary_error, temporary_errors
+from airflow_provider_groq.jobs.request_index import Elsewhere, Entry, Place, RequestIndex, key_of
 
 Path: TypeAlias = Any
 """``ObjectStoragePath``: what is Airflow's is not imported here."""
@@ -34,27 +32,18 @@ LOOKUP_BYTES, MAX_OPEN = 1 << 20, 8
 AHEAD_BYTES = 1 << 16
 """How much is kept of what follows an answer: rows mostly come in the order of the answers."""
 
-INSERTED = 10_000
-"""How many entries go into the index at a time."""
-
-TABLE = "CREATE TABLE answers (digest BLOB, cut_off INTEGER, file INTEGER, place INTEGER, size INTEGER)"
-INDEX = "CREATE INDEX by_digest ON answers (digest, cut_off, file, place, size)"
-BY_DIGEST = "SELECT file, place, size FROM answers WHERE digest = ? ORDER BY cut_off, file, place LIMIT 1"
-"""All that it asks for stands in the index: neither the table is read, nor anything sorted."""
-PURPOSE = "answers are found"
-
-_Entry: TypeAlias = tuple[bytes, bool, int, int, int]
+_decode = msgspec.json.Decoder(Answer).decode
 
 
 class Known(NamedTuple):
     """An answer that is there already.
 
     Attributes:
-        line: As it was written.
+        answer: As it was written.
         origin: The output that it is reused from; None if it is this job's own.
     """
 
-    line: bytes
+    answer: Answer
     origin: str | None = None
 
 
@@ -67,7 +56,7 @@ class _Ahead(NamedTuple):
 
 
 class KnownAnswers:
-    """Finds an answer that succeeded by the digest of its request; of several the first that is not cut off.
+    """Finds answers that succeeded by the digest of their request; of several the first that is not cut off.
 
     Use it as a context manager: its index is a temporary file, which it deletes.
     """
@@ -76,10 +65,7 @@ class KnownAnswers:
         self._paths: list[Path] = []
         self._origins: list[str | None] = []
         self._open: OrderedDict[int, BinaryIO] = OrderedDict()
-        self._is_indexed = False
-        with temporary_errors(PURPOSE):
-            self._database = open_database(TABLE)
-            self._cursor = self._database.cursor()
+        self._index = RequestIndex()
         self._ahead = _Ahead(-1, 0, b"")
 
     def __enter__(self) -> Self:
@@ -92,7 +78,7 @@ class KnownAnswers:
 
     def close(self) -> None:
         """Delete the index, and close the files."""
-        self._database.close()
+        self._index.close()
         while self._open:
             self._open.popitem()[1].close()
 
@@ -112,41 +98,30 @@ class KnownAnswers:
         number = len(self._paths)
         self._paths.append(path)
         self._origins.append(origin)
-        before = self._database.total_changes
         with path.open("rb", block_size=BLOCK_BYTES) as file:
-            entries: list[_Entry] = []
-            for entry in _entries(number, file):
-                entries.append(entry)
-                if len(entries) == INSERTED:
-                    self._insert(entries)
-                    entries = []
-            self._insert(entries)
-        return self._database.total_changes - before
+            return self._index.add_answers(_entries(number, file))
 
-    def lookup(self, digest: str) -> Known | None:
-        """A succeeded answer to the same request, or None.
+    def elsewhere(self, records: Iterable[RowRecord], *, dedupe: bool) -> Iterator[Elsewhere]:
+        """Find the rows of a job that need not be sent; see `RequestIndex`."""
+        return self._index.elsewhere(records, dedupe=dedupe)
+
+    def read(self, place: Place, digest: str) -> Known:
+        """Read a succeeded answer.
+
+        Args:
+            place: Where it lies.
+            digest: Of the request that it is an answer to.
 
         Raises:
             GroqStorageError: The file that it is in changed since it was indexed, or cannot be read any more.
         """
-        if not self._paths:
-            return None
-        if not self._is_indexed:  # made once all is there, which sorts it in one go
-            with temporary_errors(PURPOSE):
-                self._database.execute(INDEX)
-            self._is_indexed = True
-        key = _key(digest)
         try:
-            found = None if key is None else self._cursor.execute(BY_DIGEST, (key,)).fetchone()
-        except sqlite3.Error as error:
-            raise temporary_error(PURPOSE, error) from error
-        if found is None:
-            return None
-        number, place, size = found
-        line = self._read(number, place, size)
-        if len(line) != size or read_head(line).request_digest != digest:
-            raise GroqStorageError(f"{self._paths[number]} changed while it was read. Retry the task.")
-        return Known(line, self._origins[number])
+            answer = _decode(self._read(*place))
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            answer = None
+        if answer is None or answer.request_digest != digest:
+            raise GroqStorageError(f"{self._paths[place.file]} changed while it was read. Retry the task.")
+        return Known(answer, self._origins[place.file])
 
     def _read(self, number: int, place: int, size: int) -> bytes:
         block = self._ahead
@@ -166,12 +141,6 @@ class KnownAnswers:
                 f"{type(error).__name__}: {error}. Retry the task."
             ) from error
 
-    def _insert(self, entries: Iterable[_Entry]) -> None:
-        with temporary_errors(PURPOSE):
-            self._database.execute("BEGIN")
-            self._database.executemany("INSERT INTO answers VALUES (?, ?, ?, ?, ?)", entries)
-            self._database.execute("COMMIT")
-
     def _file(self, number: int) -> BinaryIO:
         if number in self._open:
             self._open.move_to_end(number)
@@ -183,29 +152,21 @@ class KnownAnswers:
         return file
 
 
-def _entries(number: int, file: BinaryIO) -> Iterator[_Entry]:
+def _entries(number: int, file: BinaryIO) -> Iterator[Entry]:
     """The entries of the answers in a file that succeeded."""
-    place = 0
+    start = 0
     for line in read_lines(file, max_bytes=MAX_LINE_BYTES):
         head = _head(line)
-        key = _key(head.request_digest) if head is not None and head.status == "succeeded" else None
+        key = key_of(head.request_digest) if head is not None and head.status == "succeeded" else None
         if head is not None and key is not None:
-            yield key, is_cut_off(head), number, place, len(line)
-        place += len(line)
+            yield key, is_cut_off(head), number, start, len(line)
+        start += len(line)
 
 
 def _head(line: bytes) -> Head | None:
     try:
         return read_head(line)
     except GroqStorageError:
-        return None
-
-
-def _key(digest: str) -> bytes | None:
-    """The digest in half the bytes; None if it is none."""
-    try:
-        return bytes.fromhex(digest)
-    except ValueError:
         return None
 
 
@@ -216,7 +177,7 @@ def answer_for(record: RowRecord, known: Known) -> Answer:
         record: The row.
         known: An answer to the same request.
     """
-    answer = msgspec.json.decode(known.line, type=Answer)
+    answer = known.answer
     answer.custom_id, answer.index, answer.input = record.custom_id, record.index, record.input
     answer.same_as = msgspec.UNSET  # that was within the job that sent it
     if known.origin is not None:

@@ -51,8 +51,8 @@ class OutputType:
         schema, check = _of_schema(value) if isinstance(value, Mapping) else _of_type(value)
         return cls(schema, strict_form(schema), check)
 
-    def response_format(self, model: str) -> dict[str, Any]:
-        """What a request to a model says of the answer."""
+    def response_format(self, model: str | None) -> dict[str, Any]:
+        """What a request to a model says of the answer; without one, what `for_model` makes it of."""
         name = re.sub(r"[^A-Za-z0-9_-]+", "_", str(self.schema.get("title", "")))[:64].strip("_") or "output"
         form = {"type": "json_schema", "json_schema": {"name": name, "schema": dict(self.strict_schema)}}
         return dict(for_model(form, model))

@@ -32,7 +32,7 @@ UNFINISHED = re.compile(r"\.(part-.+-\d{5,}\.jsonl|manifest\.json)\.[0-9a-f]{32}
 """What a process that was killed while it wrote leaves behind."""
 
 LEFT_BEHIND = 86_400.0
-"""Seconds after which an unfinished file belongs to no process that still writes it."""
+"""Seconds after which an unfinished file of another job belongs to no process that still writes it."""
 
 
 class _Parts:
@@ -54,7 +54,13 @@ class _Parts:
     def publish(self) -> list[dict[str, Any]]:
         """Let them take their places."""
         for beside, part in self.written.items():
-            beside.replace(self._folder / part["name"])
+            place = self._folder / part["name"]
+            try:
+                beside.replace(place)
+            except FileNotFoundError:
+                # Another try of this job has landed the same bytes meanwhile, and removed what was unfinished.
+                if not place.exists():
+                    raise
         return list(self.written.values())
 
     def drop(self) -> None:
@@ -129,7 +135,10 @@ def commit(manifest: Mapping[str, Any], folder: Path) -> None:
 
     To be repeated if it raises, even where the manifest has taken its place already.
     """
-    write_whole(folder / NAME, write(manifest))
+    try:
+        write_whole(folder / NAME, write(manifest))
+    except FileNotFoundError:  # another try has removed it before it had taken its place
+        write_whole(folder / NAME, write(manifest))
     remove_unlisted(manifest, folder)
 
 
@@ -137,13 +146,17 @@ def remove_unlisted(manifest: Mapping[str, Any], folder: Path) -> None:
     """Remove parts that are not of the output, and what processes that were killed left behind; no other file."""
     listed = {part["name"] for part in manifest["parts"]}
     for path in list(folder.iterdir()):
-        if (PART.fullmatch(path.name) and path.name not in listed) or _is_left_behind(path):
+        if (PART.fullmatch(path.name) and path.name not in listed) or _is_left_behind(path, {*listed, NAME}):
             path.unlink(missing_ok=True)
 
 
-def _is_left_behind(path: Path) -> bool:
-    if not UNFINISHED.fullmatch(path.name):
+def _is_left_behind(path: Path, landed: set[str]) -> bool:
+    """Whether a file is unfinished, and nobody needs it: what it was to become is there, or it is old."""
+    unfinished = UNFINISHED.fullmatch(path.name)
+    if unfinished is None:
         return False
+    if unfinished[1] in landed:
+        return True
     try:
         changed = path.stat().st_mtime
     except FileNotFoundError:

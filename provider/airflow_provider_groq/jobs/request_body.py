@@ -71,8 +71,6 @@ class BodyMaker:
         given = _mapping("body", said.get("body", {}))
         make = self._chat if endpoint == CHAT else self._audio
         body = make(asks[0], said, given, own)
-        if not isinstance(body["model"], str) or not body["model"]:
-            raise RowProblem(f"names the model {shown(body['model'])}, but it must be non-empty text")
         if body.get("stream"):
             raise RowProblem(f"body.stream is {shown(body['stream'])}, but a batch cannot stream: remove it")
         return endpoint, body
@@ -83,6 +81,16 @@ class BodyMaker:
             raise RowProblem(wrong)
         return own
 
+    def _model(self, given: Mapping[str, Any], own: Mapping[str, Any]) -> str:
+        model = {"model": self._form.model, **given, **own}["model"]
+        if model is None:
+            raise RowProblem(
+                "names no model: set the argument model, or in the row request={'model': …} (or body.model)"
+            )
+        if not isinstance(model, str) or not model:
+            raise RowProblem(f"names the model {shown(model)}, but it must be non-empty text")
+        return model
+
     def _chat(self, ask: str, said: Mapping[str, Any], given: dict[str, Any], own: dict[str, Any]) -> dict[str, Any]:
         if ask == "audio_url":
             raise RowProblem(f"has audio_url, but its endpoint is {CHAT}: set endpoint={AUDIO[0]!r} or {AUDIO[1]!r}")
@@ -91,11 +99,9 @@ class BodyMaker:
             _check_text("prompt", said["prompt"])
             messages = [{"role": "user", "content": said["prompt"]}]
         messages = self._with_system(_checked(messages, ask), said)
-        form = self._form
-        body = {"model": form.model, "messages": messages, **self._params}
-        if form.response_format is not None:
-            model = own.get("model", given.get("model", form.model))
-            body["response_format"] = for_model(form.response_format, model)
+        body = {"model": self._model(given, own), "messages": messages, **self._params}
+        if self._form.response_format is not None:
+            body["response_format"] = for_model(self._form.response_format, body["model"])
         return {**body, **given, "messages": messages, **own}
 
     def _with_system(self, messages: list[dict[str, Any]], said: Mapping[str, Any]) -> list[dict[str, Any]]:
@@ -118,7 +124,7 @@ class BodyMaker:
             raise RowProblem("has a system_prompt, but its endpoint is one for audio")
         url = said.get("audio_url", given.get("url"))
         _check_text("audio_url" if ask == "audio_url" else "body.url", url)
-        return {"url": url, "model": self._form.model, **self._params, **given, **own}
+        return {"url": url, "model": self._model(given, own), **self._params, **given, **own}
 
 
 def _mapping(name: str, value: Any) -> dict[str, Any]:

@@ -38,7 +38,7 @@ class RequestForm:
     """What holds for all rows that say nothing else.
 
     Attributes:
-        model: The model that is asked.
+        model: The model that is asked; None if each row names one.
         endpoint: One of Groq's endpoints for batches.
         system_prompt: Goes before the messages of each row that has no message of the system.
         prompt_template: Makes a prompt of the columns of a row, as ``str.format`` does. Without it, a row says itself
@@ -54,7 +54,7 @@ class RequestForm:
         GroqInputError: One of them is wrong.
     """
 
-    model: str
+    model: str | None = None
     endpoint: str = CHAT
     system_prompt: str | None = None
     prompt_template: str | None = None
@@ -65,7 +65,8 @@ class RequestForm:
     output_schema: Mapping[str, Any] | None = None
 
     def __post_init__(self) -> None:
-        _check_text("model", self.model)
+        if self.model is not None:
+            _check_text("model", self.model)
         if self.endpoint not in ENDPOINTS:
             raise GroqInputError(f"endpoint is {shown(self.endpoint)}, but must be one of {', '.join(ENDPOINTS)}.")
         for name in ("system_prompt", "id_column"):
@@ -99,6 +100,8 @@ class RequestForm:
                 raise GroqInputError(
                     f"{argument} is for {CHAT}, but endpoint is {self.endpoint}, which takes no prompt."
                 )
+        if self.prompt_template is not None and self.model is None:
+            raise GroqInputError("prompt_template needs model: beside a template, rows name no model of their own.")
         if self.response_format is not None and "response_format" in (self.params or ()):
             raise GroqInputError("request_params sets response_format, and so does output_type: leave one of them out.")
         if self.template is None and self.id_column in {*ASKS, *BESIDE}:
@@ -125,12 +128,12 @@ def check_names(argument: str, names: Mapping[str, Any]) -> str | None:
     return None
 
 
-def for_model(response_format: Mapping[str, Any], model: str) -> Mapping[str, Any]:
+def for_model(response_format: Mapping[str, Any], model: str | None) -> Mapping[str, Any]:
     """The form of answers as a model takes it: strict where it can be held to a schema.
 
     Args:
         response_format: As a body has it. Only one with a schema differs between models.
-        model: The model that the body names.
+        model: The model that the body names; None if it is not known yet.
     """
     schema = response_format.get("json_schema")
     if not isinstance(schema, Mapping):

@@ -105,9 +105,10 @@ class RowReader:
         self._form = form
         self._bodies = BodyMaker(form)
         self._template = form.template
-        self._is_chat = form.endpoint == CHAT
+        self._model = form.model or ""
+        self._has_short_way = form.endpoint == CHAT and form.model is not None
         self._id_column = form.id_column or "custom_id"
-        self._before_prompt, self._after_prompt = self._bodies.around_prompt()
+        self._before_prompt, self._after_prompt = self._bodies.around_prompt() if form.model else (b"", b"")
         self._salted = hashlib.sha256(form.digest_salt)
 
     def request(self, index: int, row: Any) -> Request:
@@ -128,7 +129,7 @@ class RowReader:
         if (
             asked.__class__ is str
             and columns.keys().isdisjoint(OTHERS)
-            and self._is_chat
+            and self._has_short_way
             and asked
             and not asked.isspace()
         ):
@@ -141,7 +142,7 @@ class RowReader:
     def _prompt_request(self, custom_id: str, prompt: str, columns: dict[str, Any]) -> Request:
         """The commonest: all but the prompt is the same for each row, and was encoded before."""
         rest = b"".join((self._before_prompt, encode(prompt), self._after_prompt))
-        return self._request(custom_id, rest, self._form.model, columns)
+        return self._request(custom_id, rest, self._model, columns)
 
     def _whole_request(self, index: int, columns: dict[str, Any]) -> Request:
         request = {key: plain(columns.pop(key), key) for key in ("method", "url", "body")}

@@ -33,14 +33,15 @@ def temporary_error(purpose: str, error: Exception) -> GroqStorageError:
     )
 
 
-def open_database(table: str) -> sqlite3.Connection:
+def open_database(*tables: str) -> sqlite3.Connection:
     """A database in a temporary file, which SQLite removes by itself, also when the process dies.
 
     Args:
-        table: The statement that makes its table.
+        tables: The statements that make its tables.
     """
     file = sqlite3.connect("", isolation_level=None)
     for setting in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE"):
         file.execute(f"PRAGMA {setting}")
-    file.execute(table)
+    for table in tables:
+        file.execute(table)
     return file

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from typing import Any, TypeAlias
 
 from airflow_provider_groq.jobs import seals
+from airflow_provider_groq.jobs.attempt import spool_name
 from airflow_provider_groq.jobs.files import read_whole
 from airflow_provider_groq.jobs.seals import JobSeal, RoundRecord, RoundSeal
 
@@ -47,9 +48,16 @@ class WorkFolder:
         """Seal the job."""
         seals.write(self.path / SEAL, seal)
 
-    def new_spool(self) -> Path:
-        """A folder for the requests of a job, which no other try has."""
-        return self.path / uuid.uuid4().hex[:NAME_CHARS]
+    def take_back(self, old: JobSeal | None) -> None:
+        """Put the seal of before in the place of the one that was written, or none."""
+        if old is None:
+            (self.path / SEAL).unlink(missing_ok=True)
+        else:
+            self.write_seal(old)
+
+    def new_spool(self, generation: int) -> Path:
+        """A folder for the requests of a generation of the job, which no other try has."""
+        return self.path / spool_name(generation, uuid.uuid4().hex[:NAME_CHARS])
 
     def spool(self, name: str) -> SpoolFolder:
         """The folder of some requests and of all that follows from them."""

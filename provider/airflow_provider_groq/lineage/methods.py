@@ -35,6 +35,10 @@ class LineageMethods:
             self._lineage = Record()
         return self._lineage
 
+    def begin_lineage(self) -> None:
+        """Forget what an earlier run of the same object has noted: ``dag.test()`` may run it again in one process."""
+        self._lineage = None
+
     def get_openlineage_facets_on_start(self) -> OperatorLineage[Any, Any]:
         """What the arguments name; called by OpenLineage's provider at the start, and again when the task resumes."""
         from airflow_provider_groq.lineage import facets  # noqa: PLC0415 - needs OpenLineage

@@ -70,6 +70,7 @@ class BatchOperator(LineageMethods, BaseOperator):
         *,
         execution_timeout_ends: bool = False,
         sent: dict[str, Any] | None = None,
+        **_later: Any,
     ) -> Any:
         """Resume after the trigger has fired; called by Airflow.
 
@@ -78,6 +79,7 @@ class BatchOperator(LineageMethods, BaseOperator):
             event: What the trigger has told.
             execution_timeout_ends: Whether the trigger's deadline was the end of ``execution_timeout``.
             sent: What was sent before the task deferred, for its lineage.
+            _later: What a newer version of this package has added, whose worker deferred the task. It has no effect.
         """
         from airflow_provider_groq.operators import waiting  # noqa: PLC0415 - when the task runs, see above
 

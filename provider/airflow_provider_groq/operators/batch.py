@@ -134,6 +134,7 @@ class GroqCreateBatchOperator(BatchOperator):
         """
         from airflow_provider_groq.operators import creation  # noqa: PLC0415 - when the task runs, see above
 
+        self.begin_lineage()
         return creation.execute(self, context)
 
     def finish(self, context: Context, end: WaitEnd) -> str:
@@ -213,6 +214,7 @@ class GroqCancelBatchOperator(BatchOperator):
         """
         from airflow_provider_groq.operators import cancelling  # noqa: PLC0415 - when the task runs, see above
 
+        self.begin_lineage()
         return cancelling.execute(self, context)
 
     def finish(self, context: Context, end: WaitEnd) -> str:  # noqa: ARG002 - as in the base
@@ -282,4 +284,5 @@ class GroqDownloadBatchResultsOperator(LineageMethods, BaseOperator):
         """
         from airflow_provider_groq.operators import downloading  # noqa: PLC0415 - when the task runs, see above
 
+        self.begin_lineage()
         return downloading.execute(self, context)

@@ -39,7 +39,7 @@ class GroqBatchInferenceOperator(BatchOperator):
             as ``s3://bucket/in/*.jsonl``.
         output_path: The folder for the answers: a local path, or the URI of an object storage.
         work_path: Parent of the job's work folder; by default ``output_path``. All workers need access.
-        model: The model of rows that name none of their own.
+        model: The model of rows that name none of their own; without it, each row has to name one.
         endpoint: The endpoint of rows that name none; also ``/v1/audio/transcriptions``, ``/v1/audio/translations``.
         system_prompt: The system prompt of rows that have none. Never rendered by Jinja.
         prompt_template: Builds the prompt from a row's columns, such as ``"Sentiment of: {text}"``. Never rendered by
@@ -109,7 +109,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         input_path: str | ObjectStoragePath | Sequence[str | ObjectStoragePath] | None = None,
         output_path: str | ObjectStoragePath,
         work_path: str | ObjectStoragePath | None = None,
-        model: str,
+        model: str | None = None,
         endpoint: str = "/v1/chat/completions",
         system_prompt: str | None = None,
         prompt_template: str | None = None,
@@ -197,6 +197,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         """
         from airflow_provider_groq.operators.job import run  # noqa: PLC0415 - when the task runs
 
+        self.begin_lineage()
         return run.execute(self, context)
 
     def execute_complete(
@@ -206,6 +207,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         *,
         execution_timeout_ends: bool = False,
         sent: dict[str, Any] | None = None,  # noqa: ARG002 - as in the base; of a job it stands in the seal
+        **_later: Any,
     ) -> dict[str, Any]:
         """Resume after the trigger has fired; called by Airflow."""
         from airflow_provider_groq.operators.job import run  # noqa: PLC0415 - when the task runs
@@ -257,7 +259,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         if self.endpoint in AUDIO:
             raise GroqInputError(f"max_cost cannot be enforced for {self.endpoint}: its answers have no token counts.")
         models = [self.model, *(override["model"] for override in self.escalate or () if "model" in override)]
-        for model in prices.lacking(model for model in models if "{{" not in model):
+        for model in prices.lacking(model for model in models if model is not None and "{{" not in model):
             raise GroqInputError(
                 f"max_cost needs the price of model {model!r}. Add it to prices, or to [groq] prices in Airflow's "
                 "configuration."

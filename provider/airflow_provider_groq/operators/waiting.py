@@ -16,7 +16,7 @@ from airflow_provider_groq.hooks.errors import fail_for_good
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.links.batch import announce
 from airflow_provider_groq.submission.kill import Guard
-from airflow_provider_groq.submission.last_seen import LastSeen, show_ends
+from airflow_provider_groq.submission.last_seen import LastSeen, show, show_ends
 from airflow_provider_groq.submission.state_store import StateStore
 from airflow_provider_groq.submission.tries import has_retries_left
 
@@ -53,9 +53,7 @@ def make_known(operator: BatchOperator, context: Context, batch: Batch, guard: G
     guard.check()
     link(operator, context, batch.id)
     if batch.terminal or not operator.wait_for_completion:
-        last_seen = LastSeen(context, [batch.id])
-        last_seen.saw(batch)
-        last_seen.write(now=True)
+        show(context, batch)
 
 
 def link(operator: BatchOperator, context: Context, batch_id: str) -> None:
@@ -155,6 +153,7 @@ def last_poll(operator: BatchOperator, context: Context, end: WaitEnd, *, cancel
     with GroqHook(operator.groq_conn_id) as hook:
         try:
             batch = hook.get_batch(end.batch_id)
+            show(context, batch)
             if batch.terminal:
                 return WaitEnd(batch_id=end.batch_id, reason="terminal", batch=batch), ""
             if not cancel:
@@ -162,6 +161,7 @@ def last_poll(operator: BatchOperator, context: Context, end: WaitEnd, *, cancel
             if superseded():
                 return end, "It keeps running at Groq: another try of the task has taken over, or may have."
             batch = hook.cancel_batch(end.batch_id)
+            show(context, batch)
         except GroqError as error:
             return _ended(hook, end), f"It may keep running at Groq: {error}"
     return end, f"It was cancelled (cancel_on_timeout=True) and is {batch.status}."

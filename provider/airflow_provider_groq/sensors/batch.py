@@ -82,6 +82,7 @@ class GroqBatchSensor(LineageMethods, BaseSensorOperator):
         """
         # One operator may be run more than once in a process, as dag.test() does.
         self._polls = None
+        self.begin_lineage()
         if not self.deferrable:
             return super().execute(context)
         from airflow_provider_groq.sensors import polls  # noqa: PLC0415 - when the task runs, see above
@@ -102,6 +103,7 @@ class GroqBatchSensor(LineageMethods, BaseSensorOperator):
         event: dict[str, Any],
         *,
         execution_timeout_ends: bool = False,
+        **_later: Any,
     ) -> Any:
         """Resume after the trigger has fired; called by Airflow.
 
@@ -109,6 +111,7 @@ class GroqBatchSensor(LineageMethods, BaseSensorOperator):
             context: The context of the running task.
             event: The trigger's event.
             execution_timeout_ends: Whether the trigger's deadline was the end of ``execution_timeout``.
+            _later: What a newer version of this package has added, whose worker deferred the task. It has no effect.
         """
         from airflow_provider_groq.sensors import polls  # noqa: PLC0415 - when the task runs, see above
 

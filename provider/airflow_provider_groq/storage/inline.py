@@ -40,7 +40,7 @@ class InlineRequests(ResolveMixin):
         if isinstance(value, Iterator):
             raise GroqInputError(
                 f"{argument} is a {type(value).__name__}, which can be read only once, but a task may be "
-                "retried: pass a list, or another task's output."
+                "retried: pass a list, another task's output, or a callable that returns them."
             )
         if isinstance(value, (str, bytes)):
             raise GroqInputError(
@@ -70,7 +70,7 @@ class InlineRequests(ResolveMixin):
             return self._value() if callable(self._value) else self._value
         if self._context is None:
             raise RuntimeError(f"the {self._argument} come from another task, but this one is not being run")
-        results = _Results(self._context)
+        results = _Results(self._context, self._argument)
         if isinstance(self._value, ResolveMixin):
             return results.of(self._value)
         # One by one: together they may be large.
@@ -99,8 +99,9 @@ class InlineRequests(ResolveMixin):
 class _Results:
     """What the tasks have returned whose outputs stand in the requests; each is fetched once."""
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, argument: str) -> None:
         self._context = context
+        self._argument = argument
         self._known: dict[tuple[int, str], Any] = {}
 
     def of(self, output: ResolveMixin) -> Any:
@@ -111,7 +112,7 @@ class _Results:
             self._known[key] = output.resolve(self._context)
         if self._known[key] is None:
             raise GroqInputError(
-                f"requests is the output of {_named(output)}, which is empty: was that task skipped, or did it "
+                f"{self._argument} is the output of {_named(output)}, which is empty: was that task skipped, or did it "
                 "return None?"
             )
         return self._known[key]

@@ -19,6 +19,9 @@ log = logging.getLogger(__name__)
 
 KEY = "groq_status"
 
+WAITING = "waiting"
+"""Of a deferred task: where and until when. Only the worker can take it back, once it runs again."""
+
 EVERY = 60.0
 """Minimum seconds between two entries, except for the last one before the task is deferred or ends."""
 
@@ -114,7 +117,7 @@ class LastSeen:
 
 
 def show_ends(context: Context, ends: Iterable[WaitEnd]) -> None:
-    """Show how the waits for some batches ended, if any of the batches ended.
+    """Show how the waits for some batches ended; if none of the batches ended, only that nobody waits any longer.
 
     Args:
         context: The context of the running task.
@@ -127,3 +130,25 @@ def show_ends(context: Context, ends: Iterable[WaitEnd]) -> None:
         for batch in ended:
             last_seen.saw(batch)
         last_seen.write(now=True)
+    else:
+        end_waiting(context)
+
+
+def show(context: Context, batch: Batch) -> None:
+    """Show one batch as it stands, at once."""
+    last_seen = LastSeen(context, [batch.id])
+    last_seen.saw(batch)
+    last_seen.write(now=True)
+
+
+def end_waiting(context: Context) -> None:
+    """Leave what was last seen of the batches as it is, but for that a triggerer waits for them."""
+    store: Any = context.get("task_state_store")
+    if store is None:
+        return
+    try:
+        shown = store.get(KEY)
+        if isinstance(shown, dict) and shown.pop(WAITING, None) is not None:
+            store.set(KEY, shown)
+    except Exception as error:  # noqa: BLE001 - whatever it is, the task goes on
+        log.info("The status of the batches could not be corrected on the task's page: %r", error)

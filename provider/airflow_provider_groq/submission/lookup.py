@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Any, TypeAlias
 
 from airflow_provider_groq.api.models import Batch, File
 from airflow_provider_groq.api.text import as_text, one_line
@@ -28,6 +28,9 @@ SKEW = 300.0
 WAY_OUT = "No batch was created, because it could be a second one; to create one anyway, set reattach=False."
 
 
+CheckOthers: TypeAlias = Callable[[Sequence[Batch]], None]
+
+
 class _Unreadable(Batch):
     """Stands for a batch whose id or status cannot be read, with all that can be."""
 
@@ -42,10 +45,14 @@ class Lookup:
         hook: Where.
         claims: Whose batches, all of one task.
         since: When the first of them can have been made, as Unix time.
+        check_others: Is given the other batches of the task before any is made, and raises if one must not be.
     """
 
-    def __init__(self, hook: GroqHook, claims: Sequence[Claim], *, since: float) -> None:
+    def __init__(
+        self, hook: GroqHook, claims: Sequence[Claim], *, since: float, check_others: CheckOthers | None = None
+    ) -> None:
         self._hook = hook
+        self._check_others = check_others
         self._since = since - SKEW
         self._by_mark = {frozenset(claim.mark.items()): claim for claim in claims}
         self._by_suffix = {claim.file_suffix: claim for claim in claims}
@@ -58,7 +65,10 @@ class Lookup:
         Raises:
             GroqLookupError: Groq could not be asked, or refuses to be.
         """
-        return self._ours(self._list(self._since), look_at_bare=True)
+        listed = self._list(self._since)
+        if self._check_others is not None:
+            self._check_others([batch for batch in listed if self._task.marks_task(batch) and not self._marked(batch)])
+        return self._ours(listed, look_at_bare=True)
 
     def of_task(self) -> list[Batch]:
         """Find all that say that they are of the task, whichever claim's.

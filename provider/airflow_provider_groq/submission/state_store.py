@@ -23,6 +23,12 @@ BATCH = "groq_batch"
 INPUT = "input"
 """What that says of the input which the batch was made of: a task that is cleared may have another one."""
 
+WRITTEN = "written_at"
+"""When that was written: what stands under a key of its own may be newer, see `StateStore`."""
+
+ASIDE = (INPUT, WRITTEN)
+"""What is no part of an entry."""
+
 PULSE = "groq_alive_at"
 """A key written only to learn whether it still can be."""
 
@@ -45,7 +51,8 @@ class StateStore:
     """A `Journal` of a few words that outlive a try of a task.
 
     People read them on the task's page, so the key of the batch is a plain name. What is known of another input than
-    the present one is kept under a key of its own, as are the claims of a task that makes many batches.
+    the present one is kept under a key of its own, as are the claims of a task that makes many batches. What is written
+    while the plain name cannot be read goes there too, so of the two the one that was written last holds.
 
     Airflow gives each try a task instance of its own and forgets the one before. So writing also tells
     whether this try is still the one that counts.
@@ -67,10 +74,11 @@ class StateStore:
         return {claim: entry for claim in claims if (entry := self._entry(claim))}
 
     def _entry(self, claim: Claim) -> Entry:
+        found = [self._read(_own_key(claim)) or {}]
         batch = self._read_batch() if not claim.attempt else None
         if batch and batch.get(INPUT) == claim.input_key:
-            return {name: value for name, value in batch.items() if name != INPUT}
-        return self._read(_own_key(claim)) or {}
+            found.append(batch)
+        return _entry_of(max(reversed(found), key=lambda each: str(each.get(WRITTEN, ""))))
 
     def _read_batch(self) -> Entry | None:
         if self._batch is None:
@@ -114,10 +122,12 @@ class StateStore:
 
     def _put_entry(self, claim: Claim, entry: dict[str, str]) -> Reply:
         batch = None if claim.attempt else self._read_batch()
+        if not claim.attempt:
+            entry |= {WRITTEN: clock(time.time())}
         if batch is None:
             return self._put(_own_key(claim), entry)
         if (other := batch.get(INPUT)) and other != claim.input_key:
-            kept = self._put(f"{BATCH}_{other}", {name: value for name, value in batch.items() if name != INPUT})
+            kept = self._keep(f"{BATCH}_{other}", batch)
             if kept is not Reply.TAKEN:
                 return kept
         batch = entry | {INPUT: claim.input_key}
@@ -125,6 +135,13 @@ class StateStore:
         if reply is Reply.TAKEN:
             self._batch = batch
         return reply
+
+    def _keep(self, key: str, batch: Mapping[str, Any]) -> Reply:
+        """Keep what is known of another input, unless what stands there is newer."""
+        there = self._read(key) or {}
+        if str(there.get(WRITTEN, "")) > str(batch.get(WRITTEN, "")):
+            return Reply.TAKEN
+        return self._put(key, {name: value for name, value in batch.items() if name != INPUT})
 
     def _put(self, key: str, value: Any) -> Reply:
         if self._store is None:
@@ -140,6 +157,10 @@ class StateStore:
             log.exception("The task state store cannot be written. The next try will search Groq's listing instead.")
             return Reply.SILENCE
         return Reply.TAKEN
+
+
+def _entry_of(value: Mapping[str, Any]) -> Entry:
+    return {name: each for name, each in value.items() if name not in ASIDE}
 
 
 def _own_key(claim: Claim) -> str:

@@ -15,14 +15,14 @@ from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.identity import Claim, may_be_taken_up, oldest
 from airflow_provider_groq.batches.several import names_of
-from airflow_provider_groq.exceptions import GroqLookupError, GroqLostAnswerError
+from airflow_provider_groq.exceptions import GroqError, GroqLookupError, GroqLostAnswerError
 from airflow_provider_groq.hooks.errors import retry_not_found
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.storage.inputs import Input
 from airflow_provider_groq.submission.doubles import only_ones
 from airflow_provider_groq.submission.journal import Entry, Journal
-from airflow_provider_groq.submission.kill import Guard, TaskStoppedError
-from airflow_provider_groq.submission.lookup import Lookup
+from airflow_provider_groq.submission.kill import Guard
+from airflow_provider_groq.submission.lookup import CheckOthers, Lookup
 from airflow_provider_groq.submission.recorded import recorded_batches
 from airflow_provider_groq.submission.uploaded import UploadedFiles
 from airflow_provider_groq.submission.wave import Wave
@@ -47,6 +47,10 @@ class Submission:
         first_try: Whether no try of this task came before this one.
         since: When the first batch of the claims can have been made, as Unix time.
         resumable: Whether a batch, at some Unix time, is worth going on with. If not, another is made.
+        check_others: Is given the batches of the task that are of no claim here, and raises if one must not be.
+
+    Attributes:
+        failed: The claim whose batch could not be made, if that ended `create`.
     """
 
     def __init__(
@@ -59,6 +63,7 @@ class Submission:
         first_try: bool,
         since: float,
         resumable: Callable[[Batch, float], bool] = may_be_taken_up,
+        check_others: CheckOthers | None = None,
     ) -> None:
         self._hook = hook
         self._claims = claims
@@ -66,9 +71,10 @@ class Submission:
         self._guard = guard
         self._first_try = first_try
         self._resumable = resumable
-        self._lookup = Lookup(hook, claims, since=since)
+        self._lookup = Lookup(hook, claims, since=since, check_others=check_others)
         self._stored: Mapping[Claim, Entry] = {}
         self._in_doubt = False
+        self.failed: Claim | None = None
         self._told: set[str] = set()
 
     def find(self) -> dict[Claim, Batch]:
@@ -120,7 +126,14 @@ class Submission:
             file_id = file_id or source.upload(claim.file_name(source.stem))
             return self._sent(wave, claim, file_id, {**options, "metadata": claim.metadata(metadata)})
 
-        wave.run(make)
+        try:
+            wave.run(make)
+        except BaseException:
+            self.failed = wave.failed
+            if wave.unrecorded and wave.made and not self._guard.stopped:
+                # Another try may have made these meanwhile, as while this one was frozen, and looks for no others.
+                self._without_rivals(wave.made)
+            raise
         if self._are_alone(wave):
             return wave.made
         kept = self._without_rivals(wave.made)
@@ -233,7 +246,8 @@ class Submission:
             return False
         try:
             return wave.settle(wave.made) or for_one_try
-        except TaskStoppedError:
+        except GroqError as error:
+            log.info("Searching for batches of other tries: %s", error)
             return for_one_try
 
     def _without_rivals(self, made: Mapping[Claim, Batch]) -> dict[Claim, Batch]:

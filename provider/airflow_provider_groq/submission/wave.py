@@ -11,10 +11,12 @@ import time
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from contextvars import copy_context
+from functools import partial
 from queue import Empty, SimpleQueue
 
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.identity import Claim
+from airflow_provider_groq.exceptions import GroqError
 from airflow_provider_groq.submission.journal import Journal
 from airflow_provider_groq.submission.kill import SLICE, Guard, TaskStoppedError
 
@@ -40,6 +42,8 @@ class Wave:
     Attributes:
         made: The batches that were made so far.
         confirmed: Whether Airflow has confirmed that this try is the one that counts, when it was last asked.
+        failed: The claim whose batch could not be made, if that ended it.
+        unrecorded: Whether it ended with batches that the journal may not hold, so that no other try may find them.
     """
 
     def __init__(self, claims: Iterable[Claim], *, journal: Journal, guard: Guard) -> None:
@@ -49,6 +53,8 @@ class Wave:
         self._threads = len(self._claims) > 1
         self.made: dict[Claim, Batch] = {}
         self.confirmed = False
+        self.failed: Claim | None = None
+        self.unrecorded = False
         self._entries: dict[Claim, dict[str, str]] = {claim: {"input_file_id": ""} for claim in self._claims}
         self._unsaid = set(self._claims)
         self._confirmed_until = float("-inf")
@@ -69,7 +75,7 @@ class Wave:
         """
         if not self._threads:
             for claim in self._claims:
-                self._is_made(claim, make(claim))
+                self._take(claim, partial(make, claim))
             return
         with ThreadPoolExecutor(UPLOADS_AT_ONCE, thread_name_prefix="groq-create") as pool:
             # The spans of the task are those of the threads too.
@@ -151,9 +157,17 @@ class Wave:
                 continue
             self._guard.check()
             if ended is not None:
-                self._is_made(running[ended], ended.result())
+                self._take(running[ended], ended.result)
             elif time.monotonic() >= self._confirmed_until:
                 self.record()
+
+    def _take(self, claim: Claim, made: Callable[[], Batch]) -> None:
+        try:
+            batch = made()
+        except BaseException:
+            self.failed = claim
+            raise
+        self._is_made(claim, batch)
 
     def _is_made(self, claim: Claim, batch: Batch) -> None:
         self.made[claim] = batch
@@ -173,9 +187,12 @@ class Wave:
                 self._is_made(claim, future.result())
             elif error is not None and error is not cause and not isinstance(error, TaskStoppedError):
                 log.warning("Batch %d of %d was not created: %s", self._claims.index(claim) + 1, len(running), error)
+        self.unrecorded = True
         try:
             self.record()
         except TaskStoppedError:
-            log.info(
-                "%d batches were created before Airflow gave up this try. The next try finds them.", len(self.made)
-            )
+            log.info("%d batches were created before Airflow gave up this try.", len(self.made))
+        except GroqError as error:
+            log.warning("%d batches were created, but could not be written down: %s", len(self.made), error)
+        else:
+            self.unrecorded = False

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import random
 import time
 from collections.abc import AsyncIterator, Sequence
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from airflow_provider_groq.triggers.wait import Wait
 
 __all__ = ["GroqBatchEventTrigger", "GroqBatchTrigger"]
+
+log = logging.getLogger(__name__)
 
 EARLIEST_EVENT = 10.0
 """Seconds from the start of `run()` to its event. Airflow may fail a task whose trigger fires while
@@ -49,6 +52,8 @@ class GroqBatchTrigger(BaseTrigger):
             `BriefEvent.read` reads.
         total_rows: How many requests all of several batches have, for the line of progress that tells of them
             together; by default as Groq counts them.
+        later: What a newer version of this package has added, whose worker deferred the task while this triggerer was
+            not upgraded yet. It is kept, and has no effect.
     """
 
     def __init__(
@@ -62,8 +67,11 @@ class GroqBatchTrigger(BaseTrigger):
         reattach: bool = True,
         brief: bool = False,
         total_rows: int | None = None,
+        **later: Any,
     ) -> None:
         super().__init__()  # type: ignore[no-untyped-call]
+        if later:
+            log.warning("GroqBatchTrigger does not know the arguments %s, which have no effect.", ", ".join(later))
         self.batch_ids = [batch_ids] if isinstance(batch_ids, str) else list(batch_ids)
         self.groq_conn_id = groq_conn_id
         self.poll_interval = poll_interval
@@ -72,6 +80,7 @@ class GroqBatchTrigger(BaseTrigger):
         self.reattach = reattach
         self.brief = brief
         self.total_rows = total_rows
+        self._later = later
         self._wait: Wait | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
@@ -87,6 +96,7 @@ class GroqBatchTrigger(BaseTrigger):
                 "reattach": self.reattach,
                 "brief": self.brief,
                 "total_rows": self.total_rows,
+                **self._later,
             },
         )
 

@@ -7,18 +7,20 @@ import time
 from pathlib import Path
 from typing import Annotated, Any, NamedTuple
 
+import msgspec
 from airflow.api_fastapi.core_api.security import GetUserDep
 from fastapi import Depends, FastAPI, HTTPException, Query, Request
 from fastapi.responses import JSONResponse, Response
 from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel, Field
 
-from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.models import MAX_ID_CHARS, Batch
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
-from airflow_provider_groq.ui.account import Account, client_of
-from airflow_provider_groq.ui.audit import record_cancel
-from airflow_provider_groq.ui.problems import told
+from airflow_provider_groq.ui import cancels
+from airflow_provider_groq.ui.account import Account
+from airflow_provider_groq.ui.audit import record_cancels
+from airflow_provider_groq.ui.connections import client_of, read_settings
+from airflow_provider_groq.ui.problems import problem_of, told
 from airflow_provider_groq.ui.rights import Rights, Sight, connections_for, refuse_foreign_pages
 from airflow_provider_groq.ui.rows import Json, batch_row, group_row, groups_of, has_status, moment
 from airflow_provider_groq.ui.windows import Window
@@ -28,6 +30,9 @@ MAX_SEARCHED = 5
 
 SEARCH_SECONDS = 8.0
 """For how long it does so at most."""
+
+MAX_CANCELLED = 500
+"""How many batches one request cancels at most; a window rarely has more."""
 
 
 class Wanted(NamedTuple):
@@ -46,10 +51,13 @@ def wanted(cursor: Text = "", status: Text = "", dag: Text = "") -> Wanted:
     return Wanted(cursor or None, status, dag)
 
 
-class Cancel(BaseModel):
-    """What a request to cancel says."""
+BatchId = Annotated[str, Field(min_length=1, max_length=MAX_ID_CHARS)]
 
-    batch_id: str = Field(min_length=1, max_length=MAX_ID_CHARS)
+
+class Cancel(BaseModel):
+    """What a request to cancel says: a batch, or several of one job."""
+
+    batch_ids: list[BatchId] = Field(min_length=1, max_length=MAX_CANCELLED)
 
 
 class _Files(StaticFiles):
@@ -68,7 +76,7 @@ def create_app() -> FastAPI:
     app.state.account = Account()
     app.get("/api/connections")(list_connections)
     app.get("/api/connections/{connection_id:path}/batches")(list_batches)
-    app.post("/api/connections/{connection_id:path}/cancel")(cancel_batch)
+    app.post("/api/connections/{connection_id:path}/cancel")(cancel_batches)
     app.mount("/static", _Files(directory=Path(__file__).with_name("static")))
     return app
 
@@ -97,17 +105,19 @@ async def list_batches(
         async with told(rights):
             window, fresh_for = await account.window(connection_id, cursor)
         sight = await rights.sight(window.batches)
-        _add(answer, window, sight, wanted)
+        # In a thread, as all that takes longer the more batches there are.
+        await asyncio.to_thread(_add, answer, window, sight, wanted)
         fresh_for = min(fresh_for, answer.get("fresh_for", fresh_for))
         answer |= {"older": window.older, "asked_at": window.asked_at, "fresh_for": fresh_for}
         cursor = window.older
         if answer["groups"] or cursor is None or clock() > stop_at:
             break
-    return JSONResponse(answer | {"now": time.time()})
+    # The json module would hold up all threads for as long as it writes.
+    return Response(msgspec.json.encode(answer | {"now": time.time()}), media_type="application/json")
 
 
 def _add(answer: Json, window: Window, sight: Sight, wanted: Wanted) -> None:
-    """Add to an answer what the filters let through of a window."""
+    """Add to an answer what the filters let through of a window. It tells nothing of what the user may not see."""
     now = time.time()
     for group in groups_of(sight.batches):
         if any(_let_through(batch, sight, wanted) for batch in group):
@@ -115,9 +125,9 @@ def _add(answer: Json, window: Window, sight: Sight, wanted: Wanted) -> None:
             goes_on = window.older is not None and group[-1].id == window.batches[-1].id
             answer["groups"].append(row | {"goes_on": goes_on})
     answer["dags"] = sorted({*answer["dags"], *sight.dags.values()})
-    answer["searched"] += len(window.batches)
-    answer["left_out"] += window.left_out
-    created = [created_at for batch in window.batches if (created_at := moment(batch.created_at))]
+    answer["searched"] += len(sight.batches)
+    answer["left_out"] += window.left_out if sight.of_no_dag else 0
+    created = [created_at for batch in sight.batches if (created_at := moment(batch.created_at))]
     answer["back_to"] = min(created, default=answer.get("back_to"))
 
 
@@ -125,17 +135,23 @@ def _let_through(batch: Batch, sight: Sight, wanted: Wanted) -> bool:
     return has_status(batch, wanted.status) and (not wanted.dag or sight.dags.get(batch.id) == wanted.dag)
 
 
-async def cancel_batch(request: Request, connection_id: str, user: GetUserDep, cancel: Cancel) -> Response:
-    """Ask Groq to cancel a batch, if the user may; one that has ended is left as it is."""
+async def cancel_batches(request: Request, connection_id: str, user: GetUserDep, cancel: Cancel) -> Response:
+    """Ask Groq to cancel batches, if the user may cancel all of them; those that have ended are left as they are."""
     refuse_foreign_pages(request)
     rights = Rights(user, connection_id)
-    async with told(rights, of_batch=True), client_of(connection_id) as client:
-        batch = await client.send(calls.get_batch(cancel.batch_id), max_retries=0)
-        if not await rights.may_cancel(batch):
-            raise HTTPException(403, "You may not cancel this batch.")
-        if not batch.terminal:
-            await asyncio.to_thread(record_cancel, user, connection_id, batch)
-            batch = await client.send(calls.cancel_batch(batch.id), max_retries=0)
+    async with told(rights, of_batch=True):
+        settings = await asyncio.to_thread(read_settings, connection_id)
+        async with client_of(settings) as client:
+            batches = await cancels.look_at(client, [*dict.fromkeys(cancel.batch_ids)])
+            if not await rights.may_cancel(batches):
+                raise HTTPException(403, "You may not cancel this.")
+            if under_way := [*filter(cancels.may_be_cancelled, batches)]:
+                await asyncio.to_thread(record_cancels, user, connection_id, under_way)
+            batches, errors = await cancels.cancel(client, batches)
     account: Account = request.app.state.account
-    account.saw(connection_id, batch)
-    return JSONResponse(batch_row(batch, now=time.time()))
+    account.saw(connection_id, batches)
+    now = time.time()
+    problem = await problem_of(errors[0], rights) if errors else None
+    return JSONResponse(
+        {"batches": [batch_row(batch, now=now) for batch in batches], "failed": len(errors), "problem": problem}
+    )

@@ -4,21 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
-from typing import TypeVar
+from typing import TypeAlias, TypeVar
 
 from airflow.models import DagModel, TaskInstance
 from airflow.utils.session import create_session
-from sqlalchemy import select
+from sqlalchemy import Select, select, tuple_
 
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.identity import READABLE_KEYS, Identity, named_owner
 
 T = TypeVar("T")
+Key: TypeAlias = tuple[str, str, str, int]
+"""Dag, task, run and map index."""
 
 DAG_KEY = READABLE_KEYS[0]
 
-AT_ONCE = 500
-"""How many one query asks for: databases take a limited number of values."""
+AT_ONCE = 200
+"""How many one query asks for, each with up to four values: older SQLite takes 999."""
 
 MAX_ID_CHARS = 250
 """The longest id that Airflow has. Metadata may hold anything, also what a database takes for no text, such as NUL."""
@@ -37,14 +39,17 @@ def dags_of(batches: Iterable[Batch]) -> dict[str, str]:
 def owners_of(batches: Iterable[Batch]) -> dict[str, Identity]:
     """The task instance of this Airflow that each batch names, by batch."""
     named = {batch.id: owner for batch in batches if (owner := named_owner(batch)) and _has_ids(owner)}
-    known: set[tuple[str, str, str, int]] = set()
-    columns = (TaskInstance.dag_id, TaskInstance.task_id, TaskInstance.run_id, TaskInstance.map_index)
+    known: set[Key] = set()
     with create_session() as session:
         for some in _some_of([*dict.fromkeys(map(_key, named.values()))]):
-            of_each = zip(columns, zip(*some, strict=True), strict=True)
-            query = select(*columns).where(*(column.in_(set(values)) for column, values in of_each))
-            known.update((row[0], row[1], row[2], row[3]) for row in session.execute(query))
+            known.update((row[0], row[1], row[2], row[3]) for row in session.execute(_those_of(some)))
     return {batch_id: owner for batch_id, owner in named.items() if _key(owner) in known}
+
+
+def _those_of(keys: Sequence[Key]) -> Select[str, str, str, int]:
+    """Ask which of these task instances there are."""
+    columns = (TaskInstance.dag_id, TaskInstance.task_id, TaskInstance.run_id, TaskInstance.map_index)
+    return select(*columns).where(tuple_(*columns).in_(keys))
 
 
 def _may_be_an_id(text: str) -> bool:
@@ -55,7 +60,7 @@ def _has_ids(owner: Identity) -> bool:
     return all(map(_may_be_an_id, (owner.dag_id, owner.task_id, owner.run_id)))
 
 
-def _key(owner: Identity) -> tuple[str, str, str, int]:
+def _key(owner: Identity) -> Key:
     return owner.dag_id, owner.task_id, owner.run_id, owner.map_index
 
 

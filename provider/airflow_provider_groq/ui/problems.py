@@ -51,8 +51,16 @@ async def told(rights: Rights, *, of_batch: bool = False) -> AsyncIterator[None]
         yield
     except (AirflowNotFoundException, GroqError, TimeoutError) as error:
         status, brief = _brief(error, of_batch=of_batch)
-        detail = str(error) if isinstance(error, GroqError) and await rights.sees_connection() else ""
-        raise HTTPException(status, {"problem": brief, "detail": detail}) from None
+        raise HTTPException(status, {"problem": brief, "detail": await _detail(error, rights)}) from None
+
+
+async def problem_of(error: GroqError, rights: Rights) -> dict[str, str]:
+    """The same for an error that did not keep all from being done."""
+    return {"problem": _brief(error, of_batch=True)[1], "detail": await _detail(error, rights)}
+
+
+async def _detail(error: Exception, rights: Rights) -> str:
+    return str(error) if isinstance(error, GroqError) and await rights.sees_connection() else ""
 
 
 def _brief(error: Exception, *, of_batch: bool) -> tuple[int, str]:

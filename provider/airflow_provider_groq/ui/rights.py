@@ -34,16 +34,20 @@ class Sight:
         dags: The Dags of this Airflow that they name, by batch.
         owners: The task instances of this Airflow that they name, by batch.
         may_cancel: Those of them that the user may cancel, and that have not ended.
+        of_no_dag: Whether the user may see those that name no Dag of this Airflow.
     """
 
     batches: tuple[Batch, ...]
     dags: dict[str, str]
     owners: dict[str, Identity]
     may_cancel: frozenset[str]
+    of_no_dag: bool
 
 
 class Rights:
     """What a user may do with a connection and its batches. Each answer is the auth manager's, asked in a thread.
+
+    For one request. Only about the Dags that batches name is asked, however many Airflow has, and about each once.
 
     Args:
         user: The user, as Airflow's API knows it.
@@ -53,45 +57,69 @@ class Rights:
     def __init__(self, user: Any, conn_id: str) -> None:
         self._user = user
         self._conn_id = conn_id
+        self._sees: dict[str, bool] = {}
+        self._cancels: dict[str | None, bool] = {}
 
     async def sees_connection(self) -> bool:
         """Whether the user may see the connection."""
-        return await asyncio.to_thread(_may_use, self._user, self._conn_id, "GET")
+        return await asyncio.to_thread(self._may_use, "GET")
 
     async def sees_anything(self) -> bool:
-        """Whether the user may see the connection, or any Dag, whose batches could be among those of the connection."""
-        return await self.sees_connection() or bool(await asyncio.to_thread(self._dag_ids))
+        """Whether the user may see the connection, or list Dags, whose batches could be among its own."""
+        return await self.sees_connection() or await asyncio.to_thread(self._lists_dags)
 
     async def sight(self, batches: Iterable[Batch]) -> Sight:
         """What the user may see of these batches."""
         return await asyncio.to_thread(self._sight, tuple(batches))
 
-    async def may_cancel(self, batch: Batch) -> bool:
-        """Whether the user may cancel a batch: change task instances of its Dag, or the connection if it has none."""
-        return await asyncio.to_thread(lambda: self._may_cancel(dags_of([batch]).get(batch.id)))
+    async def may_cancel(self, batches: Iterable[Batch]) -> bool:
+        """Whether the user may cancel all of these: change task instances of their Dags, the connection without one."""
+        return await asyncio.to_thread(self._may_cancel_all, tuple(batches))
 
     def _sight(self, batches: tuple[Batch, ...]) -> Sight:
         dags = dags_of(batches)
-        allowed = self._dag_ids()
-        others = _may_use(self._user, self._conn_id, "GET")
-        seen = tuple(batch for batch in batches if (dags[batch.id] in allowed if batch.id in dags else others))
-        open_dags = {batch.id: dags.get(batch.id) for batch in seen if not batch.terminal}
-        granted = {dag_id for dag_id in set(open_dags.values()) if self._may_cancel(dag_id)}
-        may_cancel = frozenset(batch_id for batch_id, dag_id in open_dags.items() if dag_id in granted)
+        self._ask_about({*dags.values()} - self._sees.keys())
+        others = self._may_use("GET")
+        seen = tuple(batch for batch in batches if (self._sees[dags[batch.id]] if batch.id in dags else others))
         return Sight(
-            seen, {batch.id: dags[batch.id] for batch in seen if batch.id in dags}, owners_of(seen), may_cancel
+            seen,
+            {batch.id: dags[batch.id] for batch in seen if batch.id in dags},
+            owners_of(seen),
+            frozenset(batch.id for batch in seen if not batch.terminal and self._may_cancel(dags.get(batch.id))),
+            of_no_dag=others,
         )
 
-    def _dag_ids(self) -> set[str]:
-        return get_auth_manager().get_authorized_dag_ids(user=self._user, method="GET")
+    def _may_cancel_all(self, batches: tuple[Batch, ...]) -> bool:
+        dags = dags_of(batches)
+        return all(self._may_cancel(dags.get(batch.id)) for batch in batches)
+
+    def _lists_dags(self) -> bool:
+        return get_auth_manager().is_authorized_dag(method="GET", user=self._user)
+
+    def _ask_about(self, dag_ids: set[str]) -> None:
+        """Ask which of these Dags the user may see, in one question where the auth manager knows how."""
+        of_teams: dict[tuple[tuple[str, str | None], ...], set[str]] = {}
+        for dag_id in dag_ids:
+            of_teams.setdefault(tuple(_team(DagModel, dag_id).items()), set()).add(dag_id)
+        for team, theirs in of_teams.items():
+            allowed = get_auth_manager().filter_authorized_dag_ids(
+                dag_ids=theirs, user=self._user, method="GET", **dict(team)
+            )
+            self._sees |= {dag_id: dag_id in allowed for dag_id in theirs}
 
     def _may_cancel(self, dag_id: str | None) -> bool:
-        if dag_id is None:
-            return _may_use(self._user, self._conn_id, "PUT")
+        if dag_id not in self._cancels:
+            self._cancels[dag_id] = self._may_edit(dag_id) if dag_id is not None else self._may_use("PUT")
+        return self._cancels[dag_id]
+
+    def _may_edit(self, dag_id: str) -> bool:
         details = DagDetails(id=dag_id, **_team(DagModel, dag_id))
         entity = DagAccessEntity.TASK_INSTANCE
         manager = get_auth_manager()
         return manager.is_authorized_dag(method="PUT", access_entity=entity, details=details, user=self._user)
+
+    def _may_use(self, method: Literal["GET", "PUT"]) -> bool:
+        return _may_use(self._user, self._conn_id, method)
 
 
 def connections_for(user: Any) -> list[str]:

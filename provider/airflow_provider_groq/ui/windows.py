@@ -6,6 +6,7 @@ import asyncio
 import time
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
+from itertools import chain
 
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.calls import Call
@@ -26,6 +27,9 @@ PATIENCE = 5.0
 
 MAX_CURSOR_CHARS = 2_000
 
+BATCH_CHARS = 1_000
+"""What a batch counts as that has neither metadata nor errors."""
+
 
 @dataclass(frozen=True, slots=True)
 class Window:
@@ -37,6 +41,7 @@ class Window:
         left_out: How many batches of the listing could not be read.
         asked_at: Unix time at which Groq was asked.
         questions: How many requests that took.
+        chars: How much text the batches hold, more or less: what sets a small window apart from a large one.
     """
 
     batches: tuple[Batch, ...]
@@ -44,6 +49,7 @@ class Window:
     left_out: int
     asked_at: float
     questions: int
+    chars: int = 0
 
     @property
     def open_ids(self) -> list[str]:
@@ -67,6 +73,11 @@ async def read_window(client: AsyncGroqClient, cursor: str | None, before: Windo
         GroqInputError: The cursor is none.
         GroqError: Groq could not be asked.
     """
+    window = await _read(client, cursor, before)
+    return await asyncio.to_thread(_measured, window)
+
+
+async def _read(client: AsyncGroqClient, cursor: str | None, before: Window | None) -> Window:
     call = _call_of(cursor)
     if before is None:
         return await _walk(client, call)
@@ -133,6 +144,15 @@ def _readable(looks: Looks, batch_id: str) -> Batch | None:
         return looks.batch(batch_id)
     except GroqResponseError:
         return None
+
+
+def _measured(window: Window) -> Window:
+    return replace(window, chars=sum(BATCH_CHARS + _text_of(batch) for batch in window.batches))
+
+
+def _text_of(batch: Batch) -> int:
+    texts = (text or "" for error in batch.errors for text in (error.code, error.message, error.param))
+    return sum(map(len, chain(*batch.metadata.items(), texts)))
 
 
 def _call_of(cursor: str | None) -> Call[Page[Batch]]:

@@ -13,7 +13,7 @@ from airflow_provider_groq.jobs.files import replacing
 from airflow_provider_groq.jobs.harvest import becomes_without_line, harvest
 from airflow_provider_groq.jobs.kept import write_summary
 from airflow_provider_groq.jobs.records import Error, RowRecord
-from airflow_provider_groq.jobs.spool import Shard
+from airflow_provider_groq.jobs.shards import Shard
 from airflow_provider_groq.jobs.summary import Summary
 from airflow_provider_groq.operators.job.journal import RoundJournal
 from airflow_provider_groq.operators.job.round import Round

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import closing
 from itertools import chain
 from typing import BinaryIO, NamedTuple
 
 from airflow_provider_groq.exceptions import GroqStorageError
 from airflow_provider_groq.jobs.answer_lines import encode
-from airflow_provider_groq.jobs.duplicates import Duplicate, DuplicateWriter, repeated
-from airflow_provider_groq.jobs.files import replacing
+from airflow_provider_groq.jobs.duplicates import Duplicate
+from airflow_provider_groq.jobs.duplicates import write as duplicate_line
+from airflow_provider_groq.jobs.files import LineWriter, replacing
 from airflow_provider_groq.jobs.known import KnownAnswers, answer_for
 from airflow_provider_groq.jobs.override import overridden
 from airflow_provider_groq.jobs.records import Request, RowRecord
+from airflow_provider_groq.jobs.request_index import Elsewhere
 from airflow_provider_groq.jobs.spool import Spool
 from airflow_provider_groq.jobs.work_folder import SpoolFolder
 from airflow_provider_groq.operators.job.job_run import JobRun
@@ -55,13 +56,14 @@ def unanswered(job: JobRun, folder: SpoolFolder, base: Spool, before: Sequence[S
     Returns:
         What is to be sent: the requests of the job itself if all of them are.
     """
-    with closing(repeated(base.all_records() if dedupe else ())) as repeats, KnownAnswers() as answers:
-        first = next(repeats, None)
+    if not before and not dedupe:
+        return First(base)
+    with KnownAnswers() as answers:
         for source in before:
             _add(answers, source)
-        # Where no row is set apart, the requests need not be written once more.
-        records = base.all_records() if before else iter(())
-        if first is None and not any(answers.lookup(record.digest) for record in records):
+        found = answers.elsewhere(base.all_records(), dedupe=dedupe)
+        first = next(found, None)
+        if first is None:  # the requests need not be written once more
             if before:
                 job.operator.log.info("None of %s rows has an answer yet.", f"{base.index.rows:,}")
             return First(base)
@@ -69,7 +71,7 @@ def unanswered(job: JobRun, folder: SpoolFolder, base: Spool, before: Sequence[S
         make_folder(path)
         with replacing(path / KNOWN) as known, replacing(path / DUPLICATES) as duplicates:
             apart = _Apart(answers, known, duplicates)
-            requests = spooled(job, path, apart.others(base.all(), chain(() if first is None else [first], repeats)))
+            requests = spooled(job, path, apart.others(base.all(), chain([first], found)))
             apart.flush()
     _tell(job, base, apart)
     reused, duplicated = apart.reused.total(), apart.duplicates.count
@@ -86,40 +88,41 @@ class _Apart:
 
     Attributes:
         reused: How many rows have an answer, by the output that it is of.
-        duplicates: The duplicates.
+        duplicates: Takes the duplicates, and counts them.
     """
 
     def __init__(self, answers: KnownAnswers, known: BinaryIO, duplicates: BinaryIO) -> None:
         self._answers = answers
-        self._known = known
-        self.duplicates = DuplicateWriter(duplicates)
+        self._known = LineWriter(known)
+        self.duplicates = LineWriter(duplicates)
         self.reused: Counter[str | None] = Counter()
 
     def others(
-        self, rows: Iterable[tuple[RowRecord, bytes]], repeats: Iterator[tuple[int, int]]
+        self, rows: Iterable[tuple[RowRecord, bytes]], elsewhere: Iterator[Elsewhere]
     ) -> Iterator[tuple[int, Request]]:
         """Give the requests of the other rows.
 
         Args:
             rows: All rows, with their requests.
-            repeats: Those that ask what a row before them asks, with the number of the first one that does.
+            elsewhere: Those that need not be sent.
         """
-        repeat = next(repeats, None)
+        following = next(elsewhere, None)
         for record, line in rows:
-            original = None
-            if repeat is not None and repeat[0] == record.index:
-                original, repeat = repeat[1], next(repeats, None)
-            found = self._answers.lookup(record.digest)
-            if found is not None:  # then there is one for all that ask the same
-                self.reused[found.origin] += 1
-                self._known.write(encode(answer_for(record, found)))
-            elif original is not None:
-                self.duplicates.add(Duplicate(record.index, original, record.custom_id, record.input))
-            else:
+            if following is None or following.number != record.index:
                 yield record.index, overridden(record, line, {})
+                continue
+            if following.answer is not None:
+                found = self._answers.read(following.answer, record.digest)
+                self.reused[found.origin] += 1
+                self._known.add(encode(answer_for(record, found)))
+            else:
+                duplicate = Duplicate(record.index, following.original, record.custom_id, record.input)
+                self.duplicates.add(duplicate_line(duplicate))
+            following = next(elsewhere, None)
 
     def flush(self) -> None:
         """Write what is left."""
+        self._known.flush()
         self.duplicates.flush()
 
 

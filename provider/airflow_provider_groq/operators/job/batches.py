@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.models import Batch, BatchStatus
@@ -12,9 +13,10 @@ from airflow_provider_groq.api.text import counted
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.outcome import batch_problem, failed_for_transient_cause
 from airflow_provider_groq.exceptions import GroqBatchUnknownError, GroqError, GroqJobError
-from airflow_provider_groq.jobs.spool import Shard
+from airflow_provider_groq.jobs.shards import Shard
 from airflow_provider_groq.operators import waiting
 from airflow_provider_groq.operators.batch import CANCEL_SECONDS
+from airflow_provider_groq.operators.job import strays
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.journal import RoundJournal
 from airflow_provider_groq.operators.job.round import Round
@@ -94,6 +96,7 @@ def _found(round_: Round, journal: RoundJournal) -> Submission | None:
             first_try=round_.job.this.first,
             since=round_.seal.sealed_at,
             resumable=_is_resumable,
+            check_others=partial(strays.check, round_.job),
         )
         submission.find()
     _watch(round_, journal)
@@ -112,12 +115,17 @@ def _make(round_: Round, journal: RoundJournal, submission: Submission | None) -
         return
     began = time.monotonic()
     operator = round_.job.operator
-    submission.create(
-        {claim: _input(round_, shard) for claim, shard in lacking.items()},
-        endpoint=operator.endpoint,
-        completion_window=operator.completion_window,
-        metadata=operator.metadata,
-    )
+    try:
+        submission.create(
+            {claim: _input(round_, shard) for claim, shard in lacking.items()},
+            endpoint=operator.endpoint,
+            completion_window=operator.completion_window,
+            metadata=operator.metadata,
+        )
+    except GroqError as error:
+        if submission.failed is not None and not isinstance(error, TaskStoppedError):
+            _name_shard(error, round_, journal, lacking[submission.failed])
+        raise
     _watch(round_, journal)
     rows = sum(shard.rows for shard in lacking.values())
     operator.log.info(
@@ -127,6 +135,21 @@ def _make(round_: Round, journal: RoundJournal, submission: Submission | None) -
         counted(len(lacking), "batch", "batches"),
         time.monotonic() - began,
     )
+
+
+def _name_shard(error: GroqError, round_: Round, journal: RoundJournal, shard: Shard) -> None:
+    """Let an error say which of several batches could not be made, what became of the others, and what to do."""
+    shards = round_.seal.shards
+    if len(shards) == 1:
+        return
+    made = counted(sum(map(journal.is_sent, shards)), "batch", "batches")
+    then = "The next try" if error.retryable else "Fix the cause and clear the task: it"
+    said = (
+        f"The batch of shard {shard.number} (counted from 0) of {len(shards)}, with {shard.rows:,} rows, could not be "
+        f"created: {error} Created so far in this round: {made}, which this error does not cancel. {then} "
+        "resumes them and creates the others, and pays for none twice."
+    )
+    error.args = (said, *error.args[1:])
 
 
 def _watch(round_: Round, journal: RoundJournal) -> None:

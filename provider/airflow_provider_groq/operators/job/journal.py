@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 
 from airflow_provider_groq.batches.identity import Claim
+from airflow_provider_groq.jobs.attempt import Attempt
 from airflow_provider_groq.jobs.seals import Stop
-from airflow_provider_groq.jobs.spool import Shard
+from airflow_provider_groq.jobs.shards import Shard
 from airflow_provider_groq.operators.job.round import Round
 from airflow_provider_groq.submission.journal import Entry
 
@@ -60,12 +61,17 @@ class RoundJournal:
 
     def claim(self, shard: Shard) -> Claim:
         """What the present attempt at a shard has a right to one batch of."""
-        attempt = f"{self._folder.path.name}.{self._round.number}.{self.attempt(shard)}"
-        return Claim(self._job.this.identity, shard.digest, attempt)
+        attempt = Attempt(self._folder.path.name, self._round.number, self.attempt(shard))
+        return Claim(self._job.this.identity, shard.digest, str(attempt))
 
     def batch_id(self, shard: Shard) -> str | None:
         """The one batch of a shard, if it is known."""
         return self._record.entries.get(self.claim(shard).attempt, {}).get(shard.digest, {}).get("batch_id")
+
+    def is_sent(self, shard: Shard) -> bool:
+        """Whether a batch of a shard was made, which may have a double."""
+        entry = self._record.entries.get(self.claim(shard).attempt, {}).get(shard.digest, {})
+        return bool(entry.get("batch_id") or entry.get("made_id"))
 
     def batch_ids(self) -> list[str]:
         """The batches of all shards that have one."""

@@ -23,14 +23,21 @@ from airflow_provider_groq.operators.job.round import Round
 from airflow_provider_groq.operators.job.spooling import shards_of, spooled
 
 
-def complete(job: JobRun, seal: JobSeal) -> None:
+def complete(job: JobRun, seal: JobSeal, *, deferred: bool = False) -> None:
     """Send what is to be sent, wait for it and keep the answers, round by round.
+
+    Args:
+        job: The job.
+        seal: Its seal.
+        deferred: Whether this try has waited in the triggerer: it then resumes what is its own.
 
     Raises:
         TaskDeferred: The task resumes after the trigger has fired.
     """
     folder = job.work.spool(seal.spool)
     rounds = _sealed_rounds(job, folder)
+    if rounds and not deferred and not job.this.first:
+        _tell_resumed(rounds[-1])
     if not rounds:
         for name in seal.previous:
             for round_ in _sealed_rounds(job, job.work.spool(name)):
@@ -46,11 +53,10 @@ def complete(job: JobRun, seal: JobSeal) -> None:
             rounds.append(following)
 
 
-def tell_resumed(job: JobRun, seal: JobSeal) -> None:
+def _tell_resumed(last: Round) -> None:
     """Tell how many recorded batches of an earlier try this one resumes."""
-    for round_ in _sealed_rounds(job, job.work.spool(seal.spool))[-1:]:
-        if not round_.is_answered():
-            telemetry.resumed(job.operator.groq_conn_id, len(RoundJournal(round_).batch_ids()))
+    if not last.is_answered():
+        telemetry.resumed(last.job.operator.groq_conn_id, len(RoundJournal(last).batch_ids()))
 
 
 def _sealed_rounds(job: JobRun, folder: SpoolFolder) -> list[Round]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_groq.api.text import counted
@@ -18,6 +19,7 @@ from airflow_provider_groq.jobs.seals import JobSeal
 from airflow_provider_groq.operators import outlets, waiting
 from airflow_provider_groq.operators.job import batches, dry_run, ending, rounds, start
 from airflow_provider_groq.operators.job.job_run import JobRun
+from airflow_provider_groq.submission.last_seen import end_waiting
 from airflow_provider_groq.submission.tries import has_retries_left
 
 if TYPE_CHECKING:
@@ -35,10 +37,7 @@ def execute(operator: GroqBatchInferenceOperator, context: Context) -> dict[str,
         landed = None if job.this.first else ending.landed(job)
         if landed:
             return landed
-        seal = start.sealed(job)
-        if not job.this.first:
-            rounds.tell_resumed(job, seal)
-        return _finish(job, seal)
+        return _finish(job, start.sealed(job))
 
 
 def resume(
@@ -60,13 +59,14 @@ def resume(
         late = [id_ for end in BriefEvent.read(event).brief if end.reason == "timeout" for id_ in end.batch_ids]
         if late and execution_timeout_ends:
             _end_with_execution_timeout(job, late)
-        return _finish(job, seal)
+        # It goes on as it was sealed, though another task of its run may have been cleared meanwhile.
+        return _finish(replace(job, generation=seal.generation), seal, deferred=True)
 
 
-def _finish(job: JobRun, seal: JobSeal) -> dict[str, Any]:
+def _finish(job: JobRun, seal: JobSeal, *, deferred: bool = False) -> dict[str, Any]:
     job.operator.lineage.note_read(seal.read)
     job.operator.lineage.accounts |= seal.accounts
-    rounds.complete(job, seal)
+    rounds.complete(job, seal, deferred=deferred)
     return ending.end(job, seal)
 
 
@@ -84,6 +84,7 @@ def _job(operator: GroqBatchInferenceOperator, context: Context) -> Iterator[Job
 
 
 def _end_with_execution_timeout(job: JobRun, batch_ids: list[str]) -> None:
+    end_waiting(job.context)
     # With retries left, the next try resumes the batches.
     number = counted(len(batch_ids), "batch", "batches")
     fate = f"Still running at Groq: {number}."

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from airflow_provider_groq.jobs import spool
+from airflow_provider_groq.jobs import spool_writer
 from airflow_provider_groq.jobs.records import Request
-from airflow_provider_groq.jobs.spool import Shard, Spool
+from airflow_provider_groq.jobs.shards import CHUNK_ROWS, Shard
+from airflow_provider_groq.jobs.spool import Spool
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.storage.paths import make_folder
 
@@ -25,11 +26,11 @@ def spooled(job: JobRun, path: Any, requests: Iterable[tuple[int, Request]]) -> 
     """
     with job.in_work():
         make_folder(path)
-        return spool.write(
+        return spool_writer.write(
             path,
             requests,
             max_bytes=job.hook.get_conn().settings.max_file_bytes,
-            chunk_rows=job.operator.shard_size or spool.CHUNK_ROWS,
+            chunk_rows=job.operator.shard_size or CHUNK_ROWS,
             canary=job.operator.canary_rows,
         )
 

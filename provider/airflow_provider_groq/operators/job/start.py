@@ -17,7 +17,7 @@ from airflow_provider_groq.jobs.rows import requests
 from airflow_provider_groq.jobs.seals import JobSeal, task_of
 from airflow_provider_groq.jobs.spool import Spool
 from airflow_provider_groq.jobs.work_folder import others
-from airflow_provider_groq.operators.job import budget, reuse
+from airflow_provider_groq.operators.job import budget, reuse, strays
 from airflow_provider_groq.operators.job.job_run import JobRun, Passed
 from airflow_provider_groq.operators.job.partitions import checked
 from airflow_provider_groq.operators.job.spooling import spooled
@@ -79,6 +79,10 @@ def _check_folders(job: JobRun) -> None:
             f"{owner.map_index}), which this task must not replace. Give each task and each mapped task instance "
             "its own folder, such as …/{{ ti.task_id }}/{{ ti.map_index }}."
         )
+    _check_no_other_job(job)
+
+
+def _check_no_other_job(job: JobRun) -> None:
     with job.in_work():
         for other in others(job.work.path.parent, job.work):
             seal = other.seal()
@@ -105,7 +109,7 @@ def _check_nothing_was_sent(job: JobRun) -> None:
     manifest = job.landed() or {"batches": []}
     known = {batch["id"] for batch in manifest["batches"]}
     lookup = Lookup(job.hook, [Claim(job.this.identity, "")], since=job.this.since)
-    found = [batch for batch in lookup.of_task() if batch.id not in known]
+    found = [batch for batch in strays.of_generation(job, lookup.of_task()) if batch.id not in known]
     if found:
         raise GroqLookupError(
             f"An earlier try of this task created batch {found[0].id}, but its work folder {job.work.path} does not "
@@ -127,7 +131,7 @@ def spooled_rows(job: JobRun) -> Spool:
         rows = _rows(job)
         with telemetry.span(telemetry.CHECK, job.operator.groq_conn_id) as tell:
             made = checked(job, requests(rows, job.form(), max_bytes=max_bytes))
-            found = spooled(job, job.work.new_spool(), _numbered(made))
+            found = spooled(job, job.work.new_spool(job.generation), _numbered(made))
             tell(requests=found.index.rows)
         if isinstance(rows, RowFiles):
             job.operator.lineage.note_read(rows.amounts)
@@ -158,21 +162,10 @@ def _numbered(made: Iterable[Request]) -> Iterator[tuple[int, Request]]:
 
 def _seal(job: JobRun, found: Spool, old: JobSeal | None, before: dict[str, Any] | None) -> JobSeal:
     """Seal the job, and return what is sealed."""
-    timeout = job.operator.timeout
-    seal = JobSeal(
-        task=job.task,
-        spool=found.folder.name,
-        digest=found.index.digest,
-        rows=found.index.rows,
-        generation=job.generation,
-        sealed_at=time.time(),
-        deadline=None if timeout is None else time.time() + timeout,
-        dedupe=job.operator.dedupe,
-        read=job.operator.lineage.read,
-        accounts=job.operator.lineage.accounts,
-    )
-    if old is not None and job.operator.reattach:
+    seal = _new_seal(job, found)
+    if old is not None:
         seal = _following(job, seal, old)
+    _check_no_other_job(job)  # one may have begun while the rows were read
     job.fence()
     with job.in_work():
         other = job.work.seal()
@@ -185,16 +178,43 @@ def _seal(job: JobRun, found: Spool, old: JobSeal | None, before: dict[str, Any]
     with job.in_work():
         job.work.write_seal(seal)
         sealed = job.work.seal()
+    try:
+        _check_no_other_job(job)  # of two that seal at the same moment, at least one sees the other
+    except GroqInputError:
+        if sealed == seal:
+            with job.in_work():
+                job.work.take_back(old)
+        raise
     if sealed is None or sealed.generation != job.generation:
         raise GroqLookupError(f"Another try sealed the job in {job.work.path} at the same time. Retry the task.")
     return sealed
 
 
+def _new_seal(job: JobRun, found: Spool) -> JobSeal:
+    timeout = job.operator.timeout
+    return JobSeal(
+        task=job.task,
+        spool=found.folder.name,
+        digest=found.index.digest,
+        rows=found.index.rows,
+        generation=job.generation,
+        sealed_at=time.time(),
+        deadline=None if timeout is None else time.time() + timeout,
+        dedupe=job.operator.dedupe,
+        read=job.operator.lineage.read,
+        accounts=job.operator.lineage.accounts,
+    )
+
+
 def _following(job: JobRun, seal: JobSeal, old: JobSeal) -> JobSeal:
     """The seal of a job whose task was cleared."""
+    before = [*old.previous, old.spool]
+    if not job.operator.reattach:
+        job.operator.log.info("The task was cleared, and reattach is False: all rows are sent.")
+        return replace(seal, previous=before)
     if (old.digest, old.dedupe) != (seal.digest, seal.dedupe):
         what = "its rows have changed" if old.digest != seal.digest else f"dedupe is {seal.dedupe}"
         job.operator.log.info("The task was cleared, and %s. Rows with an answer are not resent.", what)
-        return replace(seal, previous=[*old.previous, old.spool])
+        return replace(seal, previous=before)
     job.operator.log.info("The task was cleared, and its rows are the same: resuming the job.")
     return replace(seal, spool=old.spool, previous=old.previous)

@@ -46,10 +46,10 @@ export function listBatches(connection, { cursor, status, dag }, signal) {
   return ask(`${of(connection)}/batches?${query}`, { signal });
 }
 
-/** Ask for a batch to be cancelled; gives how it stands then. */
-export const cancelBatch = (connection, batchId) =>
+/** Ask for batches to be cancelled; gives how they stand then, how many could not be, and the first reason for that. */
+export const cancelBatches = (connection, batchIds) =>
   ask(`${of(connection)}/cancel`, {
     method: "POST",
     headers: { "Content-Type": "application/json" },
-    body: JSON.stringify({ batch_id: batchId }),
+    body: JSON.stringify({ batch_ids: batchIds }),
   });

@@ -6,7 +6,7 @@ import { Filters } from "./filters.js";
 import { useBatches, useConnections, useNews, useTimeZone, useVisible } from "./looks.js";
 import { STYLE } from "./style.js";
 import { Table } from "./table.js";
-import { count, moment, timeOfDay } from "./text.js";
+import { count, moment, number, timeOfDay } from "./text.js";
 import { useView } from "./view.js";
 
 const { createElement: h, useEffect, useRef, useState } = globalThis.React;
@@ -50,12 +50,11 @@ function Alert({ problem, answer, zone }) {
   return h("div", { className: "groq-alert", role: "alert" }, text);
 }
 
-function Empty({ answer, view, zone, onOlder }) {
+function Empty({ answer, zone, onOlder }) {
   const back = answer.back_to ? ` back to ${moment(answer.back_to, zone)}` : "";
-  const reason = view.status || view.dag ? "matches the filters" : "is of a Dag that you may see";
   const text = answer.searched
-    ? `None of ${count(answer.searched, "batch", "batches")}${back} ${reason}.`
-    : "There is no batch on this connection.";
+    ? `None of ${count(answer.searched, "batch", "batches")}${back} matches the filters.`
+    : `There is no batch ${answer.older ? "among the newest ones" : "on this connection"} that you may see.`;
   return h(
     "div",
     { className: "groq-empty" },
@@ -80,7 +79,7 @@ function Foot({ answer, turnOlder, turnNewer, turnNewest }) {
   );
 }
 
-/** The batch that the user is asked about. The focus goes back to its button, or to the heading where that will go. */
+/** The batches that the user is asked about. The focus goes back to its button, or to the heading where that will go. */
 function useQuestion(heading) {
   const [question, ask] = useState(null);
   const next = useRef(null);
@@ -91,7 +90,7 @@ function useQuestion(heading) {
     next.current = goes || !question.button.isConnected ? heading.current : question.button;
     ask(null);
   };
-  return [question, (row, button) => ask({ row, button }), close];
+  return [question, ask, close];
 }
 
 function useTitle(title) {
@@ -117,9 +116,9 @@ function Page() {
 
   const turn = (to) => to && (() => (to(answer?.older), heading.current?.focus()));
   const turnOlder = turn(turns.turnOlder);
-  const cancelled = (row) => {
+  const cancelled = (rows) => {
     close(true);
-    tell(`Batch ${row.id} is ${row.status}.`);
+    tell(rows.length === 1 ? `Batch ${rows[0].id} is ${rows[0].status}.` : `${number(rows.length)} batches are being cancelled.`);
     refresh();
   };
   const rest = { answer, zone, busy, refresh, automatic, setAutomatic };
@@ -132,10 +131,10 @@ function Page() {
     problem && h(Alert, { problem, answer, zone }),
     !answer && !problem && h("p", { className: "groq-muted" }, "Asking Groq…"),
     answer?.groups.length > 0 && h(Table, { groups: answer.groups, now: answer.now, zone, onCancel: ask }),
-    answer?.groups.length === 0 && h(Empty, { answer, view, zone, onOlder: turnOlder }),
+    answer?.groups.length === 0 && h(Empty, { answer, zone, onOlder: turnOlder }),
     h(Foot, { answer, turnOlder, turnNewer: turn(turns.turnNewer), turnNewest: turn(turns.turnNewest) }),
     h("div", { className: "groq-hidden", role: "status", "aria-live": "polite" }, news),
-    question && h(CancelDialog, { connection: view.connection, row: question.row, onClose: () => close(false), onCancelled: cancelled }),
+    question && h(CancelDialog, { connection: view.connection, ...question, onClose: () => close(false), onCancelled: cancelled }),
   );
 }
 

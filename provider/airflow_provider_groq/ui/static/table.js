@@ -31,12 +31,15 @@ function cells(row, label, first, status, owner, page, action) {
   ];
 }
 
+const isCancellable = (row) => row.may_cancel && row.status !== "cancelling";
+
+function CancelButton({ rows, label, goesOn = false, onCancel, children }) {
+  const cancel = (event) => onCancel({ rows, goesOn, button: event.currentTarget });
+  return h("button", { type: "button", className: "groq-cancel", "aria-label": label, onClick: cancel }, children);
+}
+
 function BatchRow({ row, shard, page, onCancel }) {
-  const cancel = (event) => onCancel(row, event.currentTarget);
-  const button =
-    row.may_cancel && row.status !== "cancelling"
-      ? h("button", { type: "button", className: "groq-cancel", "aria-label": `Cancel batch ${row.id}`, onClick: cancel }, "Cancel")
-      : null;
+  const button = isCancellable(row) && h(CancelButton, { rows: [row], label: `Cancel batch ${row.id}`, onCancel }, "Cancel");
   return h(
     "tr",
     { className: shard ? "groq-shard" : "", "data-batch": row.id },
@@ -63,10 +66,13 @@ function Group({ group, page, onCancel }) {
   );
   const statuses = Object.entries(sum.statuses).map(([status, times]) => h(Status, { key: status, status, times }));
   const label = `the ${count(batches.length, "batch", "batches")} of ${owner?.task_id || "a task"}`;
+  const rows = batches.filter(isCancellable).map((row) => ({ ...row, owner }));
+  const cancel = { rows, label: `Cancel ${label}`, goesOn: group.goes_on, onCancel };
+  const button = rows.length > 0 && h(CancelButton, cancel, rows.length > 1 ? "Cancel all" : "Cancel");
   return h(
     "tbody",
     null,
-    h("tr", null, cells(sum, label, toggle, h("div", { className: "groq-badges" }, statuses), h(Owner, { owner }), page, null)),
+    h("tr", null, cells(sum, label, toggle, h("div", { className: "groq-badges" }, statuses), h(Owner, { owner }), page, button)),
     open && batches.map((row) => h(BatchRow, { key: row.id, row, shard: true, page, onCancel })),
   );
 }

@@ -1,0 +1,95 @@
+"""A run of a Dag with a whole job, and what Groq was asked for it."""
+
+import json
+
+from system.rest import await_that
+
+ROWS = [f"row-{number}" for number in range(8)]
+"""Three batches of them."""
+
+GOES_ON = {"validating", "in_progress"}
+CANCELLED = {"cancelling", "cancelled"}
+
+
+class Job:
+    """A run of a Dag with a job of three batches.
+
+    Args:
+        way: Which of the Dags in tests/dags/infer.py.
+        rows: The ids of its rows.
+    """
+
+    def __init__(self, airflow, emulator, folder, way, rows=ROWS):
+        folder.mkdir(exist_ok=True)
+        self.airflow, self.emulator = airflow, emulator
+        self.input, self.output = folder / "rows.txt", folder / "answers"
+        self.write(rows)
+        self.run = airflow.trigger(f"job_{way}", **self.conf())
+
+    def conf(self):
+        return {"input_path": str(self.input), "output_path": str(self.output)}
+
+    def write(self, rows):
+        """Give the function these rows."""
+        part = self.input.with_suffix(".part")
+        part.write_text("".join(f"{row}\n" for row in rows))
+        part.replace(self.input)
+
+    def batches(self):
+        _, _, _, run_id = self.run.split("/")
+        return [batch for batch in self.emulator.batches() if (batch["metadata"] or {}).get("airflow_run_id") == run_id]
+
+    def statuses(self):
+        return sorted(batch["status"] for batch in self.batches())
+
+    def await_batches(self, number):
+        await_that(lambda: len(self.batches()) == number, f"there are {number} batches", 180)
+
+    def await_waiting(self, number):
+        """Wait until the log of a try says that it waits."""
+        self.await_log("batches ended", number)
+
+    def clear(self):
+        self.airflow.clear(self.run, "create")
+
+    def log(self, number=1):
+        return self.airflow.log(self.run, "create", number)
+
+    def await_failure_for_good(self):
+        """Wait until the run has failed, with retries left, and give the log of the last try."""
+        self.airflow.await_end(self.run, "failed")
+        task = self.airflow.task(self.run, "create")
+        assert task["try_number"] <= task["max_tries"]
+        return self.log(task["try_number"])
+
+    def await_log(self, text, number=1):
+        """Wait until the log of a try says something."""
+
+        def says():
+            return self.airflow.task(self.run, "create")["try_number"] >= number and text in self.log(number)
+
+        await_that(says, f"try {number} says {text!r}", 180)
+
+    def finish(self):
+        self.emulator.advance(600)
+        return self.manifest()
+
+    def manifest(self):
+        """What the task has returned, once its run has succeeded."""
+        self.airflow.await_end(self.run, "success")
+        return self.airflow.xcom(self.run, "create", "return_value")
+
+    def answers(self):
+        manifest = json.loads((self.output / "manifest.json").read_text())
+        lines = "".join((self.output / part["name"]).read_text() for part in manifest["parts"])
+        return [json.loads(line) for line in lines.splitlines()]
+
+    def paid(self):
+        """How many requests were answered, in all batches."""
+        return sum(batch["request_counts"]["completed"] for batch in self.batches())
+
+    @property
+    def work(self):
+        """Its work folder."""
+        (found,) = self.output.glob("_groq_*")
+        return found
