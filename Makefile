@@ -30,7 +30,7 @@ test: $(TOOLS) ## run all tests (18 min)
 
 releases: $(TOOLS) ## try the package beside each supported Airflow, and the wheel alone (6 min)
 	@$(PY) tests/releases $(ARGS)
-	@$(PY) tests/distribution/alone.py
+	@$(if $(ARGS),true,$(PY) tests/distribution/alone.py)
 
 matrix: $(TOOLS) ## run the tests on each supported Airflow and Python, but for those that take long (1 h)
 	@$(PY) tests/releases --python 3.11 --python 3.12 --python 3.13 --suite $(ARGS)
