@@ -30,7 +30,7 @@ test: $(TOOLS) ## run all tests (18 min)
 
 releases: $(TOOLS) ## try the package beside each supported Airflow, and the wheel alone (6 min)
 	@$(PY) tests/releases $(ARGS)
-	@$(PY) tests/distribution/alone.py
+	@$(if $(ARGS),true,$(PY) tests/distribution/alone.py)
 
 matrix: $(TOOLS) ## run the tests on each supported Airflow and Python, but for those that take long (1 h)
 	@$(PY) tests/releases --python 3.11 --python 3.12 --python 3.13 --suite $(ARGS)
@@ -93,8 +93,9 @@ $(TOOLS): $(INSTALLED)
 	@$(call install,--group dev -e .)
 	@touch $(TOOLS)
 
-# With uv, which takes seconds; where it fails, with pip, which is slower and has more ways to an index.
+# With uv, which takes seconds; where it fails, with pip, which is slower and has more ways to an index. It knows groups
+# from 25.1 on.
 define install
 $(PY) -m uv pip install --quiet --python $(PY) -c constraints.txt $(1) 2> .venv/uv.log || \
-    { $(PIP) -c constraints.txt pip && $(PIP) -c constraints.txt $(1); } || { cat .venv/uv.log >&2; exit 1; }
+    { $(PIP) 'pip>=25.1' && $(PIP) -c constraints.txt $(1); } || { cat .venv/uv.log >&2; exit 1; }
 endef

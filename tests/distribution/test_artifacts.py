@@ -23,8 +23,9 @@ def metadata(built):
 
 
 def files_of(folder, *, apart=()):
-    found = (path.relative_to(folder) for path in folder.rglob("*") if path.is_file())
-    return {path.as_posix() for path in found if path.parts[0] not in apart and "__pycache__" not in path.parts}
+    found = (path.relative_to(folder) for path in folder.rglob("[!.]*") if path.is_file())
+    made = {"__pycache__", *apart, ".pytest_cache"}
+    return {path.as_posix() for path in found if not made & set(path.parts)}
 
 
 def test_an_index_takes_both(built):
