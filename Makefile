@@ -31,8 +31,8 @@ releases: $(INSTALLED) ## try the package beside what each supported Airflow cam
 matrix: $(INSTALLED) ## run the tests on each supported Airflow and Python, but for those that take long; takes an hour
 	@$(PY) tests/releases --python 3.11 --python 3.12 --python 3.13 --suite $(ARGS)
 
-crash: $(INSTALLED) ## kill a task at 700 random moments, and count its batches; takes 30 minutes
-	@$(PY) -m pytest tests/crash --crash-rounds 500 --job-rounds 200 $(ARGS)
+crash: $(INSTALLED) ## kill a task at 800 random moments, and count its batches; takes 30 minutes
+	@$(PY) -m pytest tests/crash --crash-rounds 500 --job-rounds 200 --thrifty-rounds 100 $(ARGS)
 
 fire: $(INSTALLED) ## run 50 Dags on Airflow while its parts are killed, three times; takes 20 minutes
 	@$(PY) -m pytest tests/system/test_fire.py --fire-runs 50 --fire-seed 1 --fire-seed 2 --fire-seed 3 $(ARGS)
