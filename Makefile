@@ -35,8 +35,8 @@ releases: $(TOOLS) ## try the package beside each supported Airflow, and the whe
 matrix: $(TOOLS) ## run the tests on each supported Airflow and Python, but for those that take long (1 h)
 	@$(PY) tests/releases --python 3.11 --python 3.12 --python 3.13 --suite $(ARGS)
 
-crash: $(TOOLS) ## kill a task at 700 random moments, and count its batches (30 min)
-	@$(PY) -m pytest tests/crash --crash-rounds 500 --job-rounds 200 $(ARGS)
+crash: $(TOOLS) ## kill a task at 800 random moments, and count its batches (30 min)
+	@$(PY) -m pytest tests/crash --crash-rounds 500 --job-rounds 200 --thrifty-rounds 100 $(ARGS)
 
 fire: $(TOOLS) ## run 50 Dags on Airflow while its parts are killed, three times (20 min)
 	@$(PY) -m pytest tests/system/test_fire.py --fire-runs 50 --fire-seed 1 --fire-seed 2 --fire-seed 3 $(ARGS)

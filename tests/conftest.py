@@ -51,6 +51,7 @@ def pytest_addoption(parser):
     )
     parser.addoption("--crash-rounds", type=int, default=30, help="how many rounds of the crash test to run")
     parser.addoption("--job-rounds", type=int, default=15, help="how many of them with a whole job")
+    parser.addoption("--thrifty-rounds", type=int, default=6, help="how many with one that is to pay for nothing twice")
     parser.addoption("--crash-seed", default="1", help="the seed that decides what happens in them")
     parser.addoption("--fire-runs", type=int, default=6, help="how many Dag runs real Airflow makes under fire")
     parser.addoption(

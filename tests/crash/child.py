@@ -19,14 +19,16 @@ from airflow.sdk.execution_time.comms import ErrorResponse
 
 from airflow_provider_groq.api import retry
 from airflow_provider_groq.batches import poll_loop, polling
+from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.operators import waiting
 from airflow_provider_groq.operators.batch import GroqCreateBatchOperator
 from airflow_provider_groq.operators.inference import GroqBatchInferenceOperator
-from airflow_provider_groq.operators.job import answers, batches, ending, known, rounds, start  # noqa: F401 - loaded once, before forks
+from airflow_provider_groq.operators.job import answers, apart, batches, ending, known, rounds, start  # noqa: F401 - loaded once, before forks
 from airflow_provider_groq.submission import submit
 from airflow_provider_groq.triggers import batch as triggers
 
-_ = ObjectStoragePath("file:///").fs  # Airflow loads all of its providers for that: once, before forks
+with ObjectStoragePath("file:///dev/null").open("wb") as _:
+    _.write(b"")  # Airflow loads all of its providers and plugins for that: once, before forks
 
 FILE_EVENTS = {"open", "os.rename", "os.remove", "os.mkdir", "os.rmdir", "shutil.rmtree"}
 """What Python tells an audit hook of files."""
@@ -43,8 +45,21 @@ def run(job):
         act = act_at_file if job["when"] == "file" else act_at_exchange
         act(job)
     context = context_of(job)
-    result = execute(lambda: OPERATORS[job["kind"]](job), context)
+    try:
+        result = execute(lambda: OPERATORS[job["kind"]](job), context)
+    except AirflowFailException:
+        result = landed(job)
+        if result is None:
+            raise
     write(Path(job["result"]), result)
+
+
+def landed(job):
+    """What a job has landed that failed for good; None if it has not."""
+    with suppress(KeyError, FileNotFoundError):
+        manifest = json.loads((Path(job["options"]["output_path"]) / "manifest.json").read_text())
+        return manifest if manifest["job"]["generation"] == job["max_tries"] else None
+    return None
 
 
 def create_operator(job):
@@ -55,10 +70,11 @@ def inference_operator(job):
     """Its rows come in another order at each call."""
 
     def rows():
-        numbers = list(range(job["rows"]))
+        numbers = list(job["numbers"])
         random.Random(f"{job['began']} {job['try']}").shuffle(numbers)
+        numbers.sort(key=lambda number: number != job["first"])
         for number in numbers:
-            yield {"custom_id": f"row-{number}", "text": f"Row {number}"}
+            yield {"custom_id": f"row-{number}", "text": f"Row {number % job['questions']}", "number": number}
 
     return GroqBatchInferenceOperator(
         task_id="create",
@@ -155,7 +171,7 @@ def context_of(job):
     ti = SimpleNamespace(
         dag_id="dag",
         task_id="create",
-        run_id="run",
+        run_id=job["run_id"],
         map_index=-1,
         try_number=job["try"],
         max_tries=job["max_tries"],

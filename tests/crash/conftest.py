@@ -10,7 +10,11 @@ import pytest
 
 def pytest_generate_tests(metafunc):
     """A test for each round, with its seed in the name."""
-    for fixture, option in (("crash_seed", "crash_rounds"), ("job_seed", "job_rounds")):
+    for fixture, option in (
+        ("crash_seed", "crash_rounds"),
+        ("job_seed", "job_rounds"),
+        ("thrifty_seed", "thrifty_rounds"),
+    ):
         if fixture in metafunc.fixturenames:
             rounds, seed = metafunc.config.getoption(option), metafunc.config.getoption("crash_seed")
             metafunc.parametrize(fixture, [f"{seed}-{number}" for number in range(1, rounds + 1)])

@@ -181,6 +181,7 @@ class Round:
         """What the process of a try is told."""
         return {
             "kind": "create",
+            "run_id": "run",
             "try": self.tries,
             "max_tries": MOST_TRIES,
             "began": self._began,

@@ -2,7 +2,7 @@
 
 import json
 
-from crash.job_rounds import ROWS, JobRound, draw_job
+from crash.job_rounds import KNOWN, QUESTIONS, ROWS, JobRound, ThriftyRound, draw_job, draw_thrifty
 from crash.rounds import REQUESTS, Round, draw
 
 from airflow_provider_groq.answers import read_answers
@@ -60,7 +60,8 @@ def test_one_answer_for_each_row_whatever_is_killed(job_seed, groq_emulator, tmp
     assert [answer.index for answer in answers] == list(range(ROWS))
     for answer in answers:
         assert answer.output == f"the answer to {answer.custom_id.replace('-', ' ')}"
-        assert answer.input == {"text": answer.custom_id.replace("row-", "Row ")}
+        number = int(answer.custom_id.removeprefix("row-"))
+        assert answer.input == {"text": f"Row {number}", "number": number}
     batches = groq_emulator.batches()
     assert {batch["status"] for batch in batches} <= {"completed", "cancelled", "failed", "expired"}
     # Each row is answered, and paid, once: no request succeeded twice.
@@ -69,3 +70,51 @@ def test_one_answer_for_each_row_whatever_is_killed(job_seed, groq_emulator, tmp
     assert all(path.name.startswith(("manifest.json", "part-")) for path in this.output.iterdir())
     assert not plan.delete_files or not groq_emulator.files() or plan.pauses or plan.faults
     assert groq_emulator.api_key not in this.log()
+
+
+def test_no_equal_request_is_paid_twice_whatever_is_killed(thrifty_seed, groq_emulator, tmp_path, nursery):
+    """A job with ``dedupe``, ``reuse`` and ``canary``: each row one answer, and nothing sent after a stop."""
+    plan = draw_thrifty(thrifty_seed)
+    this = ThriftyRound(plan, groq_emulator, tmp_path)
+    try:
+        manifest = this.run()
+    finally:
+        this.close()
+        blows = [str(blow) for blow in plan.blows]
+        told = (
+            f"{plan}\n{blows}, {this.hits} hit, {this.tries} tries, {this.cleared} clears\n{this.asked}\n{this.log()}"
+        )
+        print(told)  # noqa: T201 - shown when the round fails
+
+    answers = list(read_answers(manifest))
+    assert [answer.index for answer in answers] == list(range(ROWS))
+    assert sorted(answer.custom_id for answer in answers) == sorted(f"row-{number}" for number in range(ROWS))
+    statuses = {}
+    for answer in answers:
+        number = int(answer.custom_id.removeprefix("row-"))
+        question = number % QUESTIONS
+        assert answer.input == {"text": f"Row {question}", "number": number}
+        assert statuses.setdefault(question, answer.status) == answer.status
+        assert (answer.status == "succeeded") is (question in KNOWN or not plan.stops)
+        if answer.status == "succeeded":
+            assert answer.output == f"the answer to What is Row {question}?"
+            assert answer.reused_from == (str(tmp_path / "earlier") if question in KNOWN else None)
+
+    batches = [batch for batch in groq_emulator.batches() if batch["id"] not in this.others]
+    assert {batch["status"] for batch in batches} <= {"completed", "cancelled", "failed", "expired"}
+    unknown = QUESTIONS - len(KNOWN)
+    assert sum(batch["request_counts"]["completed"] for batch in batches) == (0 if plan.stops else unknown)
+    if not plan.clear_after:
+        not_sent = {question for question, status in statuses.items() if status == "not_sent"}
+        assert not_sent.isdisjoint(question for question, _ in this.asked), "sent after a stop"
+        assert bool(not_sent) is (manifest["stopped"] is not None)
+    if plan.quiet:
+        assert len(set(this.asked)) == len(this.asked), "sent twice"
+    assert all(path.name.startswith(("manifest.json", "part-")) for path in this.output.iterdir())
+    assert groq_emulator.api_key not in this.log()
+
+
+def test_thrifty_rounds_differ():
+    plans = [draw_thrifty(f"1-{number}") for number in range(50)]
+    assert len({str(plan) for plan in plans}) == 50
+    assert {plan.stops for plan in plans} == {plan.quiet for plan in plans} == {True, False}

@@ -1,9 +1,9 @@
 """Rows that ask what another one asks: found, and answered with what the other was answered."""
 
+import io
 import json
 import subprocess
 import sys
-from functools import partial
 from pathlib import Path
 
 import msgspec
@@ -92,7 +92,11 @@ def test_a_line_that_cannot_be_read_is_an_error(line):
 
 
 def test_an_answer_that_finds_no_room_is_no_fault_of_the_output(monkeypatch):
-    monkeypatch.setattr(module, "TemporaryFile", partial(open, "/dev/full", "r+b"))
+    class Full(io.BytesIO):
+        def write(self, _):
+            raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(module, "TemporaryFile", Full)
     with pytest.raises(GroqStorageError, match=r"the answers of equal requests are kept .*No space left.*TMPDIR"):
         answered([{"row-0": said}], rows_asking("aa"))
 

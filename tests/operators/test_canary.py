@@ -295,8 +295,11 @@ class TestCost:
         with pytest.raises(AirflowFailException, match=r"\[groq\] prices in Airflow's configuration cannot be read"):
             stored_job.run(output_path=str(stored_job.output / "other"))
 
-    def test_unknown_is_null(self, stored_job):
-        assert stored_job.run()["cost"] is None
+    @pytest.mark.parametrize("prices", [None, {LARGE: PRICES[LARGE]}], ids=["no prices", "those of another model"])
+    def test_unknown_is_null(self, stored_job, prices, capsys):
+        manifest = stored_job.run(prices=prices)
+        assert manifest["cost"] is manifest["rounds"][0]["cost"] is None
+        assert f"| unknown | {SMALL} |" in capsys.readouterr().out
 
     @pytest.mark.parametrize(
         ("options", "message"),

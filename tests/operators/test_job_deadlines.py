@@ -2,10 +2,12 @@
 
 import asyncio
 import time
+from contextlib import contextmanager
 from datetime import timedelta
 
 import pytest
 from airflows import TaskDeferred
+from operators.crashes import Crash, Crashes
 
 from airflow_provider_groq.compat import AirflowFailException, AirflowTaskTimeout
 
@@ -98,3 +100,47 @@ def test_batches_that_end_before_execution_timeout_are_landed(slow_job):
     job = slow_job
     job.emulator.set(seconds=2)
     assert resumed(job, execution_timeout=timedelta(seconds=60))["rows"]["succeeded"] == 8
+
+
+@pytest.fixture
+def clock(monkeypatch):
+    """Runs a try on a worker whose clock is ahead of this machine's, and of Groq's."""
+    plain = time.time
+
+    @contextmanager
+    def ahead(hours):
+        with monkeypatch.context() as patch:
+            patch.setattr(time, "time", lambda: plain() + 3600 * hours)
+            yield
+
+    return ahead
+
+
+@pytest.mark.parametrize("hours", [-4, 4])
+def test_a_batch_that_a_worker_with_another_clock_made_and_never_saw_is_not_paid_twice(job, clock, monkeypatch, hours):
+    job.emulator.set(seconds=2, cancelling_seconds=0)
+    options = {"shard_size": 8, "delete_files": False}
+    with clock(hours), Crashes(monkeypatch, job.output).at("after", 3), pytest.raises(Crash):
+        job.run(**options)
+    assert len(job.emulator.batches()) == 1
+    assert job.run(**options)["rows"]["succeeded"] == 8
+    assert sum(batch["request_counts"]["completed"] for batch in job.emulator.batches()) == 8
+    assert statuses(job) <= {"completed", "cancelled"}
+
+
+@pytest.mark.parametrize(("hours", "seconds"), [(1, 60), (-1, 1)], ids=["ahead", "behind"])
+def test_a_retry_obeys_the_sealed_deadline_by_its_own_clock(slow_job, clock, hours, seconds):
+    """One that is ahead comes too late: it lands what there is. One that is behind has more time, and pays no more."""
+    job = slow_job
+    options = {"timeout": seconds, "canary": 2, "delete_files": False}
+    with pytest.raises(TaskDeferred):
+        job.run(deferrable=True, **options)
+    finish(job)
+    time.sleep(0 if hours > 0 else seconds)
+    with clock(hours):
+        if hours > 0:
+            with pytest.raises(AirflowFailException, match="6 of 8 rows failed: 6 with not_sent"):
+                job.run(**options)
+        else:
+            assert job.run(**options)["rows"]["succeeded"] == 8
+    assert sorted(sum(job.sent(), [])) == [f"row-{number}" for number in range(2 if hours > 0 else 8)]  # noqa: RUF017 - of few

@@ -32,9 +32,10 @@ class Groq:
     def __init__(self, chance):
         self._failures = {word: chance.choice([0, 0, 0, 0, 1, 2]) for word in WORDS}
         self._refused = set(chance.sample(WORDS, chance.choice([0, 0, 1])))
-        self.asked = []
+        self.asked, self.sent = [], []
 
     def answer(self, request):
+        self.sent.append(request["custom_id"])
         word = request["body"]["messages"][-1]["content"]
         if word in self._refused:
             return {"$error": 422}
@@ -64,8 +65,8 @@ def run(job, chance, monkeypatch, **options):
             if crash:
                 patch.setattr(CRASHES[crash], full)
             try:
-                return job.run(delete_files=False, max_failed_ratio=1.0, prompt_template="{text}", **options)
-            except AirflowFailException:  # not one row succeeded, and all is landed
+                return job.run(delete_files=False, prompt_template="{text}", **options)
+            except AirflowFailException:  # too few rows succeeded, or the canary failed, and all is landed
                 return json.loads((job.output / "manifest.json").read_text())
             except (OSError, GroqStorageError):
                 assert crash
@@ -93,11 +94,13 @@ def test_each_row_has_its_answer_and_no_word_is_paid_twice(groq_emulator, quick,
             if clear:
                 job.clear()
             groq.asked.clear()
+            groq.sent.clear()
             known = set().union(*(landed[path] for path in reuse), landed[own] if clear else ())
             words, rows = drawn_rows(chance)
             dedupes.append(chance.random() < 0.7)
             canary = chance.choice([None, None, 1, 3])
-            manifest = run(job, chance, monkeypatch, rows=rows, dedupe=dedupes[-1], reuse=reuse, canary=canary)
+            options = {"canary": canary, "max_failed_ratio": chance.choice([1.0, 1.0, 0.4])}
+            manifest = run(job, chance, monkeypatch, rows=rows, dedupe=dedupes[-1], reuse=reuse, **options)
             answers = job.answers()
             assert [(answer["index"], answer["custom_id"], answer["input"]["n"]) for answer in answers] == [
                 (index, row["custom_id"], index) for index, row in enumerate(rows)
@@ -110,6 +113,9 @@ def test_each_row_has_its_answer_and_no_word_is_paid_twice(groq_emulator, quick,
                 **statuses,
             }
             assert manifest["duplicates"] == sum("same_as" in answer for answer in answers)
+            not_sent = {answer["custom_id"] for answer in answers if answer["status"] == "not_sent"}
+            assert bool(not_sent) is (manifest["stopped"] is not None)
+            assert not_sent.isdisjoint(groq.sent), "sent after a stop"
             assert not set(groq.asked) & known, "paid, though it was known"
             if dedupes[-1]:
                 assert max(Counter(groq.asked).values(), default=1) == 1, "paid twice"

@@ -1,5 +1,6 @@
 """The whole of Airflow in its own processes, on a database of its own."""
 
+import json
 import os
 import signal
 from contextlib import closing
@@ -14,6 +15,11 @@ from airflow_provider_groq.demo.home import Home, Standalone
 from airflow_provider_groq.emulator import GroqEmulator
 
 TESTS = Path(__file__).parents[1]
+PRICES = {
+    "openai/gpt-oss-20b": {"input": 1.0, "output": 10.0},
+    "openai/gpt-oss-120b": {"input": 2.0, "output": 20.0},
+}
+"""Of Airflow's configuration."""
 
 
 @pytest.fixture(scope="session", autouse=True)
@@ -80,6 +86,7 @@ def airflow(emulator, told, tmp_path_factory):
     settings = {
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
+        "AIRFLOW__GROQ__PRICES": json.dumps(PRICES),
         # For the tests in which a supervisor is held up for so long.
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"],

@@ -16,15 +16,16 @@ class Job:
 
     Args:
         way: Which of the Dags in tests/dags/infer.py.
-        rows: The ids of its rows.
+        rows: The ids of its rows; what a row asks follows its id, if that is something else.
+        conf: What else the run is given.
     """
 
-    def __init__(self, airflow, emulator, folder, way, rows=ROWS):
+    def __init__(self, airflow, emulator, folder, way, rows=ROWS, **conf):
         folder.mkdir(exist_ok=True)
         self.airflow, self.emulator = airflow, emulator
         self.input, self.output = folder / "rows.txt", folder / "answers"
         self.write(rows)
-        self.run = airflow.trigger(f"job_{way}", **self.conf())
+        self.run = airflow.trigger(f"job_{way}", **self.conf(), **conf)
 
     def conf(self):
         return {"input_path": str(self.input), "output_path": str(self.output)}
@@ -83,6 +84,11 @@ class Job:
         manifest = json.loads((self.output / "manifest.json").read_text())
         lines = "".join((self.output / part["name"]).read_text() for part in manifest["parts"])
         return [json.loads(line) for line in lines.splitlines()]
+
+    def sent(self):
+        """The ids of the rows that each batch was made of."""
+        files = [self.emulator.file_content(batch["input_file_id"]) for batch in self.batches()]
+        return [[json.loads(line)["custom_id"] for line in file.splitlines()] for file in files]
 
     def paid(self):
         """How many requests were answered, in all batches."""

@@ -69,28 +69,3 @@ def test_a_mark_cancels_all_batches_of_a_deferred_job(airflow, emulator, start):
     await_that(lambda: set(job.statuses()) <= {"cancelling", "cancelled"}, "all are cancelled")
     airflow.await_end(job.run, "failed")
     assert len(job.batches()) == 3
-
-
-def test_a_canary_that_fails_ends_the_job_for_good_and_a_clear_pays_only_for_the_others(airflow, emulator, start):
-    """Both waits are deferred, and the failure uses none of the three retries."""
-    emulator.set(failing_requests={"row-0": 422})
-    job = start("canary", batches=1)
-    airflow.await_state(job.run, "create", "deferred")
-    emulator.advance(600)
-    airflow.await_end(job.run, "failed")
-    assert airflow.task(job.run, "create")["try_number"] == 1
-    assert "The canary failed: no good answer for 1 of 2 rows: 1 with 422" in airflow.log(job.run, "create")
-    assert [answer["status"] for answer in job.answers()] == ["failed", "succeeded", *6 * ["not_sent"]]
-    assert (len(job.batches()), job.paid()) == (1, 1)
-
-    emulator.set(failing_requests={})
-    airflow.clear(job.run, "create")
-    job.await_batches(2)
-    airflow.await_state(job.run, "create", "deferred")
-    emulator.advance(600)
-    job.await_batches(5)
-    assert airflow.xcom(job.run, "create", "projection")["rows_to_send"] == 6
-    manifest = job.finish()
-    assert (manifest["rows"]["succeeded"], manifest["reused"], job.paid()) == (8, 1, 8)
-    assert 0 < manifest["cost"] < 1
-    assert "Tokens and cost:" in airflow.log(job.run, "create", 2)

@@ -53,6 +53,21 @@ def read_head(line: bytes) -> Head:
     return head
 
 
+def head_of(answer: Answer) -> Head:
+    """What an answer says of its row without the text."""
+    return Head(
+        answer.custom_id,
+        answer.index,
+        answer.status,
+        answer.request_digest,
+        answer.error,
+        answer.model,
+        answer.finish_reason,
+        answer.usage,
+        answer.batch_id,
+    )
+
+
 def _cut_off(line: bytes, why: str) -> GroqStorageError:
     return GroqStorageError(
         f"A line of answers cannot be read: {why}. It has {len(line):,} bytes and begins with "

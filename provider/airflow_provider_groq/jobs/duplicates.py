@@ -6,7 +6,6 @@ million duplicates lies in files.
 
 from __future__ import annotations
 
-import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
@@ -17,11 +16,11 @@ from typing import Self, TypeAlias
 import msgspec
 
 from airflow_provider_groq.exceptions import GroqStorageError
-from airflow_provider_groq.jobs.answer_lines import encode, read_head
+from airflow_provider_groq.jobs.answer_lines import encode, head_of
 from airflow_provider_groq.jobs.kept import REMEDY, Run
 from airflow_provider_groq.jobs.merge import Merged, Sent
 from airflow_provider_groq.jobs.records import Answer
-from airflow_provider_groq.jobs.temporary import temporary_errors
+from airflow_provider_groq.jobs.temporary import temporary_error, temporary_errors
 
 KEEPING = "the answers of equal requests are kept"
 
@@ -125,11 +124,10 @@ class _Originals:
 
     def __init__(self) -> None:
         with temporary_errors(KEEPING):
-            # No buffer: what is written in one place is read in another.
-            self._lines, self._places = (TemporaryFile(buffering=0) for _ in range(2))  # noqa: SIM115 - closed in __exit__
+            self._lines, self._places = TemporaryFile(), TemporaryFile()  # noqa: SIM115 - closed in __exit__
         self._end = 0
         self._decode = msgspec.json.Decoder(Answer).decode
-        self._last: tuple[int, Sent, Answer] | None = None
+        self._last: tuple[int, int, Answer] | None = None
 
     def __enter__(self) -> Self:
         return self
@@ -142,31 +140,38 @@ class _Originals:
 
     def keep(self, number: int, round_: int, line: bytes) -> None:
         """Keep an answer that duplicates are to have, with the number of its row and its round."""
-        with temporary_errors(KEEPING):
-            os.pwrite(self._lines.fileno(), PLACE.pack(round_, len(line)) + line, self._end)
-            os.pwrite(self._places.fileno(), PLACE.pack(self._end, PLACE.size + len(line)), number * PLACE.size)
+        try:
+            self._lines.seek(self._end)
+            self._lines.write(PLACE.pack(round_, len(line)) + line)
+            self._places.seek(number * PLACE.size)
+            self._places.write(PLACE.pack(self._end, PLACE.size + len(line)))
+        except OSError as error:
+            raise temporary_error(KEEPING, error) from error
         self._end += PLACE.size + len(line)
 
     def answer(self, duplicate: Duplicate) -> Merged:
         """The answer of a duplicate."""
         if self._last is None or self._last[0] != duplicate.original:
-            sent = self._find(duplicate)
-            self._last = duplicate.original, sent, self._decode(sent.line)
-        _, sent, answer = self._last
+            round_, answer = self._find(duplicate)
+            answer.same_as = answer.custom_id
+            self._last = duplicate.original, round_, answer
+        _, round_, answer = self._last
         answer.custom_id, answer.index, answer.input = duplicate.custom_id, duplicate.index, duplicate.input
-        answer.same_as = sent.head.custom_id
-        head = msgspec.structs.replace(sent.head, custom_id=duplicate.custom_id, index=duplicate.index)
-        return Merged(Sent(sent.round, head, encode(answer)), is_duplicate=True)
+        return Merged(Sent(round_, head_of(answer), encode(answer)), is_duplicate=True)
 
-    def _find(self, duplicate: Duplicate) -> Sent:
-        with temporary_errors(KEEPING):
-            place = os.pread(self._places.fileno(), PLACE.size, duplicate.original * PLACE.size)
+    def _find(self, duplicate: Duplicate) -> tuple[int, Answer]:
+        """The round and the answer of its original."""
+        try:
+            self._places.seek(duplicate.original * PLACE.size)
+            place = self._places.read(PLACE.size)
             start, size = PLACE.unpack(place) if len(place) == PLACE.size else (0, 0)
-            kept = os.pread(self._lines.fileno(), size, start)
+            self._lines.seek(start)
+            kept = self._lines.read(size)
+        except OSError as error:
+            raise temporary_error(KEEPING, error) from error
         if not size:
             raise GroqStorageError(
                 f"Row {duplicate.index:,} ({duplicate.custom_id!r}) has the same request as row "
                 f"{duplicate.original:,}, but no round has an answer for it. {REMEDY}"
             )
-        line = kept[PLACE.size :]
-        return Sent(PLACE.unpack_from(kept)[0], read_head(line), line)
+        return PLACE.unpack_from(kept)[0], self._decode(memoryview(kept)[PLACE.size :])

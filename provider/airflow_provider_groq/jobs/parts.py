@@ -70,7 +70,6 @@ class _Parts:
 
 
 def _fill(part: dict[str, Any], file: BinaryIO, blocks: Iterable[bytes]) -> bytes:
-    gathered = bytearray()
     rows = size = 0
     left = b""
     for block in blocks:
@@ -80,17 +79,22 @@ def _fill(part: dict[str, Any], file: BinaryIO, blocks: Iterable[bytes]) -> byte
             left = block[len(fits) :]
         rows += count
         size += len(fits)
-        if len(gathered) + len(fits) >= GATHERED_BYTES:
-            file.write(bytes(gathered))
-            file.write(fits)
-            gathered.clear()
-        else:
-            gathered += fits
+        file.write(fits)
         if left:
             break
-    file.write(bytes(gathered))
     part |= {"rows": rows, "bytes": size}
     return left
+
+
+def _gathered(blocks: Iterable[bytes]) -> Iterator[bytes]:
+    """Put single lines together."""
+    some = bytearray()
+    for block in blocks:
+        if some and len(some) + len(block) > GATHERED_BYTES:
+            yield bytes(some)
+            some.clear()
+        some += block
+    yield bytes(some)
 
 
 def _fitting(block: bytes, rows: int, size: int, *, first: bool) -> tuple[int, bytes]:
@@ -118,7 +122,7 @@ def write_parts(blocks: Iterable[bytes], folder: Path, job: str) -> list[dict[st
         The ``name``, ``rows`` and ``bytes`` of each.
     """
     parts = _Parts(folder, job)
-    rest = iter(blocks)
+    rest = _gathered(blocks)
     try:
         block = next(rest, b"")
         while block:
