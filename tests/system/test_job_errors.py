@@ -29,7 +29,7 @@ def test_a_creation_that_is_refused_in_the_middle_and_rows_that_raise_late(emula
     """The error names the shard and what to do; a clear makes only the others. Rows that raise are read anew."""
     fault("/batches", method="POST", status=403, skip=2, times=None)
     refused = start_job("worker", rows=MANY)
-    raising = start_job("worker", "raising", rows=[*(f"row-{number}" for number in range(30_000)), "raises"])
+    raising = start_job("unhurried", "raising", rows=[*(f"row-{number}" for number in range(30_000)), "raises"])
     raising.await_log("Raised while reading row 30,000 (counted from 0). Nothing was sent.")
     log = refused.await_failure_for_good()
     assert "(counted from 0) of 5" in log
@@ -59,7 +59,7 @@ def test_uploads_that_fail_for_a_while_in_the_middle_and_a_disk_that_is_full_at_
     small.await_waiting(1)
     fault("/files", method="POST", status=503, skip=2, times=None, headers={"Retry-After": "0"})
     uploading = start_job("worker", rows=MANY)
-    uploading.await_log("The next try resumes them")
+    uploading.await_log("(counted from 0) of 5")
     emulator.clear_faults()
     with disk.full():
         emulator.advance(600)
