@@ -20,7 +20,7 @@ def test_execution_timeout_ends_a_try_and_each_request_is_paid_once(airflow, emu
         job.await_waiting(2)
     for job in jobs.values():
         assert len(job.batches()) == 3
-        assert "AirflowTaskTimeout" in job.log()
+        assert "AirflowTaskTimeout" in job.logs()
     assert set(once.statuses()) <= CANCELLED
     assert set(timed.statuses() + deferred.statuses() + kept.statuses()) <= GOES_ON
 

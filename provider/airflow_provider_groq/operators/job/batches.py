@@ -142,12 +142,17 @@ def _name_shard(error: GroqError, round_: Round, journal: RoundJournal, shard: S
     shards = round_.seal.shards
     if len(shards) == 1:
         return
-    made = counted(sum(map(journal.is_sent, shards)), "batch", "batches")
+    made = sum(map(journal.is_sent, shards))
     then = "The next try" if error.retryable else "Fix the cause and clear the task: it"
+    others = (
+        f"Created so far in this round: {counted(made, 'batch', 'batches')}, which this error does not cancel. {then} "
+        "resumes them and creates the others, and pays for none twice."
+        if made
+        else f"No batch of this round was created. {then} creates them."
+    )
     said = (
         f"The batch of shard {shard.number} (counted from 0) of {len(shards)}, with {shard.rows:,} rows, could not be "
-        f"created: {error} Created so far in this round: {made}, which this error does not cancel. {then} "
-        "resumes them and creates the others, and pays for none twice."
+        f"created: {error} {others}"
     )
     error.args = (said, *error.args[1:])
 

@@ -12,7 +12,7 @@ from airflow_provider_groq.jobs.attempt import Attempt
 from airflow_provider_groq.operators.job.job_run import JobRun
 
 WAY_OUT = (
-    "Set work_path (or output_path) to a folder that all workers share. Nothing was sent. To continue without that "
+    "Set work_path (or output_path) to a folder that all workers share. No batch was created. To continue without that "
     "batch, cancel it and clear the task; you then pay again for its rows."
 )
 
