@@ -12,11 +12,10 @@ import time
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from airflow.sdk import Connection
-
 if TYPE_CHECKING:
-    from airflow.sdk import BaseHook, conf
-    from airflow.sdk.bases.decorator import determine_kwargs
+    from collections.abc import Callable, Collection, Mapping
+
+    from airflow.sdk import BaseHook, Connection, conf
     from airflow.sdk.exceptions import (
         AirflowFailException,
         AirflowNotFoundException,
@@ -31,10 +30,6 @@ else:
         from airflow.sdk import BaseHook
     except ImportError:  # 3.0
         from airflow.hooks.base import BaseHook
-    try:
-        from airflow.sdk.bases.decorator import determine_kwargs
-    except ImportError:  # 3.0
-        from airflow.utils.operator_helpers import determine_kwargs
     try:
         from airflow.sdk.log import mask_secret
     except ImportError:  # 3.0
@@ -89,6 +84,8 @@ async def connection_and_extra(hook: BaseHook, conn_id: str) -> tuple[Connection
     Raises:
         AirflowNotFoundException: There is no such connection.
     """
+    from airflow.sdk import Connection  # noqa: PLC0415 - a Dag file needs none
+
     if hasattr(Connection, "aextra_dejson"):  # 3.3.2
         try:
             connection = await hook.aget_connection(conn_id)
@@ -102,6 +99,19 @@ async def connection_and_extra(hook: BaseHook, conn_id: str) -> tuple[Connection
 
     connection = await sync_to_async(hook.get_connection)(conn_id)
     return connection, await sync_to_async(lambda: connection.extra_dejson)()
+
+
+def determine_kwargs(
+    function: Callable[..., Any], args: Collection[Any], kwargs: Mapping[str, Any]
+) -> Mapping[str, Any]:
+    """Those of the arguments by name that a function takes, beside these by position."""
+    try:
+        from airflow.sdk.bases import decorator as module  # noqa: PLC0415 - when a task runs
+    except ImportError:  # 3.0
+        from airflow.utils import operator_helpers as module  # type: ignore[no-redef]  # noqa: PLC0415 - likewise
+    determined: Any = module.determine_kwargs
+    found: Mapping[str, Any] = determined(function, args, kwargs)
+    return found
 
 
 async def amask_secret(secret: Any) -> None:

@@ -81,6 +81,7 @@ def airflow(emulator, told, tmp_path_factory):
     and in no span.
     """
     folder = tmp_path_factory.mktemp("standalone")
+    lineage = folder / "lineage.jsonl"
     home = Home(folder / "airflow", emulator.connection_json)
     home.migrate()
     settings = {
@@ -92,9 +93,13 @@ def airflow(emulator, told, tmp_path_factory):
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"],
         **told[0].settings(),
         **told[1].settings(),
+        # Where its provider is installed.
+        "AIRFLOW__OPENLINEAGE__DISABLED": "False",
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps({"type": "file", "log_file_path": str(lineage), "append": True}),
     }
     with (folder / "standalone.log").open("wb") as log, Standalone(home, log, **settings) as standalone:
         airflow = Airflow(standalone)
+        airflow.lineage = lineage
         yield airflow
         airflow.close()
     files = [path for path in folder.rglob("*") if path.is_file()]
