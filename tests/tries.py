@@ -80,9 +80,9 @@ def store():
     return Store({})
 
 
-def context_of(ti, run_after, store=None, clears=0):
+def context_of(ti, run_after, store=None):
     """What Airflow hands to a try of a task; below 3.3 there is no store in it."""
-    run = SimpleNamespace(run_after=run_after, clear_number=clears)
+    run = SimpleNamespace(run_after=run_after)
     context = {"ti": ti, "task_instance": ti, "dag_run": run}
     return context if store is None else context | {"task_state_store": store}
 

@@ -64,7 +64,6 @@ __all__ = [
     "aread_store",
     "asset_stores",
     "awrite_store",
-    "clears_of",
     "conf",
     "connection_and_extra",
     "determine_kwargs",
@@ -124,11 +123,6 @@ async def amask_secret(secret: Any) -> None:
         await sync_to_async(mask_secret)(secret)
     else:
         await amask_secret(secret)
-
-
-def clears_of(dag_run: Any) -> int:
-    """How often tasks of a run were cleared; 3.0 and 3.1 count only clears of a run that has ended."""
-    return getattr(dag_run, "clear_number", None) or 0
 
 
 def started_at(ti: Any) -> float:

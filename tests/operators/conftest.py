@@ -17,7 +17,6 @@ class JobTries:
         output: The folder of its answers.
         rows: What is in the task state store.
         retries: As the Dag has it.
-        clears: How often tasks of the run were cleared.
     """
 
     def __init__(self, emulator, output, *, stored=True, run_id="run"):
@@ -25,7 +24,6 @@ class JobTries:
         self.output = output
         self.rows = {}
         self.retries = 2
-        self.clears = 0
         self._stored = stored
         self._run_id = run_id
         self._number = 0
@@ -53,7 +51,7 @@ class JobTries:
     def context(self):
         ti = TaskInstance()
         ti.try_number, ti.max_tries, ti.run_id = self._number, self._max_tries, self._run_id
-        return context_of(ti, self._run_after, Store(self.rows) if self._stored else None, self.clears)
+        return context_of(ti, self._run_after, Store(self.rows) if self._stored else None)
 
     def run(self, **options):
         """Run the next try."""
@@ -63,11 +61,6 @@ class JobTries:
     def clear(self):
         """Clear the task, as Airflow does it."""
         self._max_tries = self._number + self.retries
-        self.clears += 1
-
-    def clear_while_it_runs(self):
-        """The same, which from Airflow 3.2 on is only counted."""
-        self.clears += 1
 
     @property
     def work(self):

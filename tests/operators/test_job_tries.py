@@ -113,14 +113,6 @@ def test_a_clear_while_batches_run_with_other_rows_cancels_them_and_uses_what_th
     assert sum(batch["request_counts"]["completed"] for batch in job.emulator.batches()) == 9
 
 
-@pytest.mark.parametrize(("reattach", "reused"), [(True, 8), (False, 0)])
-def test_a_clear_while_the_task_runs_reads_its_rows_anew(job, crashed, reattach, reused):
-    crashed(delete_files=False, reattach=reattach)
-    job.clear_while_it_runs()
-    manifest = job.run(rows=texts(9), delete_files=False, reattach=reattach)
-    assert (manifest["rows"]["succeeded"], manifest["reused"]) == (9, reused)
-
-
 def test_without_reattachment_a_clear_cancels_what_still_runs(job):
     job.emulator.set(seconds=1000, cancelling_seconds=0)
     with pytest.raises(TaskDeferred):

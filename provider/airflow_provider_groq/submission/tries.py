@@ -10,10 +10,7 @@ from typing import Any
 from airflow.sdk import Context
 
 from airflow_provider_groq.batches.identity import FILES_KEPT, Identity
-from airflow_provider_groq.compat import clears_of, started_at
-
-EACH_CLEAR = 10_000
-"""What a clear adds to the number of a generation: more than a task has tries."""
+from airflow_provider_groq.compat import started_at
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,17 +43,6 @@ def current_try(context: Context, *, reattach: bool) -> Try:
     first = ti.try_number == 1
     began = started_at(ti) if first or only else dag_run.run_after.timestamp()
     return Try(identity, first=first or bool(only), since=max(began, time.time() - FILES_KEPT))
-
-
-def generation(context: Context) -> int:
-    """What changes with each clear of the task, and with no retry.
-
-    A clear of a task that is not running sets ``max_tries`` anew. One of a running task is only counted, with all
-    others of its Dag run: below Airflow 3.2 it is like a retry, and from then on a retry after another task of the run
-    was cleared is like a clear.
-    """
-    ti: Any = context["ti"]
-    return EACH_CLEAR * clears_of(context["dag_run"]) + int(ti.max_tries)
 
 
 def has_retries_left(ti: Any) -> bool:

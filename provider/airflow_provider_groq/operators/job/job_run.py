@@ -20,7 +20,7 @@ from airflow_provider_groq.storage.paths import storage_errors, storage_path
 from airflow_provider_groq.submission.kill import Guard
 from airflow_provider_groq.submission.last_seen import LastSeen
 from airflow_provider_groq.submission.state_store import StateStore
-from airflow_provider_groq.submission.tries import Try, current_try, generation
+from airflow_provider_groq.submission.tries import Try, current_try
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
@@ -86,7 +86,7 @@ class JobRun:
             last_seen=LastSeen(context),
             this=this,
             task=Task(ti.dag_id, ti.task_id, ti.run_id, ti.map_index, this.identity.key),
-            generation=generation(context),
+            generation=ti.max_tries,
             output=output,
             work=WorkFolder(parent, this.identity.key),
             output_type=None if operator.output_type is None else OutputType.of(operator.output_type),

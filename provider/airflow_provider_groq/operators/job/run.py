@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_groq.api.text import counted
@@ -59,8 +58,7 @@ def resume(
         late = [id_ for end in BriefEvent.read(event).brief if end.reason == "timeout" for id_ in end.batch_ids]
         if late and execution_timeout_ends:
             _end_with_execution_timeout(job, late)
-        # It goes on as it was sealed, though another task of its run may have been cleared meanwhile.
-        return _finish(replace(job, generation=seal.generation), seal, deferred=True)
+        return _finish(job, seal, deferred=True)
 
 
 def _finish(job: JobRun, seal: JobSeal, *, deferred: bool = False) -> dict[str, Any]:
