@@ -15,12 +15,16 @@ from importlib import metadata
 sys.modules["airflow.providers.common.ai.batch"] = None
 (entry,) = metadata.entry_points(group="airflow.providers.common.ai.batch_adapters", name="groq")
 """
-TOO_OLD = "metadata.version = lambda name: '0.9.0'"
-ABSENT = """
-def version(name):
-    raise metadata.PackageNotFoundError(name)
-metadata.version = version
+INSTALLED = """
+version = metadata.version
+def changed(name):
+    if name != "apache-airflow-providers-common-ai":
+        return version(name)
+    {}
+metadata.version = changed
 """
+TOO_OLD = INSTALLED.format("return '0.9.0'")
+ABSENT = INSTALLED.format("raise metadata.PackageNotFoundError(name)")
 
 
 @pytest.mark.parametrize(

@@ -274,6 +274,8 @@ def shards(groq, make):
     marks = {"airflow_task": f"t{len(groq.batches())}", "airflow_round": "f.1.1"}
     shards = [make(30, airflow_input=str(number), **marks, **owner) for number in range(3)]
     groq.force_status(shards[0], "expired", processed=20)
+    for shard in shards[1:]:
+        groq.force_status(shard, "in_progress", processed=10)
     return shards
 
 
@@ -297,7 +299,7 @@ def test_a_job_is_cancelled_as_a_whole(groq, shards, open_batches):
     button.click()
     dialog = page.get_by_role("dialog", name="Cancel these 2 batches?")
     assert "mark its task as failed" in dialog.inner_text()
-    assert "0 requests of 60 are done" in dialog.inner_text()
+    assert "20 requests of 60 are done" in dialog.inner_text()
     assert page.evaluate("document.activeElement.textContent") == "Keep them"
     fault = groq.fault(f"/batches/{shards[2]}/cancel", status=500, times=None)
     dialog.get_by_role("button", name="Cancel batches").click()
@@ -305,7 +307,8 @@ def test_a_job_is_cancelled_as_a_whole(groq, shards, open_batches):
     groq.remove_fault(fault)
     dialog.get_by_role("button", name="Cancel batches").click()
     dialog.wait_for(state="hidden")
-    page.get_by_role("status").get_by_text("2 batches are being cancelled.").wait_for(state="attached")
+    # After "2 batches are being cancelled", which the next look replaces.
+    page.get_by_role("status").get_by_text(f"Batch {shards[2]} is cancelling.").wait_for(state="attached")
     await_that(lambda: "2 cancelling" in sum_of(page, shards[0]).inner_text(), "the sum says so", 20)
     assert button.count() == 0
     statuses = {batch["id"]: batch["status"] for batch in groq.batches()}
