@@ -24,9 +24,9 @@ WAYS = {
     "worker": {},
     "deferred": {"deferrable": True},
     "canary": {"deferrable": True, "canary": 2, "prices": PRICES, "max_cost": 1.0},
-    # The prices of Airflow's configuration hold for these.
+    # The prices of Airflow's configuration hold for this one.
     "two_rounds": {"escalate": [{"model": LARGE}], "max_failed_ratio": 0.5},
-    "costly": {"canary": 2, "max_cost": 0.000001},
+    "costly": {"canary": 2, "prices": PRICES, "max_cost": 0.000001},
     "costly_later": {
         "canary": 2,
         "max_cost": 1.0,
