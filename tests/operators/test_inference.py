@@ -44,6 +44,17 @@ def test_nothing_but_the_output_is_left_here_and_at_groq(job):
     assert job.emulator.files() == []
 
 
+def test_files_that_a_try_before_a_clear_uploaded_for_nothing_are_deleted_too(job, quick_retries):
+    job.emulator.fault("/batches", method="POST", status=413, times=None)
+    with pytest.raises(AirflowFailException):
+        job.run()
+    assert job.emulator.files()
+    job.emulator.clear_faults()
+    job.clear()
+    job.run(rows=[{"custom_id": "new", "text": "new thing"}])
+    assert job.emulator.files() == []
+
+
 def test_a_shard_takes_two_requests_and_all_together_two_listings_at_most(job):
     job.run(delete_files=False)
     posts = [(request.method, request.path) for request in job.emulator.requests("POST")]

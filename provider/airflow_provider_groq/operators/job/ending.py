@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from airflow_provider_groq import telemetry
-from airflow_provider_groq.exceptions import GroqJobError
+from airflow_provider_groq.exceptions import GroqError, GroqJobError
 from airflow_provider_groq.jobs import report
 from airflow_provider_groq.jobs.manifest import Accounts, for_xcom, message
 from airflow_provider_groq.jobs.parts import commit, remove_unlisted, write_parts
@@ -143,4 +143,15 @@ def _delete_files(job: JobRun) -> None:
         for batch in batches.values()
         for file_id in (batch.input_file_id, batch.output_file_id, batch.error_file_id)
     )
-    delete_files(job.hook, *files)
+    delete_files(job.hook, *files, *_uploads(job))
+
+
+def _uploads(job: JobRun) -> list[str]:
+    """The input files that all tries have uploaded; one that was killed, or whose rows changed, may have used none."""
+    if job.this.first:
+        return []
+    try:
+        return [file.id for file in job.hook.list_files() if f".{job.this.identity.key}." in file.filename]
+    except GroqError as error:
+        job.operator.log.warning("Could not check whether earlier tries left files at Groq: %s", error)
+        return []
