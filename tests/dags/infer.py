@@ -32,9 +32,9 @@ WAYS = {
         "prices": PRICES | {LARGE: {"input": 100_000.0, "output": 100_000.0}},
     },
     "never_twice": {"dedupe": True, "reuse": "{{ dag_run.conf.get('reuse', '') }}"},
-    "late": {"canary": 2, "timeout": 30},
+    "late": {"canary": 2, "timeout": 20},
 }
-RETRY_DELAYS = {"late": timedelta(seconds=31)}
+RETRY_DELAYS = {"late": timedelta(seconds=21)}
 
 for way, options in WAYS.items():
     retry_delay = RETRY_DELAYS.get(way, timedelta(seconds=1))
