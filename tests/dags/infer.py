@@ -35,7 +35,7 @@ WAYS = {
         "prices": PRICES | {LARGE: {"input": 100_000.0, "output": 100_000.0}},
     },
     "never_twice": {"dedupe": True, "reuse": "{{ dag_run.conf.get('reuse', '') }}"},
-    "late": {"canary": 2, "timeout": 30, "retry_delay": timedelta(seconds=31)},
+    "late": {"canary": 2, "timeout": 20, "retry_delay": timedelta(seconds=21)},
     "fresh": {"reattach": False},
     "timed": {"execution_timeout": timedelta(seconds=20), "retries": 6},
     "timed_deferred": {"execution_timeout": timedelta(seconds=20), "retries": 6, "deferrable": True},

@@ -38,7 +38,7 @@ def cost(model, tokens):
 
 
 def begin_late(airflow, emulator, folder):
-    """A job that dies while its canary runs, and is retried when its 30 seconds are over; the canary ends before."""
+    """A job that dies while its canary runs, and is retried when its 20 seconds are over; the canary ends before."""
     emulator.set(seconds=600)
     job = Job(airflow, emulator, folder, "late")
     job.await_batches(1)

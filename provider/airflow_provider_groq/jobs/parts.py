@@ -90,11 +90,15 @@ def _gathered(blocks: Iterable[bytes]) -> Iterator[bytes]:
     """Put single lines together."""
     some = bytearray()
     for block in blocks:
-        if some and len(some) + len(block) > GATHERED_BYTES:
+        if len(some) + len(block) < GATHERED_BYTES:
+            some += block
+            continue
+        if some:
             yield bytes(some)
             some.clear()
-        some += block
-    yield bytes(some)
+        yield block
+    if some:
+        yield bytes(some)
 
 
 def _fitting(block: bytes, rows: int, size: int, *, first: bool) -> tuple[int, bytes]:
