@@ -9,7 +9,7 @@ PIP := $(PY) -m pip --quiet --quiet --disable-pip-version-check install
 # The first of these that runs and has the right version.
 PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 
-.PHONY: help demo airflow test releases matrix crash fire lint types docs faults bench build clean
+.PHONY: help demo airflow test releases oldest matrix crash fire lint types docs faults bench build clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -28,8 +28,11 @@ test: $(INSTALLED) ## run all tests
 releases: $(INSTALLED) ## try the package beside what each supported Airflow came with
 	@$(PY) tests/releases $(ARGS)
 
-matrix: $(INSTALLED) ## run the tests on each supported Airflow and Python, but for those that take long; takes an hour
-	@$(PY) tests/releases --python 3.11 --python 3.12 --python 3.13 --suite $(ARGS)
+oldest: $(INSTALLED) ## run the tests that depend most on Airflow, and the demo, on the oldest that is supported
+	@$(PY) tests/releases --short $(ARGS)
+
+matrix: $(INSTALLED) ## run the tests, but for the long ones, on each supported Airflow and Python; takes two hours
+	@$(PY) tests/releases --suite --python 3.11 --python 3.12 --python 3.13 $(ARGS)
 
 crash: $(INSTALLED) ## kill a task at 700 random moments, and count its batches; takes 30 minutes
 	@$(PY) -m pytest tests/crash --crash-rounds 500 --job-rounds 200 $(ARGS)
