@@ -88,7 +88,7 @@ class Cell:
         """
         FOLDER.mkdir(parents=True, exist_ok=True)
         self.log.write_bytes(b"")
-        made, wanted = self._folder / "made-of.txt", f"{self._release}\n{PYPROJECT.read_text()}"
+        made, wanted = self._folder / "made-of.txt", PYPROJECT.read_text() + Path(__file__).read_text()
         if not (made.is_file() and made.read_text() == wanted):
             self._make_environment()
             made.write_text(wanted)
