@@ -20,6 +20,8 @@ TESTS = Path("tests")
 AT_ONCE = 2
 SHOWN = 20
 """Of the tests that failed."""
+LINES = 60
+"""Of the log of a cell that failed."""
 
 LONG = ("benchmarks", "crash", "system", "emulator/test_docs.py", "test_demo.py")
 """What the suite leaves out: what these show has little to do with the release, or takes long."""
@@ -48,12 +50,14 @@ class Result(NamedTuple):
         said: A line about it.
         passed: Whether all went well.
         tests: The tests that failed.
+        log: The end of what was printed, if something failed.
     """
 
     cell: Cell
     said: str
     passed: bool = True
     tests: tuple[str, ...] = ()
+    log: str = ""
 
 
 def main() -> int:
@@ -110,7 +114,8 @@ def try_out(cell: Cell, options: argparse.Namespace) -> Result:
         said = cell.run_tests(options.tests) if options.tests else "modules, example Dag and watcher work"
     except CellError as error:
         said, *failed = error.args
-        result = Result(cell, said, passed=False, tests=tuple(failed))
+        log = "\n".join(cell.log.read_text().splitlines()[-LINES:])
+        result = Result(cell, said, passed=False, tests=tuple(failed), log=log)
     else:
         result = Result(cell, said)
     print(f"{cell}: {'passed' if result.passed else 'FAILED'} in {time.monotonic() - began:.0f} s", flush=True)
@@ -118,13 +123,16 @@ def try_out(cell: Cell, options: argparse.Namespace) -> Result:
 
 
 def report(results: list[Result], target: str) -> None:
-    """Print a table of the cells, and how to run again what failed."""
+    """Print what failed, a table of the cells, and how to run again what failed."""
+    for cell, _, _, _, log in results:
+        if log:
+            print(f"\n{cell}: the end of {cell.log.relative_to(ROOT)}\n{log}")
     print(f"\n{'Airflow':<9}{'Python':<8}result")
-    for cell, said, passed, _ in results:
+    for cell, said, passed, _, _ in results:
         print(f"{cell.release:<9}{cell.python:<8}{'' if passed else 'FAILED: '}{said}")
-    for cell, _, passed, tests in results:
+    for cell, _, passed, tests, _ in results:
         if not passed:
-            print(f"\n{cell} failed; all that was printed is in {cell.log.relative_to(ROOT)}. To run it again:")
+            print(f"\n{cell} failed: see {cell.log.relative_to(ROOT)}. To run it again:")
             print(f"  make {target} ARGS='{cell}'")
         if tests:
             print(f"  make {target} ARGS='{cell} --tests {' '.join(tests[:SHOWN])}'")

@@ -38,15 +38,18 @@ def test_what_failed_is_told_with_the_command_that_runs_it_again(capsys):
     failed = ("tests/test_assets.py::test_batches", "tests/links/test_batch.py")
     results = [
         result(cell("3.0.6", "3.11"), "10 passed in 3.21s"),
-        result(cell("3.1.8", "3.12"), "2 failed, 8 passed in 3.21s", passed=False, tests=failed),
+        result(cell("3.1.8", "3.12"), "2 failed, 8 passed in 3.21s", passed=False, tests=failed, log="FAILED"),
     ]
     command["report"](results, "matrix")
     assert capsys.readouterr().out == (
+        "\n3.1.8-3.12: the end of .venv/releases/3.1.8-3.12.log"
+        "\nFAILED"
+        "\n"
         "\nAirflow  Python  result"
         "\n3.0.6    3.11    10 passed in 3.21s"
         "\n3.1.8    3.12    FAILED: 2 failed, 8 passed in 3.21s"
         "\n"
-        "\n3.1.8-3.12 failed; all that was printed is in .venv/releases/3.1.8-3.12.log. To run it again:"
+        "\n3.1.8-3.12 failed: see .venv/releases/3.1.8-3.12.log. To run it again:"
         "\n  make matrix ARGS='3.1.8-3.12'"
         "\n  make matrix ARGS='3.1.8-3.12 --tests tests/test_assets.py::test_batches tests/links/test_batch.py'"
         "\n"
