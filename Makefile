@@ -11,7 +11,7 @@ PIP := $(PY) -m pip --quiet --quiet --disable-pip-version-check install
 # The first of these that runs and has the right version.
 PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 
-.PHONY: help demo airflow test releases matrix crash fire lint types docs faults bench build release clean
+.PHONY: help demo airflow test releases oldest matrix crash fire lint types docs faults bench build release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -32,8 +32,11 @@ releases: $(TOOLS) ## try the package beside each supported Airflow, and the whe
 	@$(PY) tests/releases $(ARGS)
 	@$(if $(ARGS),true,$(PY) tests/distribution/alone.py)
 
-matrix: $(TOOLS) ## run the tests on each supported Airflow and Python, but for those that take long (1 h)
-	@$(PY) tests/releases --python 3.11 --python 3.12 --python 3.13 --suite $(ARGS)
+oldest: $(TOOLS) ## run the tests that depend most on Airflow, and the demo, on the oldest that is supported (4 min)
+	@$(PY) tests/releases --short $(ARGS)
+
+matrix: $(TOOLS) ## run the tests, but for the long ones, on each supported Airflow and Python (2 h)
+	@$(PY) tests/releases --suite --python 3.11 --python 3.12 --python 3.13 $(ARGS)
 
 crash: $(TOOLS) ## kill a task at 800 random moments, and count its batches (30 min)
 	@$(PY) -m pytest tests/crash --crash-rounds 500 --job-rounds 200 --thrifty-rounds 100 $(ARGS)

@@ -21,6 +21,11 @@ except ImportError:  # 3.0 and 3.1
     from airflow.exceptions import TaskDeferred
 
 try:
+    from airflow.sdk.serde import deserialize, serialize  # which sets metrics up, too, when it is first imported
+except ImportError:  # 3.0 and 3.1
+    from airflow.serialization.serde import deserialize, serialize
+
+try:
     from airflow.sdk.lineage import HookLineageCollector
 except ImportError:  # 3.0
     from airflow.lineage.hook import HookLineageCollector
@@ -34,8 +39,12 @@ __all__ = [
     "TaskDeferred",
     "cache_secrets",
     "dag_bag",
+    "deserialize",
     "redact",
+    "send_metrics",
+    "serialize",
     "since",
+    "statsd_logger",
     "timeout",
 ]
 
@@ -69,6 +78,36 @@ def redact(text):
     except ImportError:  # 3.0 and 3.1
         from airflow.sdk.execution_time.secrets_masker import redact
     return redact(text)
+
+
+def statsd_logger():
+    """What sends metrics to StatsD, as Airflow makes it by its settings."""
+    try:
+        from airflow.sdk.observability.metrics import statsd_logger
+    except ImportError:  # 3.0 and 3.1
+        from airflow.metrics import statsd_logger
+        from airflow.stats import Stats
+
+        return statsd_logger.get_statsd_logger(Stats)
+    return statsd_logger.get_statsd_logger()
+
+
+def send_metrics(make=None):
+    """Have Airflow make anew what sends its metrics, in this way; or send none."""
+    try:
+        from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
+        from airflow.sdk.observability import stats
+    except ImportError:  # 3.0 and 3.1
+        from airflow.metrics.base_stats_logger import NoStatsLogger
+        from airflow.stats import Stats
+
+        type(Stats).factory = staticmethod(make or NoStatsLogger)
+        Stats.instance = None
+        return
+    if hasattr(stats, "initialize"):
+        stats.initialize(factory=make or NoStatsLogger, export_legacy_names=True)
+    else:  # 3.2
+        stats.Stats.initialize(factory=make or NoStatsLogger)
 
 
 def timeout(seconds):

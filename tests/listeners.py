@@ -100,24 +100,21 @@ class Statsd:
 @pytest.fixture
 def statsd(monkeypatch):
     """A StatsD server that Airflow, in this process, sends its metrics to."""
-    import airflow.sdk.serde  # noqa: F401 - sets metrics up when it is first imported
-    from airflow.sdk._shared.observability.metrics.base_stats_logger import NoStatsLogger
-    from airflow.sdk.observability import stats
-    from airflow.sdk.observability.metrics import stats_utils
+    from airflows import send_metrics, statsd_logger
 
     server = Statsd()
     for name, value in server.settings().items():
         monkeypatch.setenv(name, value)
-    make, clients = stats_utils.get_stats_factory(), []
+    clients = []
 
     def made():
-        logger = make()
+        logger = statsd_logger()
         clients.append(logger.statsd)
         return logger
 
-    stats.initialize(factory=made, export_legacy_names=True)
+    send_metrics(made)
     yield server
-    stats.initialize(factory=NoStatsLogger, export_legacy_names=True)
+    send_metrics()
     for client in clients:
         client.close()
     server.close()

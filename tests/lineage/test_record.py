@@ -6,8 +6,7 @@ from typing import ClassVar
 import pytest
 from airflow.sdk import ObjectStoragePath
 from airflow.sdk.io import attach
-from airflow.sdk.serde import deserialize, serialize
-from airflows import TaskDeferred
+from airflows import TaskDeferred, deserialize, serialize
 from fsspec.implementations.memory import MemoryFileSystem
 
 from airflow_provider_groq.batches.events import BatchEvent

@@ -36,7 +36,7 @@ class Landed:
                     name=event.asset.name,
                     uri=event.asset.uri,
                     extra=event.extra,
-                    partition=event.partition_key,
+                    partition=getattr(event, "partition_key", None),  # from 3.3 on
                     map_index=event.source_map_index,
                 )
                 for event in found
@@ -255,6 +255,14 @@ def made(kind, **options):
     return kind(task_id="land", rows=[], model="m", output_path="answers", **options)
 
 
+@pytest.mark.parametrize("kind", [GroqBatchInferenceOperator, GroqDownloadBatchResultsOperator])
+def test_below_airflow_3_3_a_partition_is_refused_while_the_dag_is_parsed(kind, monkeypatch):
+    monkeypatch.delattr(OutletEventAccessor, "add_partitions", raising=False)
+    with pytest.raises(GroqInputError, match="asset_partition needs Airflow 3.3 or later"):
+        made(kind, asset_partition="{{ ds }}", outlets=[OUTLET])
+    made(kind, outlets=[OUTLET])
+
+
 @since(3, 3, "partitions of assets")
 class TestADagFile:
     """What is wrong on sight is refused while the Dag is parsed."""
@@ -263,13 +271,6 @@ class TestADagFile:
     def test_with_a_partition_on_an_alias(self, kind):
         with pytest.raises(GroqInputError, match="no partition on the events of an AssetAlias, such as 'any'"):
             made(kind, asset_partition="{{ ds }}", outlets=[OUTLET, AssetAlias("any")])
-
-    @pytest.mark.parametrize("kind", [GroqBatchInferenceOperator, GroqDownloadBatchResultsOperator])
-    def test_with_partitions_below_airflow_3_3(self, kind, monkeypatch):
-        monkeypatch.delattr(OutletEventAccessor, "add_partitions")
-        with pytest.raises(GroqInputError, match="asset_partition needs Airflow 3.3 or later"):
-            made(kind, asset_partition="{{ ds }}", outlets=[OUTLET])
-        made(kind, outlets=[OUTLET])
 
     def test_with_two_partitions(self):
         with pytest.raises(GroqInputError, match="At most one of asset_partition and asset_partition_column"):
