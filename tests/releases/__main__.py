@@ -23,7 +23,15 @@ SHOWN = 20
 LINES = 60
 """Of the log of a cell that failed."""
 
-LONG = ("benchmarks", "crash", "system", "distribution", "docs/test_tutorial.py", "emulator/test_docs.py", "test_demo.py")
+LONG = (
+    "benchmarks",
+    "crash",
+    "system",
+    "distribution",
+    "docs/test_tutorial.py",
+    "emulator/test_docs.py",
+    "test_demo.py",
+)
 """What the suite leaves out: what these show has little to do with the release, or takes long."""
 
 SHORT = (
