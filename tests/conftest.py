@@ -115,7 +115,7 @@ def quick(monkeypatch):
     monkeypatch.setattr("airflow_provider_groq.batches.polling.FIRST_PAUSE", 0.05)
     monkeypatch.setattr("airflow_provider_groq.batches.polling.FIRST_BACKOFF", 0.01)
     monkeypatch.setattr("airflow_provider_groq.batches.polling.LATE_BY", 0.0)
-    monkeypatch.setattr("airflow_provider_groq.submission.submit.LOOKS", (0.0, 0.1, 0.2))
+    monkeypatch.setattr("airflow_provider_groq.submission.submit.LOOKUPS", (0.0, 0.1, 0.2))
 
 
 @pytest.fixture(scope="session")

@@ -120,7 +120,7 @@ def test_an_address_with_as_many_ids_as_it_takes_has_room_for_its_path(wire, htt
     with GroqClient(settings(base_url=wire.url)) as client:
         for ids in (GROQS, [f"{number:0350d}" for number in range(200)], ["a b" * 100] * 50):
             for group in calls.grouped(ids):
-                client.send(calls.look_at_batches(group))
+                client.send(calls.poll_batches(group))
     assert 7_000 < max(len(head.splitlines()[0]) for head in wire.heads) < 8_000
 
 

@@ -78,7 +78,7 @@ def test_json_that_strict_readers_refuse_spoils_no_more_than_its_own_value(odd):
     for batch in (
         calls.get_batch("a").answer(item),
         *calls.list_batches().answer(b'{"data": [' + item + b"]}").data,
-        calls.look_at_batches(["a"]).answer(b'{"data": [' + item + b"]}").batch("a"),
+        calls.poll_batches(["a"]).answer(b'{"data": [' + item + b"]}").batch("a"),
     ):
         assert (batch.id, batch.status, batch.created_at) == ("a", "x", 7)
         assert batch.model_dump_json()

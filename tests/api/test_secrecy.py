@@ -109,8 +109,8 @@ def test_a_redirect_that_never_ends_is_one_request(groq_emulator, client):
         lambda: calls.list_batches("x" * 70_000),
         lambda: calls.create_batch("file_1", endpoint="\ud800", completion_window="24h"),
         lambda: calls.create_batch("file_1", endpoint="x", completion_window="y", metadata={"a": "\udfff"}),
-        lambda: calls.look_at_batches(["x" * 400] * 200),
-        lambda: calls.look_at_batches(["\ud800"]),
+        lambda: calls.poll_batches(["x" * 400] * 200),
+        lambda: calls.poll_batches(["\ud800"]),
     ],
 )
 def test_what_cannot_be_sent_is_said_and_nothing_is_sent(groq_emulator, client, make):

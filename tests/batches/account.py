@@ -8,8 +8,8 @@ from unittest import mock
 
 from batches.virtual import EPOCH, VirtualLoop
 
-from airflow_provider_groq.api.looks import read_looks
 from airflow_provider_groq.api.models import Batch, Page
+from airflow_provider_groq.api.polled import read_polled
 from airflow_provider_groq.batches import watch_asks, watch_loop, watch_pages
 from airflow_provider_groq.batches.watch import Memory, Wanted, Watch
 from airflow_provider_groq.batches.watch_loop import WatchLoop
@@ -78,17 +78,17 @@ class Account:
             self._listing_of = state
         return self._listing
 
-    async def look_at(self, batch_ids):
+    async def poll(self, batch_ids):
         assert len(set(batch_ids)) == len(batch_ids) <= 200
         await self._asked(batch_ids)
         if self.ids_ignored:
             page = await self.page(None, None)
             shown = [self.show(self.batches[batch.id]) for batch in page.data]
-            return read_looks(batch_ids, json.dumps({"data": shown, "has_more": True}).encode())
+            return read_polled(batch_ids, json.dumps({"data": shown, "has_more": True}).encode())
         self.looks.append(len(batch_ids))
         known = [self.batches[batch_id] for batch_id in batch_ids if batch_id in self.batches]
         shown = [self.show(batch) for batch in known if batch.id not in self.forgotten]
-        return read_looks(batch_ids, json.dumps({"data": shown}).encode())
+        return read_polled(batch_ids, json.dumps({"data": shown}).encode())
 
     async def get(self, batch_id):
         await self._asked([batch_id])

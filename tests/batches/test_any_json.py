@@ -68,7 +68,7 @@ def test_any_json_in_any_field_but_id_and_status_is_a_batch(described, status):
     batch = calls.get_batch("b").answer(body)
     assert (batch.id, batch.status) == ("b", status)
     (listed,) = calls.list_batches().answer(b'{"data": [' + body + b"]}").data
-    looked = calls.look_at_batches(["b"]).answer(b'{"data": [' + body + b"]}").batch("b")
+    looked = calls.poll_batches(["b"]).answer(b'{"data": [' + body + b"]}").batch("b")
     assert repr(batch) == repr(listed) == repr(looked)
     assert Batch.model_validate_json(batch.model_dump_json()).id == "b"
     may_be_taken_up(batch, 0.0)

@@ -186,7 +186,7 @@ def test_a_server_that_ignores_the_ids_is_asked_one_by_one(world, fault):
 
 def test_an_id_that_cannot_be_sent_ends_its_own_wait_only(world):
     async def scenario():
-        look_at, get = world.groq.look_at, world.groq.get
+        poll, get = world.groq.poll, world.groq.get
 
         def refuse(batch_ids):
             if "broken\ud800" in batch_ids:
@@ -194,13 +194,13 @@ def test_an_id_that_cannot_be_sent_ends_its_own_wait_only(world):
 
         async def look_at_sendable(batch_ids):
             refuse(batch_ids)
-            return await look_at(batch_ids)
+            return await poll(batch_ids)
 
         async def get_sendable(batch_id):
             refuse([batch_id])
             return await get(batch_id)
 
-        world.groq.look_at, world.groq.get = look_at_sendable, get_sendable
+        world.groq.poll, world.groq.get = look_at_sendable, get_sendable
         waits = [world.begin(batch_id) for batch_id in [*ids(10), "broken\ud800"]]
         await asyncio.sleep(100)
         asked = [batch_ids for at, batch_ids in world.groq.requests if at > 10]
@@ -311,7 +311,7 @@ def test_a_wait_whose_requests_hang_ends_soon_after_its_deadline(world):
     async def scenario():
         waits = [world.begin(batch_id, timeout=100) for batch_id in ids(5)]
         await asyncio.sleep(30)
-        world.groq.look_at = world.groq.get = lambda _: asyncio.sleep(86_400)
+        world.groq.poll = world.groq.get = lambda _: asyncio.sleep(86_400)
         return await asyncio.gather(*waits)
 
     ends = world.run(scenario())
@@ -335,7 +335,7 @@ def test_a_refused_key_ends_all_waits_at_once_with_the_reason(world, error):
         async def refuse(_):
             raise error
 
-        world.groq.look_at = world.groq.get = refuse
+        world.groq.poll = world.groq.get = refuse
         start = world.loop.now
         ends = await asyncio.gather(*waits)
         return [end for end, _ in ends], max(at for _, at in ends) - start
@@ -379,13 +379,13 @@ def test_all_may_leave_in_one_second_while_questions_are_under_way(world):
 
 def test_an_error_of_our_own_reaches_those_who_wait_and_nobody_else(world):
     async def scenario():
-        look_at = world.groq.look_at
+        poll = world.groq.poll
 
         async def explode(_):
-            world.groq.look_at = look_at
+            world.groq.poll = poll
             raise ZeroDivisionError
 
-        world.groq.look_at = explode
+        world.groq.poll = explode
         first = [world.begin(batch_id) for batch_id in ids(3)]
         await asyncio.sleep(5)
         second = [world.begin(batch_id) for batch_id in ids(3)]
@@ -415,7 +415,7 @@ def test_a_server_that_refuses_to_answer_for_many_is_asked_one_by_one(world, sta
         async def refuse(_):
             raise API_ERRORS.get(status, GroqAPIError)("not for many", status_code=status)
 
-        world.groq.look_at = refuse
+        world.groq.poll = refuse
         waits = [world.begin(batch_id) for batch_id in ids(50)]
         await asyncio.sleep(100)
         assert not any(wait.done() for wait in waits)

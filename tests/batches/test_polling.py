@@ -294,7 +294,7 @@ def test_a_look_asks_once_and_takes_either(make, clock, seen):
             raise error
         return batch
 
-    assert poller().look(get).end.reason == ("terminal" if seen == "batch" else "unknown")
+    assert poller().poll(get).end.reason == ("terminal" if seen == "batch" else "unknown")
     assert len(asked) == 1
 
 
@@ -303,7 +303,7 @@ def test_a_bug_is_no_error_of_groq_and_passes_through(clock):
         raise ValueError("a bug")
 
     with pytest.raises(ValueError, match="a bug"):
-        poller().look(get)
+        poller().poll(get)
 
 
 def test_the_time_of_a_look_is_that_of_its_answer(make, clock):
@@ -311,4 +311,4 @@ def test_the_time_of_a_look_is_that_of_its_answer(make, clock):
         clock.return_value = START + 2 * HOUR
         return make()
 
-    assert poller().look(slow).end.reason == "timeout"
+    assert poller().poll(slow).end.reason == "timeout"

@@ -5,8 +5,8 @@ import json
 import random
 import selectors
 
-from airflow_provider_groq.api.looks import read_looks
 from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.api.polled import read_polled
 from airflow_provider_groq.exceptions import (
     GroqAPIError,
     GroqNotFoundError,
@@ -65,7 +65,7 @@ class Groq:
         output = "file_out" if status == "completed" else None
         return {"id": batch_id, "status": status, "created_at": int(EPOCH), "output_file_id": output}
 
-    async def look_at(self, batch_ids):
+    async def poll(self, batch_ids):
         assert len(set(batch_ids)) == len(batch_ids) <= 200
         await self._asked(batch_ids)
         listing = {}
@@ -81,7 +81,7 @@ class Groq:
                 found, listing = found[:20], {"has_more": True}
             case "broken item":
                 found[0] = {"id": found[0]["id"], "status": None}
-        return read_looks(batch_ids, json.dumps({"data": found} | listing).encode())
+        return read_polled(batch_ids, json.dumps({"data": found} | listing).encode())
 
     async def get(self, batch_id):
         await self._asked([batch_id])

@@ -82,7 +82,7 @@ def measure_groq(folder, triggerers, emulator, options):
         triggerers.start(log)
         await_that(lambda: set(triggerers.states()) == {"scheduled"}, "all are to be resumed", 300)
         took = time.monotonic() - start
-        right = sorted(triggerers.look()) == [[n, "scheduled", b, "terminal", 1] for n, b in enumerate(batch_ids)]
+        right = sorted(triggerers.poll()) == [[n, "scheduled", b, "terminal", 1] for n, b in enumerate(batch_ids)]
     cancelled = len(emulator.requests("POST", "/batches/"))
     return cpu, memory, requests, took, right, cancelled
 

@@ -21,7 +21,7 @@ def imported(module):
 @pytest.fixture(autouse=True)
 def _brief(monkeypatch):
     """No waiting for a listing that shows late what is there."""
-    monkeypatch.setattr("airflow_provider_groq.submission.submit.LOOKS", (0.0, 0.1, 0.2))
+    monkeypatch.setattr("airflow_provider_groq.submission.submit.LOOKUPS", (0.0, 0.1, 0.2))
 
 
 @pytest.fixture

@@ -121,7 +121,7 @@ def make_quick():
     poll_loop.LINGER, poll_loop.EARLY = 0.02, 0.0
     polling.FIRST_PAUSE, polling.FIRST_BACKOFF, polling.LATE_BY = 0.05, 0.02, 0.0
     polling.NOT_FOUND_GRACE = polling.RESULTS_GRACE = 2.0
-    submit.LOOKS = (0.0, 0.1, 0.2, 0.4, 0.8)
+    submit.LOOKUPS = (0.0, 0.1, 0.2, 0.4, 0.8)
 
 
 def act_at_file(job):

@@ -159,11 +159,11 @@ def test_a_reset_does_not_wait_for_a_function_that_hangs(groq_emulator, account,
     batch = account.submit(line("a"))
     groq_emulator.advance(60)
     looking = threading.Thread(target=account.batch, args=(batch["id"],))
-    looking.start()
+    polling.start()
     assert asked.wait(10)
     began = time.monotonic()
     groq_emulator.reset()
-    looking.join()
+    polling.join()
     assert time.monotonic() - began < 5
     released.set()
 
@@ -176,7 +176,7 @@ def test_the_emulator_stops_while_a_function_hangs(account, line):
         asked.set()
         released.wait(30)
 
-    def look(elsewhere, batch_id):
+    def poll(elsewhere, batch_id):
         with suppress(httpx.TransportError):
             elsewhere.batch(batch_id)
 
@@ -184,12 +184,12 @@ def test_the_emulator_stops_while_a_function_hangs(account, line):
         emulator.answer_with(answer)
         batch = elsewhere.submit(line("a"))
         emulator.advance(60)
-        looking = threading.Thread(target=look, args=(elsewhere, batch["id"]))
-        looking.start()
+        polling = threading.Thread(target=poll, args=(elsewhere, batch["id"]))
+        polling.start()
         assert asked.wait(10)
         began = time.monotonic()
         emulator.stop()
-        looking.join()
+        polling.join()
     assert time.monotonic() - began < 5
     assert emulator._process.returncode == 0
     assert answer_threads() == before

@@ -78,7 +78,7 @@ def trigger(batch_id):
     return GroqBatchTrigger([batch_id], poll_interval=POLL_INTERVAL, end_time=time.time() + 3600)
 
 
-def look():
+def poll():
     """The state of each task instance, and the batch and the end that its event names."""
     from airflow.models.taskinstance import TaskInstance
     from airflow.serialization.serialized_objects import BaseSerialization
@@ -100,4 +100,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "make":
         make(json.loads(Path(sys.argv[2]).read_text()))
     else:
-        print(json.dumps(look()))  # noqa: T201 - for the process that asks
+        print(json.dumps(poll()))  # noqa: T201 - for the process that asks

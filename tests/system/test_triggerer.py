@@ -32,7 +32,7 @@ def test_every_wait_survives_its_triggerer(groq_emulator, make_batch, tmp_path):
         groq_emulator.clear_requests()
         triggerers.start(log)
         await_that(lambda: set(triggerers.states()) == {"scheduled"}, "all task instances are to be resumed", 120)
-        looked = sorted(triggerers.look())
+        looked = sorted(triggerers.poll())
     assert looked == [[index, "scheduled", batch_id, "terminal", 1] for index, batch_id in enumerate(batch_ids)]
     assert not groq_emulator.requests("POST")
     assert len(groq_emulator.requests("GET")) < 10

@@ -84,7 +84,7 @@ class Triggerers:
         file.write_text(json.dumps(batch_ids))
         self._run([sys.executable, str(DEFERRED), "make", str(file)])
 
-    def look(self):
+    def poll(self):
         """Map index, state, batch id and reason of the event, and try of each task instance."""
         return json.loads(self._run([sys.executable, str(DEFERRED), "look"]).splitlines()[-1])
 

@@ -10,8 +10,8 @@ from typing import Any, BinaryIO, Generic, TypeVar
 from urllib.parse import quote
 
 from airflow_provider_groq.api.decoding import read_one, read_page
-from airflow_provider_groq.api.looks import Looks, read_looks
 from airflow_provider_groq.api.models import MAX_ID_CHARS, Batch, DeletedFile, File, LanguageModel, Page
+from airflow_provider_groq.api.polled import Polled, read_polled
 from airflow_provider_groq.exceptions import GroqInputError
 
 T = TypeVar("T")
@@ -119,12 +119,12 @@ def get_batch(batch_id: str) -> Call[Batch]:
     return Call("GET", f"/batches/{_segment(batch_id, 'batch_id')}", partial(read_one, Batch))
 
 
-def get_batches(batch_ids: Iterable[str]) -> list[Call[Looks]]:
+def get_batches(batch_ids: Iterable[str]) -> list[Call[Polled]]:
     """Ask for many batches, as many in each call as `grouped` says."""
     if isinstance(batch_ids, str):
         raise GroqInputError(f"batch_ids must be a list of ids, but is {batch_ids!r}.")
     checked = [_checked(batch_id, "batch_id") for batch_id in dict.fromkeys(batch_ids)]
-    return [look_at_batches(group) for group in grouped(checked)]
+    return [poll_batches(group) for group in grouped(checked)]
 
 
 def grouped(batch_ids: Iterable[str]) -> Iterator[list[str]]:
@@ -145,10 +145,10 @@ def grouped(batch_ids: Iterable[str]) -> Iterator[list[str]]:
         yield group
 
 
-def look_at_batches(batch_ids: Sequence[str]) -> Call[Looks]:
+def poll_batches(batch_ids: Sequence[str]) -> Call[Polled]:
     """Ask for one of the groups of `grouped`, whatever its ids look like."""
     params = tuple(("id", batch_id) for batch_id in batch_ids)
-    return Call("GET", "/batches", partial(read_looks, batch_ids), params=params)
+    return Call("GET", "/batches", partial(read_polled, batch_ids), params=params)
 
 
 def list_batches(cursor: str | None = None, *, after: str | None = None) -> Call[Page[Batch]]:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
-from airflow_provider_groq.api.looks import Glance
 from airflow_provider_groq.api.models import Batch, BatchStatus
+from airflow_provider_groq.api.polled import Glance
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.exceptions import (
     GroqBatchCancelledError,

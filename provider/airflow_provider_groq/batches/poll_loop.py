@@ -11,8 +11,8 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple, Protocol
 
-from airflow_provider_groq.api.looks import Glance, Looks
 from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.api.polled import Glance, Polled
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.poll_queue import PollQueue, Wait
 from airflow_provider_groq.batches.polling import Poller, Step
@@ -29,10 +29,10 @@ from airflow_provider_groq.exceptions import (
 )
 
 LINGER = 0.5
-"""Seconds that a due look waits for others to fill its request."""
+"""Seconds that a due poll waits for others to fill its request."""
 
 EARLY = 1.0
-"""Seconds by which a look may come early, to fill a request."""
+"""Seconds by which a poll may come early, to fill a request."""
 
 REQUESTS_AT_ONCE = 4
 SINGLE_REQUESTS_AT_ONCE = 8
@@ -47,13 +47,13 @@ NO_IDS_SECONDS = 600.0
 """For so long a server that did not answer for many is asked one by one, until it is tried again."""
 
 LATEST, LATE_EVERY = 60.0, 15.0
-"""Seconds after its deadline at which a wait ends by itself, should requests be held up, and between looks for such."""
+"""Seconds after its deadline at which a wait ends by itself, if requests are held up, and between searches for such."""
 
 
 class Source(Protocol):
     """Where batches are asked for."""
 
-    async def look_at(self, batch_ids: Sequence[str]) -> Looks:
+    async def poll(self, batch_ids: Sequence[str]) -> Polled:
         """Ask for many batches in one request."""
 
     async def get(self, batch_id: str) -> Batch:
@@ -103,7 +103,7 @@ class PollLoop:
         Args:
             poller: The wait.
             say: Called with each step that has news, in the caller's own context.
-            first_pause: Seconds until its first look.
+            first_pause: Seconds until its first poll.
         """
         if self.broken:
             raise self.broken
@@ -152,7 +152,7 @@ class PollLoop:
             self._earlier.set()
 
     async def _next_group(self) -> list[Wait]:
-        """The waits to look at next, when their time has come."""
+        """The waits to poll next, when their time has come."""
         while True:
             due = self._queue.first_due()
             now = self._now()
@@ -184,7 +184,7 @@ class PollLoop:
 
     async def _ask_for_many(self, waits: Mapping[str, list[Wait]]) -> None:
         try:
-            looks = await self._source.look_at(list(waits))
+            polled = await self._source.poll(list(waits))
         except (GroqAuthenticationError, GroqConnectionError) as error:
             await self._tell_everyone(error)
         except GroqInputError:
@@ -197,9 +197,9 @@ class PollLoop:
                 await self._tell(((batch_id, error) for batch_id in waits), waits)
         else:
             self._queue.answered(next(iter(waits.values()))[0], self._now())
-            self._distrust(looks.ignored)
-            await self._tell(((batch_id, _read(looks, batch_id)) for batch_id in looks.items), waits)
-            await self._ask_singly({batch_id: waits[batch_id] for batch_id in waits if batch_id not in looks.items})
+            self._distrust(polled.ignored)
+            await self._tell(((batch_id, _read(polled, batch_id)) for batch_id in polled.items), waits)
+            await self._ask_singly({batch_id: waits[batch_id] for batch_id in waits if batch_id not in polled.items})
 
     async def _refused(self, error: GroqAPIError, waits: Mapping[str, list[Wait]]) -> None:
         """The server does not answer for many: one of them may be at fault, or it does not know how."""
@@ -232,15 +232,15 @@ class PollLoop:
     async def _ask_for_one(self, batch_id: str, waits: Mapping[str, list[Wait]]) -> None:
         async with self._single_slots:
             try:
-                look: Batch | GroqError = await self._source.get(batch_id)
+                answer: Batch | GroqError = await self._source.get(batch_id)
             except (GroqAuthenticationError, GroqConnectionError) as error:
                 await self._tell_everyone(error)
                 return
             except GroqError as error:
-                look = error
+                answer = error
             else:
                 self._queue.answered(waits[batch_id][0], self._now())
-        await self._tell([(batch_id, look)], waits)
+        await self._tell([(batch_id, answer)], waits)
 
     async def _tell_everyone(self, error: GroqError) -> None:
         """The connection is at fault, and with it every wait there is."""
@@ -253,32 +253,32 @@ class PollLoop:
         return asyncio.get_running_loop().time()
 
     async def _tell(
-        self, looks: Iterable[tuple[str, Batch | Glance | GroqError]], waits: Mapping[str, list[Wait]]
+        self, polled: Iterable[tuple[str, Batch | Glance | GroqError]], waits: Mapping[str, list[Wait]]
     ) -> None:
         """Let each wait take its step, a few at a time."""
         woken = 0
-        for batch_id, look in looks:
+        for batch_id, answer in polled:
             for wait in waits[batch_id]:
                 if wait not in self._queue:
                     continue
-                step = self._step(wait, look)
+                step = self._step(wait, answer)
                 if step.news or step.end:
                     wait.ring(step)
                     woken += 1
                     if woken % WOKEN_AT_ONCE == 0:
                         await asyncio.sleep(0)
 
-    def _step(self, wait: Wait, look: Batch | Glance | GroqError) -> Step:
+    def _step(self, wait: Wait, answer: Batch | Glance | GroqError) -> Step:
         now = self._now()
-        if isinstance(look, GroqError):
-            step, since = wait.poller.on_error(look, time.time()), now
-            if isinstance(look, NO_BATCH_AT_FAULT) or getattr(look, "retry_after", None) is not None:
+        if isinstance(answer, GroqError):
+            step, since = wait.poller.on_error(answer, time.time()), now
+            if isinstance(answer, NO_BATCH_AT_FAULT) or getattr(answer, "retry_after", None) is not None:
                 wait.spoiled = 0
             elif not wait.crowded:
                 wait.spoiled += 1
         else:
             # From when it was due, not from when it was answered: an interval is no longer for the latter.
-            step, since = wait.poller.on_batch(look, time.time()), wait.due
+            step, since = wait.poller.on_batch(answer, time.time()), wait.due
             wait.spoiled = 0
         if step.end is None:
             self._push(wait, max(since + step.pause, now))
@@ -298,8 +298,8 @@ def _heard(wait: Wait, say: Callable[[Step], object]) -> WaitEnd | None:
     return None
 
 
-def _read(looks: Looks, batch_id: str) -> Batch | Glance | GroqError:
+def _read(polled: Polled, batch_id: str) -> Batch | Glance | GroqError:
     try:
-        return looks.glance(batch_id)
+        return polled.glance(batch_id)
     except GroqResponseError as error:
         return error

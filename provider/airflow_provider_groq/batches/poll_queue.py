@@ -15,7 +15,7 @@ SMALLER = (50, 12, 3, 1)
 """How many when one of them may have spoiled the request for the rest."""
 
 SPOILED_AFTER, RECENT = 3, 60.0
-"""After so many failures of a look, while another was answered in so many seconds, its request is made smaller."""
+"""After so many failures of a poll, while another was answered in so many seconds, its request is made smaller."""
 
 ALONE_EVERY = 3
 """A batch that failed even alone is asked for with others of its kind, and alone every so many times."""
@@ -25,7 +25,7 @@ PARTS_PER_SECOND, PARTS_SAVED = 0.5, 60.0
 random, whatever it is asked for, would else get a flood of them."""
 
 FILL = 5.0
-"""Seconds by which a look may come early to fill one of these."""
+"""Seconds by which a poll may come early to fill one of these."""
 
 Heap = list[tuple[float, int]]
 
@@ -35,7 +35,7 @@ class Wait:
 
     Attributes:
         poller: Its rules.
-        due: When it is to be looked at, on the clock of the event loop.
+        due: When it is to be polled, on the clock of the event loop.
         key: Its number in the queue.
         spoiled: How many of its requests in a row failed for what may be the fault of one batch in them.
         crowded: Whether its request is for more others than that number asks for, so that its failure means nothing.
@@ -101,7 +101,7 @@ class PollQueue:
         self._waits.pop(wait.key, None)
 
     def push(self, wait: Wait, due: float) -> None:
-        """Say when a wait is to be looked at next."""
+        """Say when a wait is to be polled next."""
         wait.due = due
         heapq.heappush(self._heap_of(wait.spoiled), (due, wait.key))
 

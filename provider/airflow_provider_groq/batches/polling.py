@@ -8,8 +8,8 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from airflow_provider_groq.api.looks import Glance
 from airflow_provider_groq.api.models import Batch, BatchStatus
+from airflow_provider_groq.api.polled import Glance
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.outcome import clock, describe, duration, results_pending
 from airflow_provider_groq.exceptions import GroqError, GroqNotFoundError
@@ -63,7 +63,7 @@ class Poller:
 
     Args:
         batch_id: The batch.
-        poll_interval: The longest pause between two looks, in seconds. The first ones are shorter.
+        poll_interval: The longest pause between two polls, in seconds. The first ones are shorter.
         end_time: When to give up, as Unix time.
         now: Unix time at the beginning of the wait.
         rescheduled: Whether each poll has a process, and a poller, of its own; `now` is then the first one's start.
@@ -112,11 +112,11 @@ class Poller:
 
     @property
     def errors(self) -> int:
-        """How many looks have failed in a row."""
+        """How many polls have failed in a row."""
         return self._errors
 
-    def look(self, get_batch: Callable[[], Batch]) -> Step:
-        """Look, and say what follows."""
+    def poll(self, get_batch: Callable[[], Batch]) -> Step:
+        """Poll, and say what follows."""
         try:
             batch = get_batch()
         except GroqError as error:
@@ -140,7 +140,7 @@ class Poller:
         return Step(pause=self._until_deadline(max(SHORTEST, pause), now), news=news, level=level)
 
     def on_error(self, error: GroqError, now: float) -> Step:
-        """The look failed."""
+        """The poll failed."""
         self._errors += 1
         if isinstance(error, GroqNotFoundError):
             if self._not_found_since is None:

@@ -7,8 +7,8 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from airflow_provider_groq.api.looks import Glance, Looks
 from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.api.polled import Glance, Polled
 from airflow_provider_groq.batches.poll_loop import NO_IDS_SECONDS, SINGLE_REQUESTS_AT_ONCE, Source
 from airflow_provider_groq.batches.poll_queue import GROUP
 from airflow_provider_groq.exceptions import (
@@ -73,16 +73,16 @@ class Asker:
             await self._ask_singly(group, asked)
             return
         try:
-            looks = await self._source.look_at(group)
+            polled = await self._source.poll(group)
         except NO_USE:
             raise
         except GroqError as error:
             await self._ask_in_parts(group, asked, error)
             return
-        for batch_id in looks.items:
-            _take(looks, batch_id, asked)
-        others = [batch_id for batch_id in group if batch_id not in looks.items]
-        if looks.ignored:
+        for batch_id in polled.items:
+            _take(polled, batch_id, asked)
+        others = [batch_id for batch_id in group if batch_id not in polled.items]
+        if polled.ignored:
             self._one_by_one_until = time.monotonic() + NO_IDS_SECONDS
             await self._ask_singly(others, asked)
         else:
@@ -119,11 +119,11 @@ class Asker:
                 return error
 
 
-def _take(looks: Looks, batch_id: str, asked: Asked) -> None:
+def _take(polled: Polled, batch_id: str, asked: Asked) -> None:
     try:
-        look: Batch | Glance = looks.glance(batch_id)
+        answer: Batch | Glance = polled.glance(batch_id)
     except GroqError as error:
         asked.errors[batch_id] = error
         return
-    if isinstance(look, Batch) and look.terminal:
-        asked.ended.append(look)
+    if isinstance(answer, Batch) and answer.terminal:
+        asked.ended.append(answer)

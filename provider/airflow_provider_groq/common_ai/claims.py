@@ -92,7 +92,7 @@ class Batches:
 
 def _newest(look: Callable[[], Iterable[Batch]]) -> Batch | None:
     """The newest batch worth going on with, looked for several times: the listing may show late what is there."""
-    for pause in submit.LOOKS:
+    for pause in submit.LOOKUPS:
         time.sleep(pause)
         try:
             found = [*look()]

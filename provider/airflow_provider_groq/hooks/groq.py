@@ -275,7 +275,7 @@ class GroqHook(BaseHook):
         total_rows: int | None = None,
         say: Callable[[int, str], object] | None = None,
         on_end: Callable[[WaitEnd], object] = lambda _: None,
-        on_look: Callable[[Batch], object] = lambda _: None,
+        on_poll: Callable[[Batch], object] = lambda _: None,
     ) -> list[WaitEnd]:
         """Wait until all of some batches end, asking for 200 in a request; otherwise as `wait_for_batch`.
 
@@ -288,7 +288,7 @@ class GroqHook(BaseHook):
                 by default as Groq counts them.
             say: Called with the level and the text of each line, in place of the log.
             on_end: Called with each end as soon as it is known. What it raises ends the wait.
-            on_look: Called with each batch after each poll, likewise.
+            on_poll: Called with each batch after each poll, likewise.
 
         Returns:
             How each ended, in the order of the ids.
@@ -304,7 +304,7 @@ class GroqHook(BaseHook):
             poll_interval=interval,
             total_rows=total_rows,
             say=say or self.log.log,
-            on_look=on_look,
+            on_poll=on_poll,
         )
         ends = waits.run(self.get_conn(), sleep, on_end)
         telemetry.wait_ended("worker", self.groq_conn_id, ids, since=now)

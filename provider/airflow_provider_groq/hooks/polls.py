@@ -10,8 +10,8 @@ from functools import partial
 from airflow_provider_groq import telemetry
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.client import GroqClient
-from airflow_provider_groq.api.looks import Looks
 from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.api.polled import Polled
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.polling import Poller, Step
 from airflow_provider_groq.exceptions import GroqError, GroqNotFoundError, GroqResponseError
@@ -25,11 +25,11 @@ def known_batches(client: GroqClient, batch_ids: Iterable[str]) -> dict[str, Bat
     """Those of these batches that Groq knows, by id, as `GroqHook.get_batches` gives them."""
     found, ignored = dict[str, Batch](), False
     for call in calls.get_batches(batch_ids):
-        looks = Looks({}, ignored) if ignored else client.send(call)
-        ignored = looks.ignored
+        polled = Polled({}, ignored) if ignored else client.send(call)
+        ignored = polled.ignored
         for _, batch_id in call.params:
-            if batch_id in looks.items:
-                found[batch_id] = looks.batch(batch_id)
+            if batch_id in polled.items:
+                found[batch_id] = polled.batch(batch_id)
             elif ignored:
                 with suppress(GroqNotFoundError):
                     found[batch_id] = client.send(calls.get_batch(batch_id))
@@ -52,30 +52,30 @@ class BatchReader:
     def each(self, client: GroqClient, batch_ids: Sequence[str]) -> Iterator[tuple[str, Callable[[], Batch]]]:
         """Give each batch's id, and what returns the batch or raises why not."""
         for together in calls.grouped(batch_ids):
-            looks = self._look_at_many(client, together)
+            polled = self._poll_many(client, together)
             for batch_id in together:
-                yield batch_id, partial(self._look_at_one, client, batch_id, looks)
+                yield batch_id, partial(self._poll_one, client, batch_id, polled)
 
-    def _look_at_many(self, client: GroqClient, batch_ids: Sequence[str]) -> Looks | GroqError | None:
+    def _poll_many(self, client: GroqClient, batch_ids: Sequence[str]) -> Polled | GroqError | None:
         """The answer, or why there is none; None if each is to be asked for alone."""
         if len(batch_ids) == 1 or self._one_by_one:
             return None
         try:
-            looks = client.send(calls.look_at_batches(batch_ids), max_retries=self._max_retries)
+            polled = client.send(calls.poll_batches(batch_ids), max_retries=self._max_retries)
         except GroqResponseError:
             # There is a server, and its answer about one batch may be one that can be read.
             return None
         except GroqError as error:
             # If a retry cannot help, one of them may be at fault.
             return error if error.retryable else None
-        self._one_by_one = looks.ignored
-        return looks
+        self._one_by_one = polled.ignored
+        return polled
 
-    def _look_at_one(self, client: GroqClient, batch_id: str, looks: Looks | GroqError | None) -> Batch:
-        if isinstance(looks, GroqError):
-            raise looks
-        if looks and batch_id in looks.items:
-            return looks.batch(batch_id)
+    def _poll_one(self, client: GroqClient, batch_id: str, polled: Polled | GroqError | None) -> Batch:
+        if isinstance(polled, GroqError):
+            raise polled
+        if polled and batch_id in polled.items:
+            return polled.batch(batch_id)
         return client.send(calls.get_batch(batch_id), max_retries=self._single_retries)
 
 
@@ -86,7 +86,7 @@ class Polls:
         pollers: The rules of each wait.
         reader: Asks for the batches.
         say: Called with each step that has news.
-        on_look: Called with each batch that was seen.
+        on_poll: Called with each batch that was seen.
         conn_id: The connection, for the metrics.
 
     Attributes:
@@ -98,14 +98,14 @@ class Polls:
         pollers: Iterable[Poller],
         reader: BatchReader,
         say: Callable[[Step], object],
-        on_look: Callable[[Batch], object],
+        on_poll: Callable[[Batch], object],
         conn_id: str,
     ) -> None:
         self._pollers = {poller.batch_id: poller for poller in pollers}
         self._conn_id = conn_id
         self._reader = reader
         self._say = say
-        self._on_look = on_look
+        self._on_poll = on_poll
         self._pauses = dict.fromkeys(self._pollers, 0.0)
         self.ends: dict[str, WaitEnd] = {}
 
@@ -125,7 +125,7 @@ class Polls:
         telemetry.polled(self._conn_id, len(due))
         ended = []
         for batch_id, get in self._reader.each(client, due):
-            step = self._pollers[batch_id].look(partial(self._looked, get))
+            step = self._pollers[batch_id].poll(partial(self._polled_by, get))
             self._pauses[batch_id] = step.pause
             if step.news:
                 self._say(step)
@@ -135,9 +135,9 @@ class Polls:
                 ended.append(step.end)
         return ended
 
-    def _looked(self, get: Callable[[], Batch]) -> Batch:
+    def _polled_by(self, get: Callable[[], Batch]) -> Batch:
         batch = get()
-        self._on_look(batch)
+        self._on_poll(batch)
         return batch
 
 
@@ -151,7 +151,7 @@ class Waits:
         poll_interval: The longest pause between two polls, in seconds.
         total_rows: How many requests the batches have together; given for one batch, it is told of like several.
         say: Called with the level and the text of each line for the log.
-        on_look: Called with each batch that was seen.
+        on_poll: Called with each batch that was seen.
     """
 
     def __init__(
@@ -163,7 +163,7 @@ class Waits:
         poll_interval: float,
         total_rows: int | None,
         say: Callable[[int, str], object],
-        on_look: Callable[[Batch], object],
+        on_poll: Callable[[Batch], object],
     ) -> None:
         self._batch_ids = list(batch_ids)
         self._say = say
@@ -178,7 +178,7 @@ class Waits:
             pollers,
             BatchReader(max_retries=0, single_retries=0),
             lambda step: say(step.level, step.news),
-            on_look,
+            on_poll,
             conn_id,
         )
 

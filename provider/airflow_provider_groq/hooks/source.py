@@ -9,8 +9,8 @@ from typing import TypeVar
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.calls import Call
 from airflow_provider_groq.api.client import AsyncGroqClient
-from airflow_provider_groq.api.looks import Looks
 from airflow_provider_groq.api.models import Batch, Page
+from airflow_provider_groq.api.polled import Polled
 from airflow_provider_groq.compat import AirflowNotFoundException
 from airflow_provider_groq.exceptions import (
     GroqAuthenticationError,
@@ -43,10 +43,10 @@ class ConnectionSource:
         self._retired: list[AsyncGroqClient] = []
         self._lock = asyncio.Lock()
 
-    async def look_at(self, batch_ids: Sequence[str]) -> Looks:
+    async def poll(self, batch_ids: Sequence[str]) -> Polled:
         """Ask for many batches, in one request unless their ids are long."""
-        answers = [await self._send(calls.look_at_batches(group)) for group in calls.grouped(batch_ids)]
-        return answers[0] if len(answers) == 1 else Looks.joined(answers)
+        answers = [await self._send(calls.poll_batches(group)) for group in calls.grouped(batch_ids)]
+        return answers[0] if len(answers) == 1 else Polled.joined(answers)
 
     async def get(self, batch_id: str) -> Batch:
         """Ask for one."""

@@ -6,8 +6,8 @@ import logging
 from collections.abc import Iterable
 from typing import Any, NamedTuple
 
-from airflow_provider_groq.api.looks import Glance
 from airflow_provider_groq.api.models import Batch, BatchStatus
+from airflow_provider_groq.api.polled import Glance
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.outcome import describe, duration
 from airflow_provider_groq.batches.polling import KNOWN, LINE_EVERY, Poller, Step
@@ -53,7 +53,7 @@ def _seen(batch: Batch | Glance) -> _Seen:
 class Progress:
     """What has become of many batches so far.
 
-    It is told of each look by the pollers that it makes, and of each end by the wait.
+    It is told of each poll by the pollers that it makes, and of each end by the wait.
 
     Args:
         batch_ids: The batches.
@@ -83,7 +83,7 @@ class Progress:
         self._errors_said: set[tuple[type, object]] = set()
 
     def poller(self, batch_id: str, *, end_time: float, rescheduled: bool = False) -> Poller:
-        """The rules of the wait for one of the batches, which says nothing itself, but tells of each look here."""
+        """The rules of the wait for one of the batches, which says nothing itself, but tells of each poll here."""
         return ObservedPoller(
             batch_id,
             poll_interval=self._poll_interval,
@@ -94,7 +94,7 @@ class Progress:
         )
 
     def saw(self, batch: Batch | Glance, now: float) -> None:
-        """A batch was looked at."""
+        """A batch was polled."""
         if batch.id not in self._seen:
             self._done_before += batch.request_counts.done
         self._seen[batch.id] = _seen(batch)
@@ -109,7 +109,7 @@ class Progress:
                 self._pace_from = now
 
     def could_not_see(self, batch_id: str, error: GroqError) -> None:
-        """A look at a batch failed."""
+        """A poll at a batch failed."""
         self._errors[batch_id] = error
 
     def end(self, end: WaitEnd) -> None:
@@ -241,7 +241,7 @@ class ObservedPoller(Poller):
         return Step(pause=step.pause, end=step.end)
 
     def on_error(self, error: GroqError, now: float) -> Step:
-        """The look failed."""
+        """The poll failed."""
         step = super().on_error(error, now)
         self._progress.could_not_see(self.batch_id, error)
         return Step(pause=step.pause, end=step.end)

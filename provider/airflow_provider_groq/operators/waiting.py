@@ -85,7 +85,7 @@ def wait(
         end_time=here_until,
         poll_interval=operator.poll_interval,
         sleep=sleep,
-        on_look=last_seen.saw,
+        on_poll=last_seen.saw,
     )
     guard.check()
     if end.reason == "timeout" and here_until < end_time:

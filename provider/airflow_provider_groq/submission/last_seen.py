@@ -10,8 +10,8 @@ from typing import Any
 
 from airflow.sdk import Context
 
-from airflow_provider_groq.api.looks import Glance
 from airflow_provider_groq.api.models import Batch
+from airflow_provider_groq.api.polled import Glance
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.outcome import clock
 

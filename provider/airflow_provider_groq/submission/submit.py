@@ -29,7 +29,7 @@ from airflow_provider_groq.submission.wave import Wave
 
 log = logging.getLogger(__name__)
 
-LOOKS = (0.0, 1.0, 2.0, 4.0, 8.0)
+LOOKUPS = (0.0, 1.0, 2.0, 4.0, 8.0)
 """Seconds before each look for a batch that may be there and not in the listing yet."""
 
 SENDINGS = 3
@@ -167,7 +167,7 @@ class Submission:
         """
         late = {claim for claim in claims if claim not in recorded and self._may_be_late(claim)}
         found: dict[Claim, Batch] = {}
-        for pause in LOOKS if late else LOOKS[:1]:
+        for pause in LOOKUPS if late else LOOKUPS[:1]:
             self._guard.sleep(pause)
             listed = self._lookup.batches()
             there = {claim: [*listed.get(claim, ())] for claim in claims}
@@ -228,7 +228,7 @@ class Submission:
 
     def _made_after_all(self, claim: Claim, file_id: str, sent_at: float) -> Batch | None:
         # Told to stop or not: if there is a batch, what becomes of it is to be decided.
-        for pause in LOOKS:
+        for pause in LOOKUPS:
             time.sleep(pause)
             made = self._lookup.batches_of(claim, file_id, sent_at=sent_at)
             if found := oldest(filter(self._is_resumable, made)):
@@ -275,7 +275,7 @@ class Submission:
     def _listed_with(self, made: Mapping[Claim, Batch]) -> dict[Claim, dict[str, Batch]]:
         """The batches of each claim by id, those that were made among them."""
         listed: dict[Claim, dict[str, Batch]] = {}
-        for pause in LOOKS:
+        for pause in LOOKUPS:
             time.sleep(pause)
             beside = self._lookup.batches_beside(made)
             listed = {claim: {batch.id: batch for batch in beside.get(claim, ())} for claim in made}

@@ -142,7 +142,7 @@ async def cancel_batches(request: Request, connection_id: str, user: GetUserDep,
     async with told(rights, of_batch=True):
         settings = await asyncio.to_thread(read_settings, connection_id)
         async with client_of(settings) as client:
-            batches = await cancels.look_at(client, [*dict.fromkeys(cancel.batch_ids)])
+            batches = await cancels.poll(client, [*dict.fromkeys(cancel.batch_ids)])
             if not await rights.may_cancel(batches):
                 raise HTTPException(403, "You may not cancel this.")
             if under_way := [*filter(cancels.may_be_cancelled, batches)]:

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.calls import Call
 from airflow_provider_groq.api.client import AsyncGroqClient
-from airflow_provider_groq.api.looks import Looks
 from airflow_provider_groq.api.models import Batch, BatchStatus
+from airflow_provider_groq.api.polled import Polled
 from airflow_provider_groq.exceptions import GroqError, GroqNotFoundError
 
 AT_ONCE = 16
@@ -34,7 +34,7 @@ def may_be_cancelled(batch: Batch) -> bool:
     return not batch.terminal and batch.status != BatchStatus.CANCELLING
 
 
-async def look_at(client: AsyncGroqClient, batch_ids: Sequence[str]) -> list[Batch]:
+async def poll(client: AsyncGroqClient, batch_ids: Sequence[str]) -> list[Batch]:
     """How these batches stand; those that Groq does not know are left out.
 
     Raises:
@@ -42,9 +42,9 @@ async def look_at(client: AsyncGroqClient, batch_ids: Sequence[str]) -> list[Bat
         GroqError: It could not be asked.
     """
     if len(batch_ids) > 1:
-        looks = Looks.joined([await client.send(call, max_retries=0) for call in calls.get_batches(batch_ids)])
-        if looks.items and not looks.ignored:
-            return [looks.batch(batch_id) for batch_id in looks.items]
+        polled = Polled.joined([await client.send(call, max_retries=0) for call in calls.get_batches(batch_ids)])
+        if polled.items and not polled.ignored:
+            return [polled.batch(batch_id) for batch_id in polled.items]
     # One, or of a server that takes no notice of ids.
     answers = await _all(client, map(calls.get_batch, batch_ids))
     unknown = [answer for answer in answers if isinstance(answer, GroqNotFoundError)]

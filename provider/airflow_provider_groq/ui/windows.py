@@ -11,8 +11,8 @@ from itertools import chain
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.calls import Call
 from airflow_provider_groq.api.client import AsyncGroqClient
-from airflow_provider_groq.api.looks import Looks
 from airflow_provider_groq.api.models import Batch, Page
+from airflow_provider_groq.api.polled import Polled
 from airflow_provider_groq.exceptions import GroqInputError, GroqResponseError
 
 BATCHES = 200
@@ -57,7 +57,7 @@ class Window:
         return [batch.id for batch in self.batches if not batch.terminal]
 
     def replaced(self, batches: Mapping[str, Batch]) -> Window:
-        """The same with newer looks at some of its batches."""
+        """The same with newer polled at some of its batches."""
         return replace(self, batches=tuple(batches.get(batch.id, batch) for batch in self.batches))
 
 
@@ -132,16 +132,16 @@ async def _look_again(
     began = time.time()
     asked = set(window.open_ids) - set(known)
     answers = [await client.send(call, max_retries=0) for call in calls.get_batches(asked)]
-    looks = Looks.joined(answers)
-    if looks.ignored:
+    polled = Polled.joined(answers)
+    if polled.ignored:
         return None
-    batches = {batch_id: batch for batch_id in looks.items if (batch := _readable(looks, batch_id))}
+    batches = {batch_id: batch for batch_id in polled.items if (batch := _readable(polled, batch_id))}
     return replace(window.replaced(batches), asked_at=began, questions=questions + len(answers))
 
 
-def _readable(looks: Looks, batch_id: str) -> Batch | None:
+def _readable(polled: Polled, batch_id: str) -> Batch | None:
     try:
-        return looks.batch(batch_id)
+        return polled.batch(batch_id)
     except GroqResponseError:
         return None
 

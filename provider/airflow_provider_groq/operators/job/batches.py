@@ -241,7 +241,7 @@ def _ends(round_: Round, batch_ids: list[str], end_time: float) -> list[WaitEnd]
         total_rows=round_.rows,
         say=job.operator.log.log,
         on_end=lambda end: job.guard.forget(end.batch_id),
-        on_look=job.last_seen.saw,
+        on_poll=job.last_seen.saw,
     )
     job.guard.check()
     return ends

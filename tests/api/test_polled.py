@@ -7,8 +7,8 @@ from pydantic import ValidationError
 
 from airflow_provider_groq.api import calls
 from airflow_provider_groq.api.client import GroqClient
-from airflow_provider_groq.api.looks import Glance, read_looks
 from airflow_provider_groq.api.models import Batch, BatchStatus
+from airflow_provider_groq.api.polled import Glance, read_polled
 from airflow_provider_groq.exceptions import GroqResponseError
 
 ASKED = ["a", "b", "c"]
@@ -19,7 +19,7 @@ def item(batch_id, **more):
 
 
 def read(data, **more):
-    return read_looks(ASKED, json.dumps({"object": "list", "data": data} | more).encode())
+    return read_polled(ASKED, json.dumps({"object": "list", "data": data} | more).encode())
 
 
 def test_batches_are_told_apart_by_their_ids():
@@ -109,17 +109,17 @@ def test_numbers_that_are_no_json_spoil_no_other_batch():
 @pytest.mark.parametrize("body", [b"", b"[]", b'"data"', b'{"data": {}}', b'{"data": [', b"[" * 100_000])
 def test_what_is_no_list_is_refused(body):
     with pytest.raises(ValidationError):
-        read_looks(ASKED, body)
+        read_polled(ASKED, body)
 
 
 def test_a_gateways_own_page_over_http(groq_emulator, settings, file_id):
     with GroqClient(settings()) as client:
         create = calls.create_batch(file_id, endpoint="/v1/chat/completions", completion_window="24h")
         ids = [client.send(create).id for _ in range(3)]
-        looks = client.send(calls.look_at_batches([*ids, "batch_of_nobody"]))
+        looks = client.send(calls.poll_batches([*ids, "batch_of_nobody"]))
         assert (sorted(looks.items), looks.ignored) == (ids, False)
         groq_emulator.set(ignore_ids=True)
-        assert not client.send(calls.look_at_batches(ids)).ignored
-        assert client.send(calls.look_at_batches([*ids, "batch_of_nobody"])).ignored
+        assert not client.send(calls.poll_batches(ids)).ignored
+        assert client.send(calls.poll_batches([*ids, "batch_of_nobody"])).ignored
         groq_emulator.set(page_size=2)
-        assert client.send(calls.look_at_batches(ids)).ignored
+        assert client.send(calls.poll_batches(ids)).ignored

@@ -54,7 +54,7 @@ class Glance(msgspec.Struct, frozen=True, gc=False):
 
 
 @dataclass(frozen=True, slots=True)
-class Looks:
+class Polled:
     """The batches that were asked for, as far as the answer has them.
 
     Attributes:
@@ -67,10 +67,10 @@ class Looks:
     ignored: bool
 
     @classmethod
-    def joined(cls, looks: Sequence[Looks]) -> Looks:
+    def joined(cls, polled: Sequence[Polled]) -> Polled:
         """The answers to several questions as one."""
-        items = {batch_id: item for each in looks for batch_id, item in each.items.items()}
-        return cls(items, any(each.ignored for each in looks))
+        items = {batch_id: item for each in polled for batch_id, item in each.items.items()}
+        return cls(items, any(each.ignored for each in polled))
 
     def batch(self, batch_id: str) -> Batch:
         """One of the batches.
@@ -98,7 +98,7 @@ class Looks:
         return glance if glance and glance.status in UNDER_WAY else self.batch(batch_id)
 
 
-def read_looks(batch_ids: Sequence[str], body: bytes) -> Looks:
+def read_polled(batch_ids: Sequence[str], body: bytes) -> Polled:
     """Read the answer to a question for these batches, the first of each.
 
     A server betrays that it took no notice of the ids by what was not asked for, and by saying which page of a
@@ -115,7 +115,7 @@ def read_looks(batch_ids: Sequence[str], body: bytes) -> Looks:
             foreign = True
         else:
             items.setdefault(named.id, item)
-    return Looks(items, ignored=len(items) < len(asked) and (foreign or page.is_of_a_listing))
+    return Polled(items, ignored=len(items) < len(asked) and (foreign or page.is_of_a_listing))
 
 
 class _Named(msgspec.Struct, gc=False):
