@@ -12,10 +12,10 @@ from storage.s3_server import ObjectStorage
 
 from airflow_provider_groq.answers import Answer, Error, read_answers
 from airflow_provider_groq.exceptions import GroqInputError
-from airflow_provider_groq.jobs import parts
-from airflow_provider_groq.jobs.manifest import Accounts, for_xcom
-from airflow_provider_groq.jobs.merge import merge
-from airflow_provider_groq.jobs.prices import Prices
+from airflow_provider_groq.jobs.money.prices import Prices
+from airflow_provider_groq.jobs.output import parts
+from airflow_provider_groq.jobs.output.manifest import Accounts, for_xcom
+from airflow_provider_groq.jobs.results.merge import merge
 from airflow_provider_groq.operators.batch import GroqDownloadBatchResultsOperator
 
 

@@ -30,6 +30,9 @@ LEVELS = [
 ]
 """A part imports from itself and from the levels before its own."""
 
+FOLDERS_OF_JOBS = ["requests", "money", "spools", "results", "apart", "output"]
+"""Likewise within ``jobs``: a folder imports from itself and from those before it."""
+
 APART = {
     "__init__": set(),
     "provider_info": set(),
@@ -199,6 +202,20 @@ def test_one_module_imports_common_ai_and_nothing_imports_what_needs_it():
 def test_no_module_is_called_utils():
     names = {name for module in MODULES for name in module.split("/")}
     assert not names & {"utils", "util", "helpers", "common", "misc"}
+
+
+@pytest.mark.parametrize("folder", FOLDERS_OF_JOBS)
+def test_the_folders_of_jobs_import_one_way(folder):
+    after = {f"{NAME}.jobs.{name}" for name in FOLDERS_OF_JOBS[FOLDERS_OF_JOBS.index(folder) + 1 :]}
+    modules = [source for name, source in MODULES.items() if name.startswith(f"jobs/{folder}/")]
+    assert len(modules) > 1
+    for source in modules:
+        assert not {".".join(name.split(".")[:3]) for name in imports_of(source)} & after
+
+
+def test_jobs_has_no_other_folders():
+    folders = {path.parent.name for path in (ROOT / "jobs").glob("*/*.py")}
+    assert folders == set(FOLDERS_OF_JOBS)
 
 
 def test_no_file_of_the_tests_hides_a_folder_of_them():

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 
-from airflow_provider_groq.jobs.answer import Answer
+from airflow_provider_groq.jobs.output.answer import Answer
 from airflow_provider_groq.jobs.records import Error
 
 if TYPE_CHECKING:

@@ -158,7 +158,7 @@ def test_a_reset_does_not_wait_for_a_function_that_hangs(groq_emulator, account,
     groq_emulator.answer_with(answer)
     batch = account.submit(line("a"))
     groq_emulator.advance(60)
-    looking = threading.Thread(target=account.batch, args=(batch["id"],))
+    polling = threading.Thread(target=account.batch, args=(batch["id"],))
     polling.start()
     assert asked.wait(10)
     began = time.monotonic()

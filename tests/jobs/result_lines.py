@@ -7,8 +7,8 @@ from contextlib import ExitStack
 
 import msgspec
 
-from airflow_provider_groq.jobs.harvest import harvest
 from airflow_provider_groq.jobs.records import RowRecord
+from airflow_provider_groq.jobs.results.harvest import harvest
 
 MODEL = "openai/gpt-oss-20b"
 USAGE = {

@@ -5,8 +5,8 @@ import json
 import pytest
 
 from airflow_provider_groq.exceptions import GroqInputError
-from airflow_provider_groq.jobs.request_form import CHAT, RequestForm
-from airflow_provider_groq.jobs.rows import requests
+from airflow_provider_groq.jobs.requests.form import CHAT, RequestForm
+from airflow_provider_groq.jobs.requests.rows import requests
 
 MODEL, OTHER = "openai/gpt-oss-20b", "qwen/qwen3.8-27b"
 SPEECH, TRANSLATION = "/v1/audio/transcriptions", "/v1/audio/translations"

@@ -8,8 +8,8 @@ import pytest
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.jobs.partitions import MAX_PARTITIONS, Partitions
 from airflow_provider_groq.jobs.records import Request
-from airflow_provider_groq.jobs.request_form import RequestForm
-from airflow_provider_groq.jobs.rows import requests
+from airflow_provider_groq.jobs.requests.form import RequestForm
+from airflow_provider_groq.jobs.requests.rows import requests
 
 FORM = RequestForm(model="openai/gpt-oss-20b", prompt_template="What is {text}?")
 

@@ -6,7 +6,7 @@ from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.jobs.seals import JobSeal, RoundRecord, RoundSeal, Task
-from airflow_provider_groq.jobs.shards import Shard
+from airflow_provider_groq.jobs.spools.shards import Shard
 from airflow_provider_groq.jobs.work_folder import WorkFolder, others
 
 TASK = Task("dag", "task", "run", -1, "0123456789abcdef0123456789abcdef")

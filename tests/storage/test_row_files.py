@@ -13,8 +13,8 @@ from hypothesis import strategies as st
 from storage.s3_server import ObjectStorage
 
 from airflow_provider_groq.exceptions import GroqInputError
-from airflow_provider_groq.jobs.request_form import RequestForm
-from airflow_provider_groq.jobs.rows import requests
+from airflow_provider_groq.jobs.requests.form import RequestForm
+from airflow_provider_groq.jobs.requests.rows import requests
 from airflow_provider_groq.storage.row_files import rows_of
 
 WHOLE = {"custom_id": "a", "method": "POST", "url": "/v1/chat/completions", "body": {"model": "m", "messages": []}}

@@ -23,9 +23,9 @@ from airflow_provider_groq.common_ai.results import results
 from airflow_provider_groq.exceptions import GroqBatchNotEndedError, GroqInputError
 from airflow_provider_groq.hooks.errors import retry_not_found
 from airflow_provider_groq.hooks.groq import GroqHook
-from airflow_provider_groq.jobs.output_type import OutputType
 from airflow_provider_groq.jobs.records import InvalidOutput
-from airflow_provider_groq.jobs.request_form import CHAT
+from airflow_provider_groq.jobs.requests.form import CHAT
+from airflow_provider_groq.jobs.requests.output_type import OutputType
 
 NO_CONN_ID = "common-ai"
 """What stands in metrics where it is not known which connection common-ai uses."""

@@ -17,7 +17,7 @@ from airflow_provider_groq.batches.outcome import describe
 from airflow_provider_groq.exceptions import GroqLookupError, GroqLostAnswerError
 from airflow_provider_groq.hooks.errors import retry_not_found
 from airflow_provider_groq.hooks.groq import GroqHook
-from airflow_provider_groq.jobs.request_form import CHAT
+from airflow_provider_groq.jobs.requests.form import CHAT
 from airflow_provider_groq.submission import submit
 from airflow_provider_groq.submission.lookup import WAY_OUT, Lookup
 

@@ -9,10 +9,10 @@ from typing import Any, cast
 from airflow_provider_groq.batches.options import shown
 from airflow_provider_groq.common_ai.contract import BatchRequest, LLMBatchInputError
 from airflow_provider_groq.exceptions import GroqInputError
-from airflow_provider_groq.jobs.problems import RowProblem
-from airflow_provider_groq.jobs.request_body import BodyMaker
-from airflow_provider_groq.jobs.request_form import CHAT, RequestForm
-from airflow_provider_groq.jobs.values import encode
+from airflow_provider_groq.jobs.requests.body import BodyMaker
+from airflow_provider_groq.jobs.requests.form import CHAT, RequestForm
+from airflow_provider_groq.jobs.requests.problems import RowProblem
+from airflow_provider_groq.jobs.requests.values import encode
 
 CAP = "max_completion_tokens"
 

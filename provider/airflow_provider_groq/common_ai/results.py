@@ -18,10 +18,10 @@ from airflow_provider_groq.batches.results import MAX_LINE_BYTES
 from airflow_provider_groq.common_ai.claims import KEY
 from airflow_provider_groq.common_ai.contract import RawResultItem
 from airflow_provider_groq.hooks.groq import GroqHook
-from airflow_provider_groq.jobs.harvest import becomes_without_line, harvest
+from airflow_provider_groq.jobs.money.usage import counts_of
 from airflow_provider_groq.jobs.records import NOTHING, Answer, Error, RowRecord, Status
-from airflow_provider_groq.jobs.result_files import custom_id_of
-from airflow_provider_groq.jobs.usage import counts_of
+from airflow_provider_groq.jobs.results.files import custom_id_of
+from airflow_provider_groq.jobs.results.harvest import becomes_without_line, harvest
 from airflow_provider_groq.storage.results import downloaded
 
 log = logging.getLogger(__name__)

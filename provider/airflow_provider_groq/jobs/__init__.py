@@ -1,23 +1,16 @@
 """The whole job: rows in, answers out. Knows neither Airflow nor HTTP.
 
-::
+Each of these uses only those above it::
 
-    records        what the other modules hand to each other: a request, the record of its row, an answer
-    rows           rows become requests       request_form  request_body  template  values  unique_ids  problems
-    output_type    what answers must be       strict_schema
-    spool          requests in a folder       spool_writer  shards  section
-    override       requests as a later round sends them
-    seals          what a job has decided before it pays              work_folder where each thing lies
-    attempt        what a batch says of the request that it is of
-    outcomes       how a request ended, and what is resent
-    harvest        the results of a batch, joined with its rows       unanswered  rows without results
-    result_files   the lines of its files, each read for its row
-    kept           the answers of a shard, until all are landed       summary     what stands at their end
-    merge          the best answer of several rounds                  known       answers of before
-    parts          the output, landed                                 manifest    what became of the rows
-    answer         what a user reads of it                            answer_lines
-    duplicates     rows that ask what another one asks
-    estimate       what requests would take
-    temporary      what does not fit into memory
-    progress       a line for the log while many batches run          files
+    requests/   rows become requests
+    money/      what requests and answers use and cost
+    spools/     requests in a folder, divided into the batches to be made of them
+    results/    what became of requests, joined with their rows, kept and merged
+    apart/      rows that need not be sent: answered before, or equal to another one
+    output/     what is landed: the answers, and the manifest
+
+    records       what they hand to each other: a request, the record of its row, an answer
+    seals         what a job has decided before it pays, and  attempt  what a batch says of itself
+    work_folder   where each thing lies,  files  and  temporary  how it is written
+    partitions  amounts  progress
 """

@@ -8,8 +8,8 @@ from typing import Any
 import msgspec
 
 from airflow_provider_groq.batches.partitions import PartitionProblem, partition_key
-from airflow_provider_groq.jobs.problems import row_error
 from airflow_provider_groq.jobs.records import Request
+from airflow_provider_groq.jobs.requests.problems import row_error
 
 MAX_PARTITIONS = 500
 """Each is an event of its own in Airflow's database, and wakes Dags; so many fit what a task tells at its end."""

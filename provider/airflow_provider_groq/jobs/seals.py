@@ -14,7 +14,7 @@ import msgspec
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.jobs.amounts import Amount
 from airflow_provider_groq.jobs.files import read_whole, write_whole
-from airflow_provider_groq.jobs.shards import Shard
+from airflow_provider_groq.jobs.spools.shards import Shard
 
 Path: TypeAlias = Any
 """``ObjectStoragePath``: what is Airflow's is not imported here."""

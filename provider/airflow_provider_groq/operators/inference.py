@@ -11,8 +11,8 @@ from airflow_provider_groq.batches.options import MAX_LINES, default_timeout, se
 from airflow_provider_groq.compat import conf
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
-from airflow_provider_groq.jobs.prices import Prices
-from airflow_provider_groq.jobs.request_form import AUDIO, RequestForm
+from airflow_provider_groq.jobs.money.prices import Prices
+from airflow_provider_groq.jobs.requests.form import AUDIO, RequestForm
 from airflow_provider_groq.operators import outlets
 from airflow_provider_groq.operators.base import DEFERRABLE, BatchOperator
 from airflow_provider_groq.storage.inline import InlineRequests
@@ -288,7 +288,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         """
         response_format = output_schema = None
         if self.output_type is not None:
-            from airflow_provider_groq.jobs.output_type import OutputType  # noqa: PLC0415 - only where there is one
+            from airflow_provider_groq.jobs.requests.output_type import OutputType  # noqa: PLC0415 - only where there is one
 
             kind = OutputType.of(self.output_type)
             response_format, output_schema = kind.response_format(self.model), kind.schema

@@ -13,12 +13,12 @@ from airflow_provider_groq.api.text import one_line
 from airflow_provider_groq.batches.requests import read_lines
 from airflow_provider_groq.batches.results import MAX_LINE_BYTES
 from airflow_provider_groq.exceptions import GroqInputError
-from airflow_provider_groq.jobs import manifest as manifests
-from airflow_provider_groq.jobs.answer import Answer
 from airflow_provider_groq.jobs.files import BLOCK_BYTES
-from airflow_provider_groq.jobs.outcomes import outcome_of
+from airflow_provider_groq.jobs.output import manifest as manifests
+from airflow_provider_groq.jobs.output.answer import Answer
 from airflow_provider_groq.jobs.records import Error
-from airflow_provider_groq.jobs.result_files import custom_id_of, key_of
+from airflow_provider_groq.jobs.results.files import custom_id_of, key_of
+from airflow_provider_groq.jobs.results.outcomes import outcome_of
 from airflow_provider_groq.storage.paths import storage_errors, storage_path
 
 OUTPUT, ERRORS = "output.jsonl", "errors.jsonl"

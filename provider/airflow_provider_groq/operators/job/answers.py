@@ -8,13 +8,13 @@ from typing import BinaryIO
 from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.batches.outcome import batch_problem
-from airflow_provider_groq.jobs import unanswered
 from airflow_provider_groq.jobs.files import replacing
-from airflow_provider_groq.jobs.harvest import becomes_without_line, harvest
-from airflow_provider_groq.jobs.kept import write_summary
 from airflow_provider_groq.jobs.records import Error, RowRecord
-from airflow_provider_groq.jobs.shards import Shard
-from airflow_provider_groq.jobs.summary import Summary
+from airflow_provider_groq.jobs.results import unanswered
+from airflow_provider_groq.jobs.results.harvest import becomes_without_line, harvest
+from airflow_provider_groq.jobs.results.kept import write_summary
+from airflow_provider_groq.jobs.results.summary import Summary
+from airflow_provider_groq.jobs.spools.shards import Shard
 from airflow_provider_groq.operators.job.journal import RoundJournal
 from airflow_provider_groq.operators.job.round import Round
 from airflow_provider_groq.storage.results import downloaded

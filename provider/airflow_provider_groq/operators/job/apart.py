@@ -8,15 +8,15 @@ from itertools import chain
 from typing import BinaryIO, NamedTuple
 
 from airflow_provider_groq.exceptions import GroqStorageError
-from airflow_provider_groq.jobs.answer_lines import encode
-from airflow_provider_groq.jobs.duplicates import Duplicate
-from airflow_provider_groq.jobs.duplicates import write as duplicate_line
+from airflow_provider_groq.jobs.apart.duplicates import Duplicate
+from airflow_provider_groq.jobs.apart.duplicates import write as duplicate_line
+from airflow_provider_groq.jobs.apart.index import Elsewhere
+from airflow_provider_groq.jobs.apart.known import KnownAnswers, answer_for
 from airflow_provider_groq.jobs.files import LineWriter, replacing
-from airflow_provider_groq.jobs.known import KnownAnswers, answer_for
-from airflow_provider_groq.jobs.override import overridden
 from airflow_provider_groq.jobs.records import Request, RowRecord
-from airflow_provider_groq.jobs.request_index import Elsewhere
-from airflow_provider_groq.jobs.spool import Spool
+from airflow_provider_groq.jobs.results.answer_lines import encode
+from airflow_provider_groq.jobs.spools.override import overridden
+from airflow_provider_groq.jobs.spools.spool import Spool
 from airflow_provider_groq.jobs.work_folder import SpoolFolder
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.kept import DUPLICATES, KNOWN

@@ -13,7 +13,7 @@ from airflow_provider_groq.api.text import counted
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.outcome import batch_problem, failed_for_transient_cause
 from airflow_provider_groq.exceptions import GroqBatchUnknownError, GroqError, GroqJobError
-from airflow_provider_groq.jobs.shards import Shard
+from airflow_provider_groq.jobs.spools.shards import Shard
 from airflow_provider_groq.operators import waiting
 from airflow_provider_groq.operators.batch import CANCEL_SECONDS
 from airflow_provider_groq.operators.job import strays

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 
 from airflow_provider_groq.exceptions import GroqInputError
-from airflow_provider_groq.jobs.answer_lines import Head
-from airflow_provider_groq.jobs.kept import read_summary
-from airflow_provider_groq.jobs.prices import in_words
+from airflow_provider_groq.jobs.money.prices import in_words
+from airflow_provider_groq.jobs.money.usage import Projection, Usage
+from airflow_provider_groq.jobs.results.answer_lines import Head
+from airflow_provider_groq.jobs.results.kept import read_summary
 from airflow_provider_groq.jobs.seals import Stop
-from airflow_provider_groq.jobs.usage import Projection, Usage
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.round import Round
 

@@ -10,11 +10,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import takewhile
 
 from airflow_provider_groq.api.text import counted
-from airflow_provider_groq.jobs.answer_lines import Head, read_head
-from airflow_provider_groq.jobs.causes import Causes, in_words
-from airflow_provider_groq.jobs.kept import Run
-from airflow_provider_groq.jobs.merge import goodness
-from airflow_provider_groq.jobs.outcomes import is_good
+from airflow_provider_groq.jobs.output.causes import Causes, in_words
+from airflow_provider_groq.jobs.results.answer_lines import Head, read_head
+from airflow_provider_groq.jobs.results.kept import Run
+from airflow_provider_groq.jobs.results.merge import goodness
+from airflow_provider_groq.jobs.results.outcomes import is_good
 from airflow_provider_groq.jobs.seals import Stop
 from airflow_provider_groq.operators.job import answers, batches, budget
 from airflow_provider_groq.operators.job.job_run import JobRun

@@ -9,8 +9,8 @@ from typing import Any
 
 from airflow.sdk import ObjectStoragePath
 
-from airflow_provider_groq.jobs.estimate import RULE, by_model, for_xcom
-from airflow_provider_groq.jobs.prices import in_words, total
+from airflow_provider_groq.jobs.money.estimate import RULE, by_model, for_xcom
+from airflow_provider_groq.jobs.money.prices import in_words, total
 from airflow_provider_groq.jobs.work_folder import WorkFolder
 from airflow_provider_groq.operators.job import apart, canary, known, reuse, start
 from airflow_provider_groq.operators.job.job_run import JobRun

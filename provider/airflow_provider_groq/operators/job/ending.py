@@ -9,9 +9,9 @@ from typing import Any
 
 from airflow_provider_groq import telemetry
 from airflow_provider_groq.exceptions import GroqError, GroqJobError
-from airflow_provider_groq.jobs import report
-from airflow_provider_groq.jobs.manifest import Accounts, for_xcom, message
-from airflow_provider_groq.jobs.parts import commit, remove_unlisted, write_parts
+from airflow_provider_groq.jobs.output import report
+from airflow_provider_groq.jobs.output.manifest import Accounts, for_xcom, message
+from airflow_provider_groq.jobs.output.parts import commit, remove_unlisted, write_parts
 from airflow_provider_groq.jobs.seals import JobSeal
 from airflow_provider_groq.operators import outlets
 from airflow_provider_groq.operators.deleting import delete_files

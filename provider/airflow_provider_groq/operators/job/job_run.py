@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from airflow_provider_groq.hooks.groq import GroqHook
-from airflow_provider_groq.jobs.manifest import NAME as MANIFEST
-from airflow_provider_groq.jobs.manifest import read_manifest
-from airflow_provider_groq.jobs.output_type import OutputType
-from airflow_provider_groq.jobs.prices import Prices
-from airflow_provider_groq.jobs.request_form import RequestForm
+from airflow_provider_groq.jobs.money.prices import Prices
+from airflow_provider_groq.jobs.output.manifest import NAME as MANIFEST
+from airflow_provider_groq.jobs.output.manifest import read_manifest
+from airflow_provider_groq.jobs.requests.form import RequestForm
+from airflow_provider_groq.jobs.requests.output_type import OutputType
 from airflow_provider_groq.jobs.seals import Task
 from airflow_provider_groq.jobs.work_folder import WorkFolder
 from airflow_provider_groq.storage.paths import storage_errors, storage_path

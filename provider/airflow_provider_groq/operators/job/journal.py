@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from airflow_provider_groq.batches.identity import Claim
 from airflow_provider_groq.jobs.attempt import Attempt
 from airflow_provider_groq.jobs.seals import Stop
-from airflow_provider_groq.jobs.shards import Shard
+from airflow_provider_groq.jobs.spools.shards import Shard
 from airflow_provider_groq.operators.job.round import Round
 from airflow_provider_groq.submission.journal import Entry
 

@@ -7,11 +7,11 @@ from io import BytesIO
 from typing import Any, TypeAlias
 
 from airflow_provider_groq.batches.requests import read_lines
-from airflow_provider_groq.jobs.answer_lines import Head, read_head
-from airflow_provider_groq.jobs.duplicates import Duplicates, followed, read
-from airflow_provider_groq.jobs.kept import Run, kept_runs, read_summary
-from airflow_provider_groq.jobs.merge import Merged, merge
-from airflow_provider_groq.jobs.summary import Summary
+from airflow_provider_groq.jobs.apart.duplicates import Duplicates, followed, read
+from airflow_provider_groq.jobs.results.answer_lines import Head, read_head
+from airflow_provider_groq.jobs.results.kept import Run, kept_runs, read_summary
+from airflow_provider_groq.jobs.results.merge import Merged, merge
+from airflow_provider_groq.jobs.results.summary import Summary
 from airflow_provider_groq.operators.job.round import Round
 
 MAX_LINE_BYTES = 64 << 20

@@ -10,8 +10,8 @@ import msgspec
 from airflow_provider_groq.batches.options import shown
 from airflow_provider_groq.batches.rendered import NOTHING
 from airflow_provider_groq.exceptions import GroqInputError
-from airflow_provider_groq.jobs.manifest import NAME as MANIFEST
-from airflow_provider_groq.jobs.manifest import read_manifest
+from airflow_provider_groq.jobs.output.manifest import NAME as MANIFEST
+from airflow_provider_groq.jobs.output.manifest import read_manifest
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.storage.paths import storage_errors, storage_path
 

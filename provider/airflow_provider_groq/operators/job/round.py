@@ -9,7 +9,7 @@ from typing import Any
 import msgspec
 
 from airflow_provider_groq.jobs.seals import RoundSeal
-from airflow_provider_groq.jobs.spool import Spool
+from airflow_provider_groq.jobs.spools.spool import Spool
 from airflow_provider_groq.jobs.work_folder import SpoolFolder
 from airflow_provider_groq.operators.job.job_run import JobRun
 

@@ -9,11 +9,11 @@ from itertools import accumulate, chain
 from msgspec.structs import replace
 
 from airflow_provider_groq import telemetry
-from airflow_provider_groq.jobs.kept import Run, read_summary
-from airflow_provider_groq.jobs.outcomes import is_sent_again
-from airflow_provider_groq.jobs.override import overridden
+from airflow_provider_groq.jobs.results.kept import Run, read_summary
+from airflow_provider_groq.jobs.results.outcomes import is_sent_again
 from airflow_provider_groq.jobs.seals import JobSeal, RoundSeal, Stop
-from airflow_provider_groq.jobs.spool import Spool
+from airflow_provider_groq.jobs.spools.override import overridden
+from airflow_provider_groq.jobs.spools.spool import Spool
 from airflow_provider_groq.jobs.work_folder import SpoolFolder
 from airflow_provider_groq.operators.job import answers, apart, batches, canary, known
 from airflow_provider_groq.operators.job.job_run import JobRun

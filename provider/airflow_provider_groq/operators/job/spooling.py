@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from airflow_provider_groq.jobs import spool_writer
 from airflow_provider_groq.jobs.records import Request
-from airflow_provider_groq.jobs.shards import CHUNK_ROWS, Shard
-from airflow_provider_groq.jobs.spool import Spool
+from airflow_provider_groq.jobs.spools import writer as spool_writer
+from airflow_provider_groq.jobs.spools.shards import CHUNK_ROWS, Shard
+from airflow_provider_groq.jobs.spools.spool import Spool
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.storage.paths import make_folder
 

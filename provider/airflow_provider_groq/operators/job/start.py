@@ -13,9 +13,9 @@ from airflow_provider_groq.api.text import counted
 from airflow_provider_groq.batches.identity import Claim
 from airflow_provider_groq.exceptions import GroqError, GroqInputError, GroqLookupError
 from airflow_provider_groq.jobs.records import Request
-from airflow_provider_groq.jobs.rows import requests
+from airflow_provider_groq.jobs.requests.rows import requests
 from airflow_provider_groq.jobs.seals import JobSeal, task_of
-from airflow_provider_groq.jobs.spool import Spool
+from airflow_provider_groq.jobs.spools.spool import Spool
 from airflow_provider_groq.jobs.work_folder import others
 from airflow_provider_groq.operators.job import budget, reuse, strays
 from airflow_provider_groq.operators.job.job_run import JobRun, Passed

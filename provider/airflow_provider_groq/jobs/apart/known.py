@@ -1,0 +1,185 @@
+"""Answers that are there already, found by the digest of their request.
+
+The answers stay where they are: a million of them take no more memory than one.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+from typing import Any, BinaryIO, NamedTuple, Self, TypeAlias
+
+import msgspec
+
+from airflow_provider_groq.batches.requests import read_lines
+from airflow_provider_groq.batches.results import MAX_LINE_BYTES
+from airflow_provider_groq.exceptions import GroqStorageError
+from airflow_provider_groq.jobs.apart.index import Elsewhere, Entry, Place, RequestIndex, key_of
+from airflow_provider_groq.jobs.records import Answer, RowRecord
+from airflow_provider_groq.jobs.results.answer_lines import Head, read_head
+from airflow_provider_groq.jobs.results.outcomes import is_cut_off
+
+Path: TypeAlias = Any
+"""``ObjectStoragePath``: what is Airflow's is not imported here."""
+
+BLOCK_BYTES = 8 << 20
+"""How much object storage gives at a time where a file is read through."""
+
+LOOKUP_BYTES, MAX_OPEN = 1 << 20, 8
+"""As much where an answer is looked up, from so many files at once."""
+
+AHEAD_BYTES = 1 << 16
+"""How much is kept of what follows an answer: rows mostly come in the order of the answers."""
+
+_decode = msgspec.json.Decoder(Answer).decode
+
+
+class Known(NamedTuple):
+    """An answer that is there already.
+
+    Attributes:
+        answer: As it was written.
+        origin: The output that it is reused from; None if it is this job's own.
+    """
+
+    answer: Answer
+    origin: str | None = None
+
+
+class _Ahead(NamedTuple):
+    """What was read last of a file."""
+
+    file: int
+    start: int
+    content: bytes
+
+
+class KnownAnswers:
+    """Finds answers that succeeded by the digest of their request; of several the first that is not cut off.
+
+    Use it as a context manager: its index is a temporary file, which it deletes.
+    """
+
+    def __init__(self) -> None:
+        self._paths: list[Path] = []
+        self._origins: list[str | None] = []
+        self._open: OrderedDict[int, BinaryIO] = OrderedDict()
+        self._index = RequestIndex()
+        self._ahead = _Ahead(-1, 0, b"")
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Delete the index, and close the files."""
+        self._index.close()
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def add(self, path: Path, origin: str | None = None) -> int:
+        """Index the answers of a file; how many of them are known now, equal ones counted each.
+
+        A line that cannot be read, such as the last of a file that was cut off, is no answer.
+
+        Args:
+            path: A part of an output, or answers harvested in a work folder. It stays as it is while it is looked
+                up in.
+            origin: The output that its answers are reused from; None if they are this job's own.
+
+        Raises:
+            FileNotFoundError: It is not there.
+        """
+        number = len(self._paths)
+        self._paths.append(path)
+        self._origins.append(origin)
+        with path.open("rb", block_size=BLOCK_BYTES) as file:
+            return self._index.add_answers(_entries(number, file))
+
+    def elsewhere(self, records: Iterable[RowRecord], *, dedupe: bool) -> Iterator[Elsewhere]:
+        """Find the rows of a job that need not be sent; see `RequestIndex`."""
+        return self._index.elsewhere(records, dedupe=dedupe)
+
+    def read(self, place: Place, digest: str) -> Known:
+        """Read a succeeded answer.
+
+        Args:
+            place: Where it lies.
+            digest: Of the request that it is an answer to.
+
+        Raises:
+            GroqStorageError: The file that it is in changed since it was indexed, or cannot be read any more.
+        """
+        try:
+            answer = _decode(self._read(*place))
+        except (msgspec.MsgspecError, UnicodeDecodeError):
+            answer = None
+        if answer is None or answer.request_digest != digest:
+            raise GroqStorageError(f"{self._paths[place.file]} changed while it was read. Retry the task.")
+        return Known(answer, self._origins[place.file])
+
+    def _read(self, number: int, place: int, size: int) -> bytes:
+        block = self._ahead
+        if number != block.file or not block.start <= place <= block.start + len(block.content) - size:
+            block = self._ahead = _Ahead(number, place, self._read_block(number, place, max(size, AHEAD_BYTES)))
+        start = place - block.start
+        return block.content[start : start + size]
+
+    def _read_block(self, number: int, place: int, size: int) -> bytes:
+        try:
+            file = self._file(number)
+            file.seek(place)
+            return file.read(size)
+        except Exception as error:  # each library of a storage has errors of its own
+            raise GroqStorageError(
+                f"{self._paths[number]}, which has answers to reuse, can no longer be read: "
+                f"{type(error).__name__}: {error}. Retry the task."
+            ) from error
+
+    def _file(self, number: int) -> BinaryIO:
+        if number in self._open:
+            self._open.move_to_end(number)
+            return self._open[number]
+        if len(self._open) >= MAX_OPEN:
+            self._open.popitem(last=False)[1].close()
+        file: BinaryIO = self._paths[number].open("rb", block_size=LOOKUP_BYTES)
+        self._open[number] = file
+        return file
+
+
+def _entries(number: int, file: BinaryIO) -> Iterator[Entry]:
+    """The entries of the answers in a file that succeeded."""
+    start = 0
+    for line in read_lines(file, max_bytes=MAX_LINE_BYTES):
+        head = _head(line)
+        key = key_of(head.request_digest) if head is not None and head.status == "succeeded" else None
+        if head is not None and key is not None:
+            yield key, is_cut_off(head), number, start, len(line)
+        start += len(line)
+
+
+def _head(line: bytes) -> Head | None:
+    try:
+        return read_head(line)
+    except GroqStorageError:
+        return None
+
+
+def answer_for(record: RowRecord, known: Known) -> Answer:
+    """The answer of a row whose request is answered already: the same, under this row's name, number and columns.
+
+    Args:
+        record: The row.
+        known: An answer to the same request.
+    """
+    answer = known.answer
+    answer.custom_id, answer.index, answer.input = record.custom_id, record.index, record.input
+    answer.same_as = msgspec.UNSET  # that was within the job that sent it
+    if known.origin is not None:
+        answer.reused_from = known.origin
+    return answer

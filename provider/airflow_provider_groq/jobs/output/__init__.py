@@ -1,0 +1,1 @@
+"""What a job lands: answers, and the manifest that accounts for them."""

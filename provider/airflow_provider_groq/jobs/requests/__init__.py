@@ -1,0 +1,1 @@
+"""Rows become requests: checked, numbered, each with a digest."""

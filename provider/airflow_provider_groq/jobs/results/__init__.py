@@ -1,0 +1,1 @@
+"""What became of requests, kept until the job is landed."""

@@ -1,0 +1,1 @@
+"""Requests in a folder until they are sent."""
