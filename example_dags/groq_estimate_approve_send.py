@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
 from typing import Any
 
 from airflow.providers.standard.operators.hitl import ApprovalOperator
@@ -36,7 +35,6 @@ with DAG(
         task_id="approve",
         subject="Send {{ ti.xcom_pull('estimate')['to_send'] }} rows to Groq?",
         body="{{ ti.xcom_pull('estimate') | tojson(2) }}",
-        response_timeout=timedelta(days=1),
     )
     send = GroqBatchInferenceOperator(task_id="send", deferrable=True, **JOB, doc_md="Sends what was approved.")
 

@@ -26,9 +26,9 @@ except ImportError:  # 3.0 and 3.1
     from airflow.serialization.serde import deserialize, serialize
 
 try:
-    from airflow.sdk.lineage import HookLineageCollector
+    from airflow.sdk.lineage import HookLineageCollector, get_hook_lineage_collector
 except ImportError:  # 3.0
-    from airflow.lineage.hook import HookLineageCollector
+    from airflow.lineage.hook import HookLineageCollector, get_hook_lineage_collector
 
 __all__ = [
     "NEWER_EXAMPLES",
@@ -40,6 +40,7 @@ __all__ = [
     "cache_secrets",
     "dag_bag",
     "deserialize",
+    "get_hook_lineage_collector",
     "redact",
     "send_metrics",
     "serialize",

@@ -219,7 +219,7 @@ class Approver:
             time.sleep(0.2)
 
 
-@since(3, 1, "ApprovalOperator")
+@since(3, 3, "ApprovalOperator in dag.test()")
 @pytest.mark.parametrize("answer", ["Approve", "Reject"])
 def test_estimate_approve_send(run_example, groq_emulator, api, tmp_path, answer):
     tickets = tmp_path / "tickets.csv"

@@ -136,6 +136,8 @@ def test_a_cancel_is_sent(groq_emulator, adapter, submit):
 def test_a_client_can_be_handed_over_and_is_closed(groq_emulator):
     from airflow_provider_groq.api.client import GroqClient
     from airflow_provider_groq.api.settings import Settings
+
+    pytest.importorskip("airflow.providers.common.ai.batch", reason="needs airflow-provider-groq[common-ai]")
     from airflow_provider_groq.common_ai.adapter import GroqBatchAdapter
 
     client = GroqClient(Settings(api_key=groq_emulator.api_key, base_url=groq_emulator.url))

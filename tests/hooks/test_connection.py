@@ -143,7 +143,7 @@ def test_plain_http_elsewhere_if_allowed(connect):
         pytest.param(
             {"extra": '["gsk_secret"]'},
             "extra must be a JSON object, but is list.",
-            marks=since(3, 1, "an error for it other than that there is no connection"),
+            marks=since(3, 2, "an error for it other than that there is no connection"),
         ),
         ({"extra": {"headers": "X-Key: gsk_secret"}}, "headers must be a JSON object, such as {"),
         ({"extra": {"headers": ["X-Key: gsk_secret"]}}, "headers must be a JSON object, such as {"),

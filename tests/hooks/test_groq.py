@@ -347,7 +347,7 @@ def test_an_unusable_connection_is_told_in_words(hook, connect, fields, message)
     assert told.startswith(message)
 
 
-@since(3, 1, "Connection.from_uri")
+@since(3, 3, "test_connection of the SDK's Connection")
 def test_a_connection_tested_by_airflows_form_is_not_called_by_the_id_of_its_copy(monkeypatch):
     """Airflow makes a copy for the test, under an id of random letters."""
     from airflow.sdk import Connection

@@ -199,7 +199,8 @@ class TestCost:
     def _same_answers(self, stored_job):
         stored_job.emulator.set(answers={"*": "good"})
 
-    def test_it_is_told_by_round_and_model(self, stored_job, capsys):
+    def test_it_is_told_by_round_and_model(self, stored_job, capsys, caplog):
+        caplog.set_level("INFO")
         stored_job.emulator.set(failing_requests={"row-7": 498})
         with pytest.raises(AirflowFailException):
             self.run(stored_job)
@@ -209,6 +210,7 @@ class TestCost:
         lines = [
             line.partition("] ")[2].partition("[airflow.")[0].rstrip() for line in capsys.readouterr().out.splitlines()
         ]
+        lines += [line for message in caplog.messages for line in message.splitlines()]  # there on 3.0
         table = lines[lines.index("What failed, of 8 rows:") :]
         assert (
             table[1]

@@ -34,7 +34,7 @@ def test_a_batch_is_told_of_when_it_is_made_and_when_it_has_ended(tries, groq_em
     }
     assert {metric.tags["conn_id"] for metric in statsd.metrics()} == {"groq_default"}
     (waited,) = statsd.values("groq.waits.worker")
-    assert 200 < waited < 60_000
+    assert 20 < waited < 60_000
     assert statsd.counts()["groq.polls"] >= 2
     assert len(statsd.values("groq.batches.duration")) == 1
 
@@ -245,7 +245,7 @@ def test_a_sensor_has_names_of_its_own(run_dag, make_batch, statsd, way):
 
 @pytest.mark.parametrize("way", ["worker", "deferred"])
 def test_a_dag_tells_of_its_batch_once(run_dag, groq_emulator, statsd, way):
-    groq_emulator.set(seconds=0.4)
+    groq_emulator.set(seconds=0.4 if way == "worker" else 2)  # deferred before the batch ends
     assert run_dag(f"create_{way}").state == "success"
     assert told(statsd, "batches", "requests") == {
         "groq.batches.submitted": 1,

@@ -6,7 +6,6 @@ import logging
 
 import pytest
 from airflow.triggers.base import BaseEventTrigger
-from airflow.triggers.shared_stream import SharedStreamManager
 
 from airflow_provider_groq.api.models import TERMINAL
 from airflow_provider_groq.batches.events import BatchEvent
@@ -15,6 +14,8 @@ from airflow_provider_groq.triggers import shared as sharing
 from airflow_provider_groq.triggers import watcher
 from airflow_provider_groq.triggers.batch import GroqBatchEventTrigger
 from airflow_provider_groq.triggers.events import ENDED
+
+shared_stream = pytest.importorskip("airflow.triggers.shared_stream", reason="shared streams came with Airflow 3.3")
 
 
 class Stores:
@@ -53,7 +54,7 @@ class Airflow:
     """The part of a triggerer that runs event triggers; an event is stored when the test says so."""
 
     def __init__(self):
-        self.streams = SharedStreamManager(ack_timeout=3)
+        self.streams = shared_stream.SharedStreamManager(ack_timeout=3)
         self.events = []
         self._unconfirmed = []
         self._tasks = []

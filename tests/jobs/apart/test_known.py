@@ -176,4 +176,4 @@ print((most() - before) >> 10)
 def test_memory_does_not_grow_with_the_answers(tmp_path):
     command = [sys.executable, "-c", CHILD, str(tmp_path / "answers"), "200000"]
     done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
-    assert int(done.stdout) < 16
+    assert int(done.stdout.split()[-1]) < 16  # Airflow 3.0 has logged something before it
