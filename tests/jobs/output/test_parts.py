@@ -192,18 +192,10 @@ def test_an_error_publishes_nothing_in_object_storage(monkeypatch, s3, bucket):
 CHILD = """
 import json, os, signal, sys
 from airflow.sdk import ObjectStoragePath
-<<<<<<< HEAD:tests/jobs/output/test_parts.py
-from airflow.sdk.io.fs import has_fs
-from airflow.sdk.lineage import get_hook_lineage_collector
+from airflows import get_hook_lineage_collector
 from airflow_provider_groq.jobs.output import parts
 from airflow_provider_groq.jobs.output.manifest import read_manifest
 from jobs.output.test_parts import land, lines
-=======
-from airflows import get_hook_lineage_collector
-from airflow_provider_groq.jobs import parts
-from airflow_provider_groq.jobs.manifest import read_manifest
-from jobs.test_parts import land, lines
->>>>>>> w-matrix:tests/jobs/test_parts.py
 
 # What takes Airflow its time at the first use, once for all children.
 if sys.argv[1].startswith("s3:"):
