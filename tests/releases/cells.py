@@ -133,7 +133,9 @@ class Cell:
     def _install(self, *what: str) -> None:
         self._run(*UV, "pip", "install", "--quiet", "--python", self._program, *what, failed="uv cannot install it")
 
-    def _run(self, *command: str, failed: str = "a command failed", cwd: Path = FOLDER, seconds: int = SECONDS) -> str:
+    def _run(
+        self, *command: str, failed: str = "a command failed", cwd: Path | None = None, seconds: int = SECONDS
+    ) -> str:
         home = self._folder / "airflow"
         shutil.rmtree(home, ignore_errors=True)
         theirs = re.compile("PYTHONPATH|VIRTUAL_ENV|.*AIRFLOW_")
@@ -144,7 +146,13 @@ class Cell:
             start = log.tell()
             try:
                 done = subprocess.run(
-                    command, cwd=cwd, env=variables, stdout=log, stderr=subprocess.STDOUT, timeout=seconds, check=False
+                    command,
+                    cwd=cwd or FOLDER,
+                    env=variables,
+                    stdout=log,
+                    stderr=subprocess.STDOUT,
+                    timeout=seconds,
+                    check=False,
                 )
             except subprocess.TimeoutExpired:
                 raise CellError(f"{failed}: not done within {seconds} s") from None
