@@ -8,7 +8,8 @@ from typing import TypeAlias, TypeVar
 
 from airflow.models import DagModel, TaskInstance
 from airflow.utils.session import create_session
-from sqlalchemy import Select, select, tuple_
+from sqlalchemy import select, tuple_
+from sqlalchemy.sql import Select
 
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.identity import READABLE_KEYS, Identity, named_owner
