@@ -105,11 +105,12 @@ def determine_kwargs(
 ) -> Mapping[str, Any]:
     """Those of the arguments by name that a function takes, beside these by position."""
     try:
-        from airflow.sdk.bases import decorator as module  # noqa: PLC0415 - when a task runs
+        from airflow.sdk.bases.decorator import determine_kwargs as determine  # noqa: PLC0415 - when a task runs
     except ImportError:  # 3.0
-        from airflow.utils import operator_helpers as module  # type: ignore[no-redef]  # noqa: PLC0415 - likewise
-    determined: Any = module.determine_kwargs
-    found: Mapping[str, Any] = determined(function, args, kwargs)
+        from airflow.utils.operator_helpers import (  # type: ignore[attr-defined]  # noqa: PLC0415 - likewise
+            determine_kwargs as determine,
+        )
+    found: Mapping[str, Any] = determine(function, args, kwargs)
     return found
 
 
