@@ -54,7 +54,7 @@ for way, options in WAYS.items():
             for line in Path(dag_run.conf["input_path"]).read_text().splitlines():
                 if line == RAISES:
                     raise LookupError("the source is away")
-                name, _, asked = line.partition(" ")
+                name, _, asked = line.partition(": ")
                 yield {"custom_id": name, "text": f"the {asked or name}"}
 
         create()

@@ -16,7 +16,7 @@ class Job:
 
     Args:
         way: Which of the Dags in tests/dags/infer.py.
-        rows: The ids of its rows; what a row asks follows its id, if that is something else.
+        rows: The ids of its rows; what a row asks follows its id and a colon, if that is something else.
         conf: What else the run is given.
     """
 

@@ -68,7 +68,7 @@ def jobs(airflow, emulator, tmp_path_factory):
         two_rounds=begin("two_rounds", ["good-1", "good-2", "busy-1", "wrong-1"]),
         costly=begin("costly", ROWS),
         costly_later=begin("costly_later", ["good-1", "good-2", "good-3", "busy-1", "busy-2"]),
-        never_twice=begin("never_twice", ["1 ox", "2 cow", "3 ox", "4 bee", "5 cow"]),
+        never_twice=begin("never_twice", ["1: ox", "2: cow", "3: ox", "4: bee", "5: cow"]),
     )
     emulator.set(answer_function=None, seconds=40)
 
