@@ -145,7 +145,7 @@ def test_equal_rows_and_those_of_the_last_run_are_not_paid_again(airflow, jobs):
     first = jobs.never_twice
     log = ended(airflow, first, "success")
     second = jobs.begin(
-        "never_twice", ["a bee", "b ant", "c cow", "d ant", "e fly"], "never_twice_2", reuse=str(first.output)
+        "never_twice", ["a: bee", "b: ant", "c: cow", "d: ant", "e: fly"], "never_twice_2", reuse=str(first.output)
     )
     assert first.sent() == [["1", "2", "4"]]
     assert "2 rows have the same request as another row, and are not sent (dedupe)." in log
@@ -225,7 +225,7 @@ def test_a_canary_that_fails_ends_the_job_for_good_and_a_clear_pays_for_it_again
     assert 0 < manifest["cost"] < 1
     assert "Tokens and cost:" in airflow.log(job.run, "create", 2)
 
-    job.write(f"{row} other words" for row in ROWS)
+    job.write(f"{row}: other words" for row in ROWS)
     emulator.set(failing_requests={"row-1": 422})
     airflow.clear(job.run, "create")
     job.await_batches(6)
