@@ -161,7 +161,7 @@ def killed(monkeypatch):
 
 def test_a_job_that_is_killed_and_tried_again_tells_nothing_twice(stored_job, groq_emulator, statsd, killed):
     """While it waits, before it lands, and after it has landed."""
-    with killed(polling.Poller, "look"):
+    with killed(polling.Poller, "poll"):
         stored_job.run(delete_files=False)
     assert told(statsd, "batches") == {"groq.batches.submitted": 3}
     with killed(ending, "write_parts"):
@@ -181,7 +181,7 @@ def test_a_job_that_is_killed_and_tried_again_tells_nothing_twice(stored_job, gr
 
 
 def test_what_a_try_resumes_is_told_without_reading_the_seals_again(stored_job, statsd, killed, monkeypatch):
-    with killed(polling.Poller, "look"):
+    with killed(polling.Poller, "poll"):
         stored_job.run()
     read, rounds = [], SpoolFolder.rounds
     monkeypatch.setattr(SpoolFolder, "rounds", lambda folder: read.append(folder) or rounds(folder))

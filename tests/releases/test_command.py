@@ -1,6 +1,7 @@
 """`make matrix`: what it prints, and how it ends."""
 
 import runpy
+import os
 import subprocess
 import sys
 from importlib.util import find_spec
@@ -76,7 +77,8 @@ def test_pytests_own_words_are_understood(tmp_path):
     (tmp_path / "tests" / "test_some.py").write_text(TESTS)
     options = ("-q", "-ra", "-p", "no:cacheprovider", "-p", "no:randomly")
     command = (sys.executable, "-m", "pytest", *options, "tests")
-    said = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, check=False).stdout
+    ours = {name: value for name, value in os.environ.items() if name != "PYTEST_ADDOPTS"}
+    said = subprocess.run(command, cwd=tmp_path, env=ours, capture_output=True, text=True, check=False).stdout
     assert cells.counts(said).startswith("1 failed, 2 passed, 1 error in ")
     assert sorted(cells.bad(said)) == ["tests/test_some.py::test_cannot_begin", "tests/test_some.py::test_fails"]
     assert (cells.counts("no tests ran in 0.01s"), cells.bad("")) == ("", [])
