@@ -1,7 +1,7 @@
 """`make matrix`: what it prints, and how it ends."""
 
-import runpy
 import os
+import runpy
 import subprocess
 import sys
 from importlib.util import find_spec
