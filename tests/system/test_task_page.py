@@ -4,8 +4,8 @@ import json
 import re
 
 import pytest
+from system.job_runs import Job
 from system.rest import await_that
-from system.test_jobs import Job
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600), pytest.mark.usefixtures("slow_batches")]
 

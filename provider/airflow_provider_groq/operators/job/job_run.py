@@ -81,7 +81,7 @@ class JobRun:
                 superseded=store.superseded,
                 cancel_on_kill=operator.cancel_on_kill,
                 cancel_on_timeout=operator.cancel_on_timeout,
-                reattach=operator.reattach,
+                reattach=True,  # a retry resumes them in any case
             ),
             last_seen=LastSeen(context),
             this=this,
