@@ -48,20 +48,15 @@ def test_a_clear_of_what_has_ended(airflow, emulator, start_job):
 
 
 def test_a_clear_while_it_runs(emulator, start_job):
-    """Airflow restarts the task as for a retry: the job goes on as it was sealed."""
-    same, other, fresh = start_job("worker"), start_job("worker", "other"), start_job("fresh")
-    jobs = (same, other, fresh)
-    for job in jobs:
-        job.await_waiting(1)
-    other.write(["other-1", "other-2"])
-    for job in jobs:
-        job.clear()
-    for job in jobs:
-        job.await_waiting(2)
+    """Airflow may count it as a clear or as a retry, by how the process ends: with the same rows, both go on."""
+    job = start_job("worker")
+    job.await_waiting(1)
+    job.clear()
+    job.await_waiting(2)
     emulator.advance(600)
-    assert [job.manifest()["rows"]["succeeded"] for job in jobs] == [8, 8, 8]
-    assert [job.statuses() for job in jobs] == 3 * [3 * ["completed"]]
-    assert [job.paid() for job in jobs] == [8, 8, 8]
+    assert job.manifest()["rows"]["succeeded"] == 8
+    assert job.statuses() == 3 * ["completed"]
+    assert job.paid() == 8
 
 
 def test_a_retry_without_reattachment_one_after_the_deadline_and_one_elsewhere(airflow, emulator, start_job, tmp_path):
