@@ -81,7 +81,7 @@ export const STYLE = `
 .groq-id { overflow-wrap: anywhere; }
 .groq-page td .groq-id { font-size: 13px; white-space: nowrap; }
 .groq-owner { max-width: 320px; overflow-wrap: anywhere; }
-.groq-run { max-width: 250px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
+.groq-run { max-width: 160px; overflow: hidden; text-overflow: ellipsis; white-space: nowrap; }
 .groq-nowrap { white-space: nowrap; }
 .groq-badges { display: flex; flex-wrap: wrap; gap: 4px; }
 .groq-badge { display: inline-block; padding: 0 9px; border-radius: 12px; color: #fff; line-height: 24px; white-space: nowrap; max-width: 200px; overflow: hidden; text-overflow: ellipsis; }
