@@ -77,7 +77,7 @@ def to_openlineage(asset: Asset, lineage_context: Any) -> Dataset:  # noqa: ARG0
 
     Args:
         asset: The asset.
-        lineage_context: Whoever tells of it.
+        lineage_context: The hook or operator that tells of it.
     """
     from airflow.providers.common.compat.openlineage.facet import Dataset  # noqa: PLC0415 - see above
 

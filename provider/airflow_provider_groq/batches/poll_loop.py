@@ -178,7 +178,7 @@ class PollLoop:
                 await self._ask_singly(waits)
             else:
                 await self._ask_for_many(waits)
-        except Exception as error:  # noqa: BLE001 - whoever waits gets it, and nobody else
+        except Exception as error:  # noqa: BLE001 - each wait of this request gets it, and no other
             for wait in group:
                 wait.ring(error)
 

@@ -57,7 +57,7 @@ class BatchReader:
                 yield batch_id, partial(self._poll_one, client, batch_id, polled)
 
     def _poll_many(self, client: GroqClient, batch_ids: Sequence[str]) -> Polled | GroqError | None:
-        """The answer, or why there is none; None if each is to be asked for alone."""
+        """The answer, or why there is none; None if each must be asked for alone."""
         if len(batch_ids) == 1 or self._one_by_one:
             return None
         try:

@@ -86,7 +86,7 @@ class Account:
         question = self._questions.get(key)
         if question is None or clock() >= question.fresh_until:
             question = self._ask(key, settings, question.window if question else None)
-        # Whoever closes the tab does not end the question for the others.
+        # Closing the tab does not end the question for the others.
         window = await asyncio.shield(question.task)
         return question.window or window, max(0.0, question.fresh_until - clock())
 
@@ -115,7 +115,7 @@ class Account:
         """Leave Groq alone where it asks for that, and where it is asked much already.
 
         Raises:
-            GroqRateLimitError: It is to be left alone.
+            GroqRateLimitError: Groq asked to wait, and that time is not over.
         """
         self._quiet_until = {account: until for account, until in self._quiet_until.items() if until > now}
         if key.account in self._quiet_until:

@@ -57,7 +57,7 @@ class Connections:
             if len(self._lookups) > MAX_CONNECTIONS:
                 del self._lookups[next(iter(self._lookups))]
             lookup.task.add_done_callback(partial(_ended, lookup))
-        # Whoever closes the tab does not end the lookup for the others.
+        # Closing the tab does not end the lookup for the others.
         return await asyncio.shield(lookup.task)
 
 
