@@ -8,8 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
-from types import TracebackType
-from typing import Any, NamedTuple, Self, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 from airflow_provider_groq.jobs.records import RowRecord
 from airflow_provider_groq.jobs.temporary import open_database, temporary_errors
@@ -69,19 +68,11 @@ class Elsewhere(NamedTuple):
 
 
 class RequestIndex:
-    """Finds the rows that need not be sent. Use it as a context manager: it deletes its file."""
+    """Finds the rows that need not be sent. Close it: that deletes its file."""
 
     def __init__(self) -> None:
         with temporary_errors(PURPOSE):
             self._database = open_database(*TABLES)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.close()
 
     def close(self) -> None:
         """Delete the file."""
