@@ -74,17 +74,21 @@ class Statsd:
             if match["name"].startswith("groq.")
         ]
 
-    def counts(self):
-        """The sum of each counter, by name."""
+    def counts(self, conn_id=None):
+        """The sum of each counter, by name: of all connections, or of one."""
         sums = Counter()
         for metric in self.metrics():
-            if metric.kind == "c":
+            if metric.kind == "c" and conn_id in {None, metric.tags["conn_id"]}:
                 sums[metric.name] += metric.value
         return dict(sums)
 
-    def values(self, name):
-        """All values of a timer or gauge."""
-        return [metric.value for metric in self.metrics() if metric.name == name]
+    def values(self, name, conn_id=None):
+        """All values of a timer or gauge: of all connections, or of one."""
+        return [
+            metric.value
+            for metric in self.metrics()
+            if metric.name == name and conn_id in {None, metric.tags["conn_id"]}
+        ]
 
     def clear(self):
         self.metrics()

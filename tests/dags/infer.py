@@ -23,6 +23,7 @@ RAISES = "raises"
 WAYS = {
     "worker": {},
     "deferred": {"deferrable": True},
+    "measured": {"deferrable": True, "groq_conn_id": "groq_measured"},
     "canary": {"deferrable": True, "canary": 2, "prices": PRICES, "max_cost": 1.0},
     # The prices of Airflow's configuration hold for this one.
     "two_rounds": {"escalate": [{"model": LARGE}], "max_failed_ratio": 0.5},

@@ -88,6 +88,8 @@ def airflow(emulator, told, tmp_path_factory):
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__GROQ__PRICES": json.dumps(PRICES),
+        # The same account; of one job only, whatever jobs of other tests still run.
+        "AIRFLOW_CONN_GROQ_MEASURED": emulator.connection_json,
         # For the tests in which a supervisor is held up for so long.
         "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"],

@@ -5,6 +5,7 @@ from system.rest import await_that
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
 
+CONNECTION = "groq_measured"
 STEPS = {"groq.check", "groq.upload", "groq.create", "groq.wait", "groq.download", "groq.land"}
 
 
@@ -15,10 +16,9 @@ def made(airflow, told, emulator, tmp_path_factory):
     rows = folder / "rows"
     rows.write_text("".join(f"thing {number}\n" for number in range(7)))
     before = {batch["id"] for batch in emulator.batches()}
-    told[0].clear()
-    run = airflow.trigger("job_deferred", input_path=str(rows), output_path=str(folder / "answers"))
+    run = airflow.trigger("job_measured", input_path=str(rows), output_path=str(folder / "answers"))
     airflow.await_state(run, "create", "deferred")
-    await_that(lambda: told[0].values("groq.polls.lag"), "the triggerer polls")
+    await_that(lambda: told[0].values("groq.polls.lag", CONNECTION), "the triggerer polls")
     emulator.advance(40)
     airflow.await_state(run, "create", "success")
     return {batch["id"] for batch in emulator.batches()} - before
@@ -26,17 +26,17 @@ def made(airflow, told, emulator, tmp_path_factory):
 
 def test_worker_and_triggerer_tell_their_metrics(made, told):
     statsd, _ = told
-    counts = statsd.counts()
+    counts = statsd.counts(CONNECTION)
     assert counts["groq.rows.succeeded"] == counts["groq.requests.completed"] == 7
     assert counts["groq.batches.submitted"] == counts["groq.batches.completed"] == len(made) == 3
     assert counts["groq.tokens.prompt"] > 0
     assert counts["groq.tokens.completion"] > 0
     assert counts["groq.polls"] >= 6
-    (deferred,) = statsd.values("groq.waits.triggerer")
+    (deferred,) = statsd.values("groq.waits.triggerer", CONNECTION)
     assert 5_000 < deferred < 120_000
-    assert max(statsd.values("groq.waits.worker")) > 9_000
-    await_that(lambda: statsd.values("groq.waits.running")[-1] == 0, "nothing is left to wait for", 10)
-    assert max(statsd.values("groq.waits.running")) == 3
+    assert max(statsd.values("groq.waits.worker", CONNECTION)) > 9_000
+    await_that(lambda: statsd.values("groq.waits.running", CONNECTION)[-1] == 0, "nothing is left to wait for", 10)
+    assert max(statsd.values("groq.waits.running", CONNECTION)) == 3
 
 
 def test_all_steps_are_spans_of_one_trace(made, told):
@@ -54,7 +54,7 @@ def test_all_steps_are_spans_of_one_trace(made, told):
     await_that(complete, "all spans have come", 30)
     names = {span.span_id: span.name for span in ours()}
     steps = [span for span in ours() if span.name in STEPS]
-    assert {span.attributes["groq.conn_id"] for span in steps} == {"groq_default"}
+    assert {span.attributes["groq.conn_id"] for span in steps} == {CONNECTION}
     created = [span for span in steps if span.name == "groq.create"]
     assert {span.attributes["groq.batch_id"] for span in created} == made
     assert len([span for span in steps if span.name == "groq.upload"]) == 3
