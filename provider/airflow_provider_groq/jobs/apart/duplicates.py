@@ -6,6 +6,7 @@ million duplicates lies in files.
 
 from __future__ import annotations
 
+import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
 from io import BytesIO
@@ -120,12 +121,17 @@ class _Marks:
 
 
 class _Originals:
-    """The answers of originals, in one temporary file, and in another the place of each, by the number of its row."""
+    """The answers of originals, in one temporary file, and in another the place of each, by the number of its row.
+
+    Both are written from the beginning to the end, and flushed only before something is read: to seek in them for each
+    answer takes three times as long.
+    """
 
     def __init__(self) -> None:
         with temporary_errors(KEEPING):
             self._lines, self._places = TemporaryFile(), TemporaryFile()  # noqa: SIM115 - closed in __exit__
-        self._end = 0
+        self._end = self._rows = 0
+        self._is_flushed = True
         self._decode = msgspec.json.Decoder(Answer).decode
         self._last: tuple[int, int, Answer] | None = None
 
@@ -139,15 +145,16 @@ class _Originals:
         self._places.close()
 
     def keep(self, number: int, round_: int, line: bytes) -> None:
-        """Keep an answer that duplicates are to have, with the number of its row and its round."""
+        """Keep an answer that duplicates are to have, with its round; the number of its row is higher than the last."""
+        size = PLACE.size + len(line)
         try:
-            self._lines.seek(self._end)
             self._lines.write(PLACE.pack(round_, len(line)) + line)
-            self._places.seek(number * PLACE.size)
-            self._places.write(PLACE.pack(self._end, PLACE.size + len(line)))
+            self._places.write(bytes(PLACE.size * (number - self._rows)) + PLACE.pack(self._end, size))
         except OSError as error:
             raise temporary_error(KEEPING, error) from error
-        self._end += PLACE.size + len(line)
+        self._end += size
+        self._rows = number + 1
+        self._is_flushed = False
 
     def answer(self, duplicate: Duplicate) -> Merged:
         """The answer of a duplicate."""
@@ -162,11 +169,13 @@ class _Originals:
     def _find(self, duplicate: Duplicate) -> tuple[int, Answer]:
         """The round and the answer of its original."""
         try:
-            self._places.seek(duplicate.original * PLACE.size)
-            place = self._places.read(PLACE.size)
+            if not self._is_flushed:
+                self._lines.flush()
+                self._places.flush()
+                self._is_flushed = True
+            place = os.pread(self._places.fileno(), PLACE.size, duplicate.original * PLACE.size)
             start, size = PLACE.unpack(place) if len(place) == PLACE.size else (0, 0)
-            self._lines.seek(start)
-            kept = self._lines.read(size)
+            kept = os.pread(self._lines.fileno(), size, start)
         except OSError as error:
             raise temporary_error(KEEPING, error) from error
         if not size:
