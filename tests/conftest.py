@@ -63,20 +63,29 @@ def pytest_addoption(parser):
     )
 
 
-STARTS_ITS_OWN = (
-    "tests/system/test_fire.py",
-    "tests/system/test_page.py",
-    "tests/system/test_triggerer.py",
-    "tests/system/test_event_trigger.py",
-    "tests/benchmarks/test_triggerer.py",
-    "tests/docs/test_tutorial.py",
-    "tests/emulator/test_docs.py",
-    "tests/test_demo.py",
+IN_ONE_PROCESS = (
+    # Tests that start an Airflow each:
+    ("tests/test_demo.py", "tests/system/test_event_trigger.py", "tests/system/test_triggerer.py"),
+    (
+        "tests/docs/test_tutorial.py",
+        "tests/emulator/test_docs.py",
+        "tests/benchmarks/test_triggerer.py",
+        "tests/system/test_fire.py",
+        "tests/system/test_page.py",
+    ),
+    # Those that share one, for as long as those that share another:
+    (
+        "tests/system/test_assets.py",
+        "tests/system/test_job_errors.py",
+        "tests/system/test_job_timeouts.py",
+        "tests/system/test_money.py",
+        "tests/system/test_standalone.py",
+    ),
+    ("tests/system/",),
+    # Tests that share runs of Dags:
+    ("tests/lineage/test_events.py",),
 )
-"""Tests that start an Airflow each. Those beside them in `tests/system` share one."""
-
-SHARES_RUNS = ("tests/lineage/test_events.py",)
-"""Files whose tests share runs of Dags, which are to be run in one process only."""
+"""Files whose tests run in one process; the first group that has a test is its own. They mostly wait."""
 
 
 def pytest_configure(config):
@@ -88,7 +97,7 @@ def pytest_configure(config):
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_xdist_make_scheduler(config, log):
-    """Tests of the whole of Airflow mostly wait. They are two long groups, one for each process, which begin first.
+    """Groups of files have a process each, and begin first, as they have the most tests.
 
     pytest-xdist 3.8 knows such groups by a mark, but pytest 9.2 does not let it say them in the id of a test.
     """
@@ -96,11 +105,7 @@ def pytest_xdist_make_scheduler(config, log):
 
     class Scheduling(LoadScopeScheduling):
         def _split_scope(self, nodeid):
-            if nodeid.startswith(STARTS_ITS_OWN):
-                return "Airflows"
-            if nodeid.startswith(SHARES_RUNS):
-                return nodeid.partition("::")[0]
-            return "one Airflow" if nodeid.startswith("tests/system/") else nodeid
+            return next((group[0] for group in IN_ONE_PROCESS if nodeid.startswith(group)), nodeid)
 
     return Scheduling(config, log) if config.getvalue("dist") == "loadgroup" else None
 

@@ -1,10 +1,14 @@
 """Airflow's REST API, as tests use it."""
 
+import re
 import time
 
 import httpx
 
 KEY = "gsk_a_key_that_nobody_must_see_0123456789"
+LOCKED = re.compile("Database (error|is locked)")
+"""SQLite, which standalone uses, lets one process write at a time."""
+
 TERMINAL = {"success", "failed", "skipped", "upstream_failed", "removed"}
 
 
@@ -26,11 +30,11 @@ class Airflow:
 
     def call(self, method, path, **body):
         answer = self._http.request(method, path, json=body or None)
-        for _ in range(3):
-            # SQLite, which standalone uses, lets one process write at a time.
-            if "Database error" in answer.text:
-                time.sleep(1)
-                answer = self._http.request(method, path, json=body or None)
+        for _ in range(10):
+            if not LOCKED.search(answer.text):
+                break
+            time.sleep(1)
+            answer = self._http.request(method, path, json=body or None)
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json()
 
@@ -48,6 +52,12 @@ class Airflow:
         body = {"dag_run_id": run_id, "logical_date": None, "conf": conf}
         answer = self._http.post(f"dags/{dag_id}/dagRuns", json=body)
         return answer.is_success or answer.status_code == 409
+
+    def make_again(self, run, **conf):
+        """Delete a run, and start another of the same id."""
+        self.delete(run)
+        _, dag_id, _, run_id = run.split("/")
+        await_that(lambda: self.start(dag_id, run_id, **conf), f"{run_id} is started again")
 
     def task(self, run, task_id):
         return self.call("GET", f"{run}/taskInstances/{task_id}")

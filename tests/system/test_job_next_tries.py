@@ -32,9 +32,7 @@ def test_a_clear_of_what_has_ended(airflow, emulator, start_job):
     emulator.set(failing_requests={})
     for job in (success, fresh, failure):
         job.clear()
-    airflow.delete(again.run)
-    _, dag_id, _, run_id = again.run.split("/")
-    airflow.start(dag_id, run_id, **again.conf())
+    airflow.make_again(again.run, **again.conf())
     fresh.await_batches(6)
     failure.await_batches(4)
     emulator.advance(600)

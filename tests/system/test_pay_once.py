@@ -173,9 +173,7 @@ def test_clear_of_a_task_that_failed_takes_up_a_batch_that_has_answers(airflow, 
 def test_a_run_that_was_deleted_and_made_again_makes_a_new_batch(airflow, emulator, start, rows):
     run, batch_id = start("worker")
     finish(airflow, emulator, run, 1)
-    airflow.delete(run)
-    _, dag_id, _, run_id = run.split("/")
-    airflow.start(dag_id, run_id, input_path=rows())
+    airflow.make_again(run, input_path=rows())
     await_that(lambda: len(batches(emulator, run)) > 1, "another batch is made")
     other = finish(airflow, emulator, run, 1)
     assert batches(emulator, run) == {batch_id: "completed", other: "completed"}
