@@ -133,6 +133,31 @@ def test_what_never_fits_is_kept_as_it_was_said(stored_job):
     )
 
 
+TREE = {
+    "$ref": "#/$defs/Tree",
+    "$defs": {
+        "Tree": {
+            "type": "object",
+            "properties": {"text": {"type": "string"}, "size": {"type": "number"}, "child": {"$ref": "#/$defs/Tree"}},
+        }
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(500 * '{"child": ' + "{}" + 500 * "}", id="deep"),
+        pytest.param('{"size": 1e999}', id="no number"),
+        pytest.param('{"text": "\\ud83d", "\\udc00": 1}', id="half emojis"),
+    ],
+)
+def test_an_answer_that_cannot_be_written_keeps_no_other_from_being_landed(stored_job, answer):
+    stored_job.emulator.set(answers={"row-1": answer, "*": "{}"})
+    assert stored_job.run(output_type=TREE, max_failed_ratio=0.2)["rows"]["total"] == 8
+    assert [answer["output"] for answer in stored_job.answers()].count({}) == 7
+
+
 def test_rows_of_a_callable_are_read_once_as_a_stream(stored_job):
     calls = []
 
