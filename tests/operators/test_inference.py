@@ -5,7 +5,7 @@ from typing import Literal
 
 import pytest
 from airflow.sdk import DAG, Asset
-from operators.conftest import LARGE, SMALL, texts
+from operators.conftest import LARGE, SMALL, JobTries, texts
 from pydantic import BaseModel
 
 from airflow_provider_groq.answers import read_answers
@@ -101,6 +101,17 @@ def test_the_share_of_rows_that_may_fail(stored_job, ratio, failing, fails):
     else:
         assert stored_job.run(max_failed_ratio=ratio)["rows"]["succeeded"] == 8 - failing
     assert len(stored_job.answers()) == 8
+
+
+@pytest.mark.parametrize(("ratio", "failing"), [(0.29, 29), (0.57, 57), (0.07, 7)])
+def test_a_share_that_is_no_binary_fraction_may_fail_to_the_last_row(stored_job, ratio, failing):
+    """0.29 * 100 is 28.999999999999996."""
+    stored_job.emulator.set(failing_requests={f"row-{number}": 422 for number in range(failing)})
+    options = {"rows": texts(110), "shard_size": 200, "max_failed_ratio": ratio}
+    assert stored_job.run(**options, canary=100)["rows"]["failed"] == failing
+    stored_job.emulator.set(failing_requests={f"row-{number}": 422 for number in range(failing + 1)})
+    with pytest.raises(AirflowFailException, match=f"{failing + 1} of 100 rows"):
+        JobTries(stored_job.emulator, stored_job.output, run_id="other").run(**options, canary=100)
 
 
 class Mood(BaseModel):

@@ -12,6 +12,7 @@ from airflow_provider_groq.exceptions import GroqError, GroqJobError
 from airflow_provider_groq.jobs.output import report
 from airflow_provider_groq.jobs.output.manifest import Accounts, for_xcom, message
 from airflow_provider_groq.jobs.output.parts import commit, remove_unlisted, write_parts
+from airflow_provider_groq.jobs.results.outcomes import too_many_failed
 from airflow_provider_groq.jobs.seals import JobSeal
 from airflow_provider_groq.operators import outlets
 from airflow_provider_groq.operators.deleting import delete_files
@@ -118,7 +119,7 @@ def _ended(job: JobRun, manifest: Mapping[str, Any]) -> dict[str, Any]:
             "do not pay again for answered rows."
         )
     failed = rows["total"] - rows["succeeded"]
-    if failed > job.operator.max_failed_ratio * rows["total"] or not rows["succeeded"]:
+    if too_many_failed(failed, rows["total"], job.operator.max_failed_ratio) or not rows["succeeded"]:
         raise GroqJobError(
             f"{message(manifest)}. max_failed_ratio is {job.operator.max_failed_ratio:g}. "
             f"The answers are under {job.output}. Clear the task to resend the other rows."
