@@ -37,7 +37,28 @@ def test_a_wrong_row_is_named_and_nothing_is_sent(stored_job, monkeypatch, optio
     with pytest.raises(AirflowFailException, match=said):
         stored_job.run(rows=rows_of(row), **options)
     assert stored_job.emulator.requests("POST") == []
-    assert not [*stored_job.output.glob("_groq_*/job.json")]
+    assert not files(stored_job)
+
+
+def files(job):
+    """What is left under the output folder."""
+    return [path for path in job.output.rglob("*") if path.is_file()]
+
+
+def test_of_rows_that_are_not_sent_nothing_is_kept(job, monkeypatch):
+    """However many rows there are, and however often they are tried."""
+
+    def rows():
+        yield from texts(5_000)
+        raise RuntimeError("the table is gone")
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="the table is gone"):
+            job.run(rows=rows, shard_size=1_000)
+    monkeypatch.setattr("airflow_provider_groq.api.settings.Settings.is_groq", True)
+    with pytest.raises(AirflowFailException, match="gone"):
+        job.run(model="gone")
+    assert not files(job)
 
 
 def with_extra(**extra):
@@ -115,6 +136,11 @@ def test_foreign_and_repeated_lines_of_a_result_file_are_told_and_change_nothing
     assert told in "".join(capsys.readouterr())
 
 
+def spools(job):
+    """The rows that are kept under the output folder, however often."""
+    return [*job.output.glob("_groq_*/*/requests.jsonl")]
+
+
 def test_two_jobs_that_start_at_once_in_one_folder_are_told_apart_before_the_second_pays(job):
     """The second begins while the first reads its rows, and seals first."""
     job.emulator.set(seconds=1000)
@@ -128,6 +154,7 @@ def test_two_jobs_that_start_at_once_in_one_folder_are_told_apart_before_the_sec
     with pytest.raises(AirflowFailException, match="work folder of another job .*'tomorrow'"):
         job.run(rows=rows)
     assert len(job.emulator.batches()) == 3
+    assert len(spools(job)) == 1
     job.emulator.set(seconds=0)
     job.emulator.advance(2000)
     assert other.run()["rows"]["succeeded"] == 8
@@ -154,4 +181,4 @@ def test_two_jobs_that_seal_at_the_same_moment_do_not_both_pay(job, monkeypatch)
     assert ended == [TaskDeferred]
     assert len(job.emulator.batches()) == 3
     assert not [seal for seal in job.output.glob("_groq_*/job.json") if json.loads(seal.read_text())["rows"] != 8]
-    assert len([*job.output.glob("_groq_*/job.json")]) == 1
+    assert len([*job.output.glob("_groq_*/job.json")]) == len(spools(job)) == 1
