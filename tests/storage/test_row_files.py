@@ -64,6 +64,7 @@ def lines(*rows):
             '\ufeffid,text\r\n7,"a, ""b""\r\nc"\r\n\r\n8,x',
             [{"id": "7", "text": 'a, "b"\r\nc'}, {"id": "8", "text": "x"}],
         ),
+        ("A.CSV", "text\nfine\n", [{"text": "fine"}]),
         ("a.csv", "text\n" + "x" * 200_000 + "\n", [{"text": "x" * 200_000}]),
     ],
 )
@@ -74,6 +75,7 @@ def test_rows_are_read(write, pack, name, content, rows):
 
 def test_gzip_is_told_by_its_bytes(write):
     assert read(write("a.csv", zipped(b"a\n1\n"))) == [{"a": "1"}]
+    assert read(write("A.CSV.GZ", zipped(b"a\n1\n"))) == [{"a": "1"}]
     assert read(write("a.jsonl.gz", lines({"a": 1}))) == [{"a": 1}]
 
 
