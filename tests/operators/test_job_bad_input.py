@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 from itertools import count
+from pathlib import Path
 
 import pytest
 from airflows import TaskDeferred
@@ -100,6 +101,15 @@ def test_a_file_in_the_place_of_the_folder_is_named(stored_job):
     with pytest.raises(AirflowFailException, match="must be a folder, but is a file"):
         stored_job.run()
     assert stored_job.output.read_text() == "mine"
+
+
+@pytest.mark.parametrize("argument", ["output_path", "work_path", "reuse"])
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_path_that_is_no_unicode_is_named_before_anything_is_sent(stored_job, tmp_path, argument, kind):
+    """A manifest could not name it: it would be found when all is paid."""
+    with pytest.raises(AirflowFailException, match=rf"{argument} is .*'.*\\udcff', but must be in UTF-8"):
+        stored_job.run(**{argument: kind(tmp_path / os.fsdecode(b"\xff"))})
+    assert stored_job.emulator.requests("POST") == []
 
 
 GOOD = [said(f"row-{number}", "good").decode() for number in range(8)]

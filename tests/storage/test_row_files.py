@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import re
 
 import pytest
@@ -152,6 +153,12 @@ def test_a_path_that_names_no_files_is_refused(write, tmp_path, input_path, said
     write("a.jsonl", lines({"a": 1}))
     filled = [path and path.format(tmp_path) for path in input_path] if isinstance(input_path, list) else input_path
     assert said in refusal(filled.format(tmp_path) if isinstance(filled, str) else filled)
+
+
+def test_a_file_whose_name_is_no_unicode_is_named(write, tmp_path):
+    write(os.fsdecode(b"\xff.jsonl"), '{"prompt": "a"}\n')
+    with pytest.raises(GroqInputError, match=r"input_path is .*\\udcff.*, but must be in UTF-8: rename the file"):
+        read(f"{tmp_path}/*.jsonl")
 
 
 def test_a_wrong_row_is_named_with_its_file_and_line(write, tmp_path):
