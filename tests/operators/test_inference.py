@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from airflow_provider_groq.answers import read_answers
 from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.exceptions import GroqInputError
+from airflow_provider_groq.jobs.output.parts import commit
 from airflow_provider_groq.operators.inference import GroqBatchInferenceOperator
 
 
@@ -53,6 +54,22 @@ def test_files_that_a_try_before_a_clear_uploaded_for_nothing_are_deleted_too(jo
     job.clear()
     job.run(rows=[{"custom_id": "new", "text": "new thing"}])
     assert job.emulator.files() == []
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+@pytest.mark.parametrize("path", ["/batches", "/files", "/files/*"])
+def test_a_job_that_is_landed_succeeds_though_its_files_cannot_be_deleted(
+    job, monkeypatch, capsys, quick_retries, status, path
+):
+    def then(*arguments):
+        commit(*arguments)
+        for method in ("GET", "DELETE"):
+            job.emulator.fault(path, method=method, status=status, times=None)
+
+    monkeypatch.setattr("airflow_provider_groq.operators.job.ending.commit", then)
+    assert job.run()["rows"]["succeeded"] == 8
+    assert job.work is None
+    assert ("at Groq for up to 30 days" in "".join(capsys.readouterr())) is (path != "/files")
 
 
 def test_a_shard_takes_two_requests_and_all_together_two_listings_at_most(job):

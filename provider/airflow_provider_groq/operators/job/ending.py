@@ -132,19 +132,28 @@ def _ended(job: JobRun, manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _delete_files(job: JobRun) -> None:
-    """Delete the files of all batches that the job has made from Groq."""
+    """Delete the files of all batches that the job has made from Groq; what cannot be deleted is told, and stays."""
     with job.in_work():
         seal = job.work.seal()
         names = [] if seal is None else [seal.spool, *seal.previous]
         rounds = [Round(job, folder, sealed) for folder in map(job.work.spool, names) for sealed in folder.rounds()]
-    ids = [batch_id for round_ in rounds for batch_id in RoundJournal(round_).all_ids()]
-    batches = job.hook.get_batches(ids) if ids else {}
-    files = (
+    files = _files_of(job, [batch_id for round_ in rounds for batch_id in RoundJournal(round_).all_ids()])
+    delete_files(job.hook, *files, *_uploads(job))
+
+
+def _files_of(job: JobRun, batch_ids: list[str]) -> list[str | None]:
+    try:
+        batches = job.hook.get_batches(batch_ids) if batch_ids else {}
+    except GroqError as error:
+        job.operator.log.warning(
+            "The files of the job's batches could not be looked up and stay at Groq for up to 30 days: %s", error
+        )
+        return []
+    return [
         file_id
         for batch in batches.values()
         for file_id in (batch.input_file_id, batch.output_file_id, batch.error_file_id)
-    )
-    delete_files(job.hook, *files, *_uploads(job))
+    ]
 
 
 def _uploads(job: JobRun) -> list[str]:
