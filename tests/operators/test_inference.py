@@ -1,12 +1,14 @@
 """A whole job: rows in, one answer each out, in their order."""
 
 import json
+from datetime import date
+from decimal import Decimal
 from typing import Literal
 
 import pytest
 from airflow.sdk import DAG, Asset
 from operators.conftest import LARGE, SMALL, JobTries, texts
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_provider_groq.answers import read_answers
 from airflow_provider_groq.compat import AirflowFailException
@@ -148,6 +150,23 @@ def test_answers_have_the_type_asked_for_and_what_does_not_fit_is_sent_again(sto
     assert [answer["output"] for answer in stored_job.answers()] == 8 * [{"mood": "good", "reason": None}]
     assert stored_job.answers()[1]["round"] == 2
     assert next(read_answers(manifest, as_type=Mood)).output == Mood(mood="good")
+
+
+class Sale(BaseModel):
+    model_config = ConfigDict(strict=True)
+    day: date = Field(alias="saleDay")
+    price: Decimal
+    kinds: set[str] = Field(validation_alias="allKinds")
+    mood: Mood | None = None
+
+
+@pytest.mark.parametrize("kind", [Sale, list[Sale]])
+def test_what_has_the_type_is_read_as_that_type_also_if_that_is_strict_and_has_aliases(stored_job, kind):
+    answer = {"saleDay": "2026-01-02", "price": "1.5", "allKinds": ["a"], "mood": {"mood": "bad", "reason": None}}
+    sale = Sale.model_validate_json(json.dumps(answer))
+    stored_job.emulator.set(answers={"*": json.dumps(answer if kind is Sale else {"value": [answer]})})
+    (first, *_) = read_answers(stored_job.run(output_type=kind), as_type=kind)
+    assert (first.status, first.output) == ("succeeded", sale if kind is Sale else [sale])
 
 
 def test_what_never_fits_is_kept_as_it_was_said(stored_job):
