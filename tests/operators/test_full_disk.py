@@ -79,6 +79,7 @@ def test_while_rows_are_spooled_nothing_is_sent_and_a_retry_sends_them(job, disk
     with pytest.raises(GroqStorageError, match=f"work_path {job.output}.*{FULL}"):
         job.run(**options)
     assert job.emulator.requests("POST") == []
+    assert not [*job.output.rglob("*.jsonl")], "what there is of them would keep the disk full"
     large()
     assert job.run(**options)["rows"]["succeeded"] == 500
     assert paid(job) == 500

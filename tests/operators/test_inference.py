@@ -1,16 +1,19 @@
 """A whole job: rows in, one answer each out, in their order."""
 
 import json
+from datetime import date
+from decimal import Decimal
 from typing import Literal
 
 import pytest
 from airflow.sdk import DAG, Asset
-from operators.conftest import LARGE, SMALL, texts
-from pydantic import BaseModel
+from operators.conftest import LARGE, SMALL, JobTries, texts
+from pydantic import BaseModel, ConfigDict, Field
 
 from airflow_provider_groq.answers import read_answers
 from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.exceptions import GroqInputError
+from airflow_provider_groq.jobs.output.parts import commit
 from airflow_provider_groq.operators.inference import GroqBatchInferenceOperator
 
 
@@ -53,6 +56,22 @@ def test_files_that_a_try_before_a_clear_uploaded_for_nothing_are_deleted_too(jo
     job.clear()
     job.run(rows=[{"custom_id": "new", "text": "new thing"}])
     assert job.emulator.files() == []
+
+
+@pytest.mark.parametrize("status", [401, 403, 500])
+@pytest.mark.parametrize("path", ["/batches", "/files", "/files/*"])
+def test_a_job_that_is_landed_succeeds_though_its_files_cannot_be_deleted(
+    job, monkeypatch, capsys, quick_retries, status, path
+):
+    def then(*arguments):
+        commit(*arguments)
+        for method in ("GET", "DELETE"):
+            job.emulator.fault(path, method=method, status=status, times=None)
+
+    monkeypatch.setattr("airflow_provider_groq.operators.job.ending.commit", then)
+    assert job.run()["rows"]["succeeded"] == 8
+    assert job.work is None
+    assert ("at Groq for up to 30 days" in "".join(capsys.readouterr())) is (path != "/files")
 
 
 def test_a_shard_takes_two_requests_and_all_together_two_listings_at_most(job):
@@ -103,6 +122,17 @@ def test_the_share_of_rows_that_may_fail(stored_job, ratio, failing, fails):
     assert len(stored_job.answers()) == 8
 
 
+@pytest.mark.parametrize(("ratio", "failing"), [(0.29, 29), (0.57, 57), (0.07, 7)])
+def test_a_share_that_is_no_binary_fraction_may_fail_to_the_last_row(stored_job, ratio, failing):
+    """0.29 * 100 is 28.999999999999996."""
+    stored_job.emulator.set(failing_requests={f"row-{number}": 422 for number in range(failing)})
+    options = {"rows": texts(110), "shard_size": 200, "max_failed_ratio": ratio}
+    assert stored_job.run(**options, canary=100)["rows"]["failed"] == failing
+    stored_job.emulator.set(failing_requests={f"row-{number}": 422 for number in range(failing + 1)})
+    with pytest.raises(AirflowFailException, match=f"{failing + 1} of 100 rows"):
+        JobTries(stored_job.emulator, stored_job.output, run_id="other").run(**options, canary=100)
+
+
 class Mood(BaseModel):
     mood: Literal["good", "bad"]
     reason: str | None = None
@@ -122,6 +152,23 @@ def test_answers_have_the_type_asked_for_and_what_does_not_fit_is_sent_again(sto
     assert next(read_answers(manifest, as_type=Mood)).output == Mood(mood="good")
 
 
+class Sale(BaseModel):
+    model_config = ConfigDict(strict=True)
+    day: date = Field(alias="saleDay")
+    price: Decimal
+    kinds: set[str] = Field(validation_alias="allKinds")
+    mood: Mood | None = None
+
+
+@pytest.mark.parametrize("kind", [Sale, list[Sale]])
+def test_what_has_the_type_is_read_as_that_type_also_if_that_is_strict_and_has_aliases(stored_job, kind):
+    answer = {"saleDay": "2026-01-02", "price": "1.5", "allKinds": ["a"], "mood": {"mood": "bad", "reason": None}}
+    sale = Sale.model_validate_json(json.dumps(answer))
+    stored_job.emulator.set(answers={"*": json.dumps(answer if kind is Sale else {"value": [answer]})})
+    (first, *_) = read_answers(stored_job.run(output_type=kind), as_type=kind)
+    assert (first.status, first.output) == ("succeeded", sale if kind is Sale else [sale])
+
+
 def test_what_never_fits_is_kept_as_it_was_said(stored_job):
     stored_job.emulator.set(answers={"row-1": "not JSON", "*": '{"mood": "good", "reason": null}'})
     stored_job.run(output_type=Mood, max_failed_ratio=0.2)
@@ -131,6 +178,31 @@ def test_what_never_fits_is_kept_as_it_was_said(stored_job):
         "not JSON",
         "invalid_output",
     )
+
+
+TREE = {
+    "$ref": "#/$defs/Tree",
+    "$defs": {
+        "Tree": {
+            "type": "object",
+            "properties": {"text": {"type": "string"}, "size": {"type": "number"}, "child": {"$ref": "#/$defs/Tree"}},
+        }
+    },
+}
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        pytest.param(500 * '{"child": ' + "{}" + 500 * "}", id="deep"),
+        pytest.param('{"size": 1e999}', id="no number"),
+        pytest.param('{"text": "\\ud83d", "\\udc00": 1}', id="half emojis"),
+    ],
+)
+def test_an_answer_that_cannot_be_written_keeps_no_other_from_being_landed(stored_job, answer):
+    stored_job.emulator.set(answers={"row-1": answer, "*": "{}"})
+    assert stored_job.run(output_type=TREE, max_failed_ratio=0.2)["rows"]["total"] == 8
+    assert [answer["output"] for answer in stored_job.answers()].count({}) == 7
 
 
 def test_rows_of_a_callable_are_read_once_as_a_stream(stored_job):
@@ -232,7 +304,20 @@ WRONG = [
     ({"rows": ["a"], "dry_run": "yes"}, "dry_run is 'yes', but must be True or False"),
     ({"rows": ["a"], "dry_run": "{{ params.dry_run }}"}, "dry_run is"),
     ({"rows": ["a"], "shard_size": 50_001}, "shard_size is 50001"),
-    ({"rows": ["a"], "escalate": [{"messages": []}]}, r"escalate\[0\]"),
+    (
+        {"rows": ["a"], "escalate": [{"messages": []}]},
+        r"escalate\[0\] sets messages, but the prompt comes from the rows",
+    ),
+    ({"rows": ["a"], "escalate": {"model": LARGE}}, "escalate must be a list of dicts"),
+    ({"rows": ["a"], "escalate": LARGE}, "escalate must be a list of dicts"),
+    ({"rows": ["a"], "escalate": 2}, "escalate must be a list of dicts"),
+    ({"rows": ["a"], "escalate": [{}, LARGE]}, r"escalate\[1\] must be a dict of parameters of the body"),
+    ({"rows": ["a"], "escalate": [{7: 1}]}, r"escalate\[0\] has the key 7"),
+    ({"rows": ["a"], "escalate": [{"model": None}]}, r"escalate\[0\] sets model to None"),
+    ({"rows": ["a"], "escalate": [{"model": ""}], "max_cost": 1, "prices": {}}, r"escalate\[0\] sets model to ''"),
+    ({"rows": ["a"], "escalate": [{"model": 7}], "max_cost": 1, "prices": {}}, r"escalate\[0\] sets model to 7"),
+    ({"rows": ["a"], "escalate": [{}, {"stop": {"."}}]}, r"escalate\[1\] cannot be written as JSON"),
+    ({"rows": ["a"], "escalate": [{"temperature": float("nan")}]}, r"escalate\[0\] cannot be written as JSON"),
     ({"rows": ["a"], "prompt_template": "{{ ds }}"}, "prompt_template"),
     ({"rows": ["a"], "request_params": {"stream": True}}, "request_params sets stream"),
     ({"rows": ["a"], "output_type": dict[str, int]}, "output_type|schema"),

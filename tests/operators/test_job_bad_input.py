@@ -4,6 +4,7 @@ import ctypes
 import json
 import os
 from itertools import count
+from pathlib import Path
 
 import pytest
 from airflows import TaskDeferred
@@ -37,7 +38,28 @@ def test_a_wrong_row_is_named_and_nothing_is_sent(stored_job, monkeypatch, optio
     with pytest.raises(AirflowFailException, match=said):
         stored_job.run(rows=rows_of(row), **options)
     assert stored_job.emulator.requests("POST") == []
-    assert not [*stored_job.output.glob("_groq_*/job.json")]
+    assert not files(stored_job)
+
+
+def files(job):
+    """What is left under the output folder."""
+    return [path for path in job.output.rglob("*") if path.is_file()]
+
+
+def test_of_rows_that_are_not_sent_nothing_is_kept(job, monkeypatch):
+    """However many rows there are, and however often they are tried."""
+
+    def rows():
+        yield from texts(5_000)
+        raise RuntimeError("the table is gone")
+
+    for _ in range(2):
+        with pytest.raises(RuntimeError, match="the table is gone"):
+            job.run(rows=rows, shard_size=1_000)
+    monkeypatch.setattr("airflow_provider_groq.api.settings.Settings.is_groq", True)
+    with pytest.raises(AirflowFailException, match="gone"):
+        job.run(model="gone")
+    assert not files(job)
 
 
 def with_extra(**extra):
@@ -81,6 +103,15 @@ def test_a_file_in_the_place_of_the_folder_is_named(stored_job):
     assert stored_job.output.read_text() == "mine"
 
 
+@pytest.mark.parametrize("argument", ["output_path", "work_path", "reuse"])
+@pytest.mark.parametrize("kind", [str, Path])
+def test_a_path_that_is_no_unicode_is_named_before_anything_is_sent(stored_job, tmp_path, argument, kind):
+    """A manifest could not name it: it would be found when all is paid."""
+    with pytest.raises(AirflowFailException, match=rf"{argument} is .*'.*\\udcff', but must be in UTF-8"):
+        stored_job.run(**{argument: kind(tmp_path / os.fsdecode(b"\xff"))})
+    assert stored_job.emulator.requests("POST") == []
+
+
 GOOD = [said(f"row-{number}", "good").decode() for number in range(8)]
 BAD_FILES = {"half of them": GOOD[:4], "cut off in the middle": [*GOOD[:7], GOOD[7][:50]], "none": ["\n"]}
 
@@ -115,6 +146,11 @@ def test_foreign_and_repeated_lines_of_a_result_file_are_told_and_change_nothing
     assert told in "".join(capsys.readouterr())
 
 
+def spools(job):
+    """The rows that are kept under the output folder, however often."""
+    return [*job.output.glob("_groq_*/*/requests.jsonl")]
+
+
 def test_two_jobs_that_start_at_once_in_one_folder_are_told_apart_before_the_second_pays(job):
     """The second begins while the first reads its rows, and seals first."""
     job.emulator.set(seconds=1000)
@@ -128,6 +164,7 @@ def test_two_jobs_that_start_at_once_in_one_folder_are_told_apart_before_the_sec
     with pytest.raises(AirflowFailException, match="work folder of another job .*'tomorrow'"):
         job.run(rows=rows)
     assert len(job.emulator.batches()) == 3
+    assert len(spools(job)) == 1
     job.emulator.set(seconds=0)
     job.emulator.advance(2000)
     assert other.run()["rows"]["succeeded"] == 8
@@ -154,4 +191,4 @@ def test_two_jobs_that_seal_at_the_same_moment_do_not_both_pay(job, monkeypatch)
     assert ended == [TaskDeferred]
     assert len(job.emulator.batches()) == 3
     assert not [seal for seal in job.output.glob("_groq_*/job.json") if json.loads(seal.read_text())["rows"] != 8]
-    assert len([*job.output.glob("_groq_*/job.json")]) == 1
+    assert len([*job.output.glob("_groq_*/job.json")]) == len(spools(job)) == 1

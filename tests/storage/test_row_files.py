@@ -4,6 +4,7 @@ import csv
 import gzip
 import io
 import json
+import os
 import re
 
 import pytest
@@ -64,6 +65,7 @@ def lines(*rows):
             '\ufeffid,text\r\n7,"a, ""b""\r\nc"\r\n\r\n8,x',
             [{"id": "7", "text": 'a, "b"\r\nc'}, {"id": "8", "text": "x"}],
         ),
+        ("A.CSV", "text\nfine\n", [{"text": "fine"}]),
         ("a.csv", "text\n" + "x" * 200_000 + "\n", [{"text": "x" * 200_000}]),
     ],
 )
@@ -74,6 +76,7 @@ def test_rows_are_read(write, pack, name, content, rows):
 
 def test_gzip_is_told_by_its_bytes(write):
     assert read(write("a.csv", zipped(b"a\n1\n"))) == [{"a": "1"}]
+    assert read(write("A.CSV.GZ", zipped(b"a\n1\n"))) == [{"a": "1"}]
     assert read(write("a.jsonl.gz", lines({"a": 1}))) == [{"a": 1}]
 
 
@@ -150,6 +153,12 @@ def test_a_path_that_names_no_files_is_refused(write, tmp_path, input_path, said
     write("a.jsonl", lines({"a": 1}))
     filled = [path and path.format(tmp_path) for path in input_path] if isinstance(input_path, list) else input_path
     assert said in refusal(filled.format(tmp_path) if isinstance(filled, str) else filled)
+
+
+def test_a_file_whose_name_is_no_unicode_is_named(write, tmp_path):
+    write(os.fsdecode(b"\xff.jsonl"), '{"prompt": "a"}\n')
+    with pytest.raises(GroqInputError, match=r"input_path is .*\\udcff.*, but must be in UTF-8: rename the file"):
+        read(f"{tmp_path}/*.jsonl")
 
 
 def test_a_wrong_row_is_named_with_its_file_and_line(write, tmp_path):

@@ -12,7 +12,7 @@ from airflow_provider_groq.compat import conf
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.jobs.money.prices import Prices
-from airflow_provider_groq.jobs.requests.form import AUDIO, RequestForm
+from airflow_provider_groq.jobs.requests.form import AUDIO, RequestForm, check_params
 from airflow_provider_groq.operators import outlets
 from airflow_provider_groq.operators.base import DEFERRABLE, BatchOperator
 from airflow_provider_groq.storage.inline import InlineRequests
@@ -22,9 +22,6 @@ if TYPE_CHECKING:
 
 CANARY_ROWS = 100
 """How many rows go first where there is a ``max_cost`` and no ``canary``."""
-
-NEVER_OVERRIDDEN = frozenset({"messages", "stream", "url", "file"})
-"""What a later round must not change: it would be another question."""
 
 
 class GroqBatchInferenceOperator(BatchOperator):
@@ -237,12 +234,7 @@ class GroqBatchInferenceOperator(BatchOperator):
                 "A dry run lands nothing, so it cannot have outlets: move them to the task that sends."
             )
         _check_flag("dedupe", self.dedupe)
-        for number, override in enumerate(self.escalate or ()):
-            if not isinstance(override, Mapping) or NEVER_OVERRIDDEN & set(override):
-                raise GroqInputError(
-                    f"escalate[{number}] is {shown(override)}, but must be a dict of body parameters, without "
-                    f"{', '.join(sorted(NEVER_OVERRIDDEN))}."
-                )
+        _check_escalate(self.escalate)
         outlets.check_arguments(self)
         self.request_form()
         self._check_cost()
@@ -317,6 +309,19 @@ class GroqBatchInferenceOperator(BatchOperator):
     def round_seconds(self) -> float:
         """How long a round may take where the job has no ``timeout``."""
         return default_timeout(self.completion_window)
+
+
+def _check_escalate(escalate: Any) -> None:
+    """Check all rounds: what is wrong with a later one is else found when the first is paid."""
+    if escalate is None:
+        return
+    if isinstance(escalate, (str, bytes)) or not isinstance(escalate, Sequence):
+        raise GroqInputError(f"escalate must be a list of dicts of body parameters, but is {shown(escalate)}.")
+    for number, override in enumerate(escalate):
+        check_params(f"escalate[{number}]", override)
+        model = override.get("model", "")
+        if "model" in override and not (isinstance(model, str) and model.strip()):
+            raise GroqInputError(f"escalate[{number}] sets model to {shown(model)}, but it must be non-empty text.")
 
 
 def _check_flag(argument: str, value: Any) -> None:

@@ -30,6 +30,7 @@ ARGUMENT = "source"
 SHOWN_CHARS = 200
 
 _decode = msgspec.json.Decoder(Answer).decode
+_encode = msgspec.json.Encoder().encode
 _decode_usage = msgspec.json.Decoder(dict[str, Any] | None).decode
 
 
@@ -165,9 +166,10 @@ def _typed(answers: Iterator[Answer], adapter: TypeAdapter[Any]) -> Iterator[Ans
 
 
 def _validated(output: Any, adapter: TypeAdapter[Any]) -> Any:
+    """An output as a type: from JSON, which strict types read too; fields by alias, or by name, as jobs write them."""
     try:
-        return adapter.validate_python(output)
+        return adapter.validate_json(_encode(output), by_alias=True, by_name=True)
     except ValidationError:
         if not isinstance(output, str):
             raise
-        return adapter.validate_json(output)
+        return adapter.validate_json(output, by_alias=True, by_name=True)

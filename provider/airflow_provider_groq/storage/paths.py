@@ -12,6 +12,7 @@ from urllib.parse import urlsplit
 
 from airflow.sdk import ObjectStoragePath
 
+from airflow_provider_groq.batches.options import is_utf8
 from airflow_provider_groq.batches.rendered import check_path
 from airflow_provider_groq.compat import AirflowNotFoundException
 from airflow_provider_groq.exceptions import GroqError, GroqInputError, GroqStorageError
@@ -50,6 +51,8 @@ def storage_path(argument: str, path: Any) -> ObjectStoragePath:
     """
     if not isinstance(path, (PathLike, ObjectStoragePath)):
         check_path(argument, path)
+    if not is_utf8(str(path)):
+        raise GroqInputError(f"{argument} is {str(path)!r}, but must be in UTF-8: rename the file or folder.")
     if not urlsplit(str(path)).scheme:
         path = _expanded(argument, str(path))
     try:

@@ -33,7 +33,7 @@ def rows_of(input_path: Any, *, max_bytes: int) -> RowFiles:
     Args:
         input_path: A path, local or in an object storage; a pattern with ``*``, ``?``, ``[…]`` or ``**``, whose files
             are read in the order of their names; or a list of these. A file whose name ends in ``.csv`` or ``.csv.gz``
-            is CSV with a header, any other JSON Lines, gzipped or not.
+            is CSV with a header, any other JSON Lines, gzipped or not; in the name, case does not matter.
         max_bytes: The longest line to accept.
 
     Returns:
@@ -82,7 +82,7 @@ class RowFiles(Iterator[Any]):
             self._path, self._line, self._bytes = path, 0, 0
             rows = 0
             with open_file(path, wanted=WANTED) as source:
-                is_csv = path.name.removesuffix(".gz").endswith(".csv")
+                is_csv = path.name.lower().removesuffix(".gz").endswith(".csv")
                 for row in self._csv_rows(source) if is_csv else self._json_rows(source):
                     rows += 1
                     yield row

@@ -22,6 +22,11 @@ from airflow_provider_groq.jobs.records import InvalidOutput
 from airflow_provider_groq.jobs.requests.output_type import OutputType
 
 
+def nested(depth):
+    """Lists within lists, so many in all."""
+    return [] if depth == 1 else [nested(depth - 1)]
+
+
 @pytest.mark.parametrize(
     ("kind", "answer", "value"),
     [
@@ -68,6 +73,10 @@ from airflow_provider_groq.jobs.requests.output_type import OutputType
         ({**SCHEMA, "properties": {"a": {"type": ["string", "null"]}}}, {"a": None}, {"a": None}),
         ({**SCHEMA, "properties": {"a": {"enum": ["x", None]}}}, {"a": None}, {"a": None}),
         ({**SCHEMA, "required": ["a"]}, {"a": "x"}, {"a": "x"}),
+        (SCHEMA, {"a": "half \ud83d", "\udc00": 1}, {"a": "half \ufffd", "\ufffd": 1}),
+        (Sentiment, {"label": "good", "score": 1, "\ud83d": 0}, {"label": "good", "score": 1.0}),
+        (SCHEMA, {"a": "x", "more": 250 * [[{}]]}, {"a": "x", "more": 250 * [[{}]]}),
+        (SCHEMA, {"a": "x", "more": nested(199)}, {"a": "x", "more": nested(199)}),
     ],
 )
 def test_an_answer_in_the_strict_form_fits_and_nulls_are_defaults(kind, answer, value):
@@ -90,6 +99,14 @@ def test_an_answer_in_the_strict_form_fits_and_nulls_are_defaults(kind, answer, 
         (list[str], '{"value": [], "more": 1}', "but must be an object that holds only 'value'"),
         (list[str], '{"value": [1]}', "0: Input should be a valid string"),
         (SCHEMA, '{"a": 1}', "$.a: 1 is not of type 'string'"),
+        (
+            {**SCHEMA, "properties": {"a": {"type": "number"}}},
+            '{"a": 1e999}',
+            "is not JSON: 1e999 is too large a number",
+        ),
+        (SCHEMA, json.dumps({"a": "x", "more": nested(200)}), "is nested more than 200 deep"),
+        (SCHEMA, json.dumps({"a": "x", "more": nested(900)}), "is nested more than 200 deep"),
+        (Node, 800 * '{"value": 1, "next": ' + "null" + 800 * "}", "is nested more than 200 deep"),
         ({**SCHEMA, "required": ["a"]}, '{"a": null}', "$.a: None is not of type 'string'"),
     ],
 )

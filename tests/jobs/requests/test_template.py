@@ -82,6 +82,7 @@ def test_a_wrong_template_is_refused(text, said):
         ("{a[0]}", {"a": []}, "IndexError"),
         ("{a[0]}", {"a": 5}, "TypeError"),
         ("{a:d}", {"a": "x"}, "ValueError: Unknown format code 'd'"),
+        ("{a:.2f}", {"a": 10**400}, "OverflowError: int too large to convert to float"),
     ],
 )
 def test_a_row_that_does_not_fill_it_is_refused_with_the_field(text, row, said):

@@ -109,6 +109,7 @@ def test_a_value_that_holds_itself_is_refused():
         ({"prompt": "Hi", "custom_id": True}, "custom_id is True, but must be a text or a number"),
         ({"prompt": "Hi", "custom_id": float("nan")}, "custom_id is nan (float), which cannot be written"),
         ({"prompt": "Hi", "custom_id": [1]}, "custom_id is [1], but must be a text or a number"),
+        ({"prompt": "Hi", "custom_id": 10**5000}, "custom_id cannot be written as text: Exceeds the limit"),
         ({"prompt": "Hi", "custom_id": "\ud800"}, "custom_id is '\\ud800', which is not valid Unicode"),
         ({**WHOLE, "custom_id": ""}, "custom_id is '', but must not be empty"),
     ],

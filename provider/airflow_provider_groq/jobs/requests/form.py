@@ -128,6 +128,26 @@ def check_names(argument: str, names: Mapping[str, Any]) -> str | None:
     return None
 
 
+def check_params(argument: str, params: Any) -> None:
+    """Check parameters of a body that a Dag names, before there are rows.
+
+    Args:
+        argument: What the operator calls them.
+        params: The parameters by name.
+
+    Raises:
+        GroqInputError: They are no parameters, or none that may be set there.
+    """
+    if not isinstance(params, Mapping):
+        raise GroqInputError(f"{argument} must be a dict of parameters of the body, but is {shown(params)}.")
+    if wrong := check_names(argument, params):
+        raise GroqInputError(f"{wrong}.")
+    try:
+        json.dumps(dict(params), allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise GroqInputError(f"{argument} cannot be written as JSON: {error}.") from None
+
+
 def for_model(response_format: Mapping[str, Any], model: str | None) -> Mapping[str, Any]:
     """The form of answers as a model takes it: strict where it can be held to a schema.
 
@@ -158,13 +178,6 @@ def _check_columns(columns: Any) -> None:
 
 
 def _check_params(params: Any) -> None:
-    if not isinstance(params, Mapping):
-        raise GroqInputError(f"request_params must be a dict of parameters of the body, but is {shown(params)}.")
-    if wrong := check_names("request_params", params):
-        raise GroqInputError(f"{wrong}.")
+    check_params("request_params", params)
     if "model" in params:
         raise GroqInputError("request_params sets model: use the argument model instead.")
-    try:
-        json.dumps(dict(params), allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise GroqInputError(f"request_params cannot be written as JSON: {error}.") from None

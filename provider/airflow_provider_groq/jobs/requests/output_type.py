@@ -7,11 +7,13 @@ from __future__ import annotations
 
 import inspect
 import json
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from airflow_provider_groq.api.text import without_surrogates
 from airflow_provider_groq.batches.options import shown
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.jobs.records import InvalidOutput
@@ -22,6 +24,9 @@ from airflow_provider_groq.jobs.requests.values import plain
 
 FENCE = re.compile(r"\s*```(?:json|JSON)?[ \t]*\n(.*)\n[ \t]*```\s*", re.DOTALL)
 """Markdown around the whole answer, which models that cannot be held to a schema add at times."""
+
+MAX_DEPTH = 200
+"""How deep an answer may be nested: it is checked, written and read by code that calls itself for each level."""
 
 
 @dataclass(frozen=True)
@@ -83,9 +88,11 @@ class OutputType:
         if fenced := FENCE.fullmatch(text):
             text = fenced[1]
         try:
-            value = json.loads(text, parse_constant=_refuse_constant)
+            value = _loads(text)
         except (ValueError, RecursionError) as error:
             raise InvalidOutput(f"is not JSON: {error}") from None
+        if _is_too_deep(text, value):
+            raise InvalidOutput(f"is nested more than {MAX_DEPTH} deep")
         if not is_object(self.schema):
             if not isinstance(value, dict) or value.keys() != {WRAPPED}:
                 raise InvalidOutput(f"is {shown(value)}, but must be an object that holds only {WRAPPED!r}")
@@ -93,8 +100,38 @@ class OutputType:
         return drop_nulls(value, self.schema, self.schema)
 
 
+def _loads(text: str) -> Any:
+    """The value of an answer; a lone surrogate becomes U+FFFD, as in answers that are text."""
+    value = json.loads(text, parse_constant=_refuse_constant, parse_float=_finite)
+    return json.loads(without_surrogates(json.dumps(value, ensure_ascii=False))) if "\\u" in text else value
+
+
 def _refuse_constant(name: str) -> None:
     raise ValueError(f"{name} is not a JSON value")
+
+
+def _finite(digits: str) -> float:
+    """The number that digits stand for, if there is one: for ``1e999`` Python has only infinity."""
+    number = float(digits)
+    if math.isinf(number):
+        raise ValueError(f"{digits} is too large a number")
+    return number
+
+
+def _is_too_deep(text: str, value: Any) -> bool:
+    """Whether a value, which a text stands for, is nested deeper than `MAX_DEPTH`."""
+    if text.count("{") + text.count("[") <= MAX_DEPTH:
+        return False
+    holders = [value]
+    for _ in range(MAX_DEPTH):
+        holders = [item for holder in holders for item in _held(holder) if isinstance(item, (dict, list))]
+    return bool(holders)
+
+
+def _held(value: Any) -> Iterable[Any]:
+    if isinstance(value, dict):
+        return value.values()
+    return value if isinstance(value, list) else ()
 
 
 def _of_schema(value: Mapping[str, Any]) -> tuple[dict[str, Any], Callable[[str], Any]]:

@@ -205,4 +205,7 @@ def _id_of(name: str, value: Any) -> str:
     written = plain(value, name)
     if isinstance(written, (bool, list, dict)) or written is None:
         raise RowProblem(f"{name} is {shown(value)}, but must be a text or a number")
-    return str(written)
+    try:
+        return str(written)
+    except ValueError as error:  # an integer of more digits than Python writes
+        raise RowProblem(f"{name} cannot be written as text: {error}") from None

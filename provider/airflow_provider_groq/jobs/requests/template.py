@@ -65,7 +65,7 @@ class Template:
                 raise _missing(name, row)
         try:
             prompt = self._text.format_map(row)
-        except (LookupError, TypeError, ValueError) as error:
+        except (ArithmeticError, LookupError, TypeError, ValueError) as error:
             raise RowProblem(
                 f"prompt_template cannot be filled from it: {type(error).__name__}: {error}; the columns it names are "
                 f"{', '.join(f'{name} = {shown(row[name])}' for name in self.columns)}"

@@ -233,6 +233,17 @@ def is_good(answer: Ended) -> bool:
     return answer.status == "succeeded" and not is_cut_off(answer)
 
 
+def too_many_failed(failed: int, of: int, ratio: float) -> bool:
+    """Whether more rows failed than may: 29 of 100 are 0.29 of them, though 0.29 times 100 is less than 29.
+
+    Args:
+        failed: How many failed.
+        of: Of how many; one at least.
+        ratio: The share that may.
+    """
+    return failed / of > ratio
+
+
 def is_sent_again(answer: Ended, *, changed: bool) -> bool:
     """Whether the next round sends the row of an answer again.
 

@@ -14,7 +14,7 @@ from airflow_provider_groq.jobs.output.causes import Causes, in_words
 from airflow_provider_groq.jobs.results.answer_lines import Head, read_head
 from airflow_provider_groq.jobs.results.kept import Run
 from airflow_provider_groq.jobs.results.merge import goodness
-from airflow_provider_groq.jobs.results.outcomes import is_good
+from airflow_provider_groq.jobs.results.outcomes import is_good, too_many_failed
 from airflow_provider_groq.jobs.seals import Stop
 from airflow_provider_groq.operators.job import answers, batches, budget
 from airflow_provider_groq.operators.job.job_run import JobRun
@@ -37,7 +37,7 @@ def is_needed(job: JobRun, kept: Iterable[Iterator[bytes | Run]], *, rows: int) 
     if not 0 < most < rows:
         return False
     good = sum(map(is_good, _first_answers(kept, most).values()))
-    return not good or most - good > job.operator.max_failed_ratio * most
+    return not good or too_many_failed(most - good, most, job.operator.max_failed_ratio)
 
 
 def let_pass(round_: Round, rounds: Sequence[Round]) -> None:
@@ -92,7 +92,7 @@ def _judged(job: JobRun, heads: Iterable[Head]) -> Stop | None:
     found = list(heads)
     bad = [head for head in found if not is_good(head)]
     allowed = job.operator.max_failed_ratio
-    if len(bad) <= allowed * len(found) and len(bad) < len(found):
+    if len(bad) < len(found) and not too_many_failed(len(bad), len(found), allowed):
         return None
     causes = Causes()
     for head in bad:

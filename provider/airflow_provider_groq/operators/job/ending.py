@@ -12,6 +12,7 @@ from airflow_provider_groq.exceptions import GroqError, GroqJobError
 from airflow_provider_groq.jobs.output import report
 from airflow_provider_groq.jobs.output.manifest import Accounts, for_xcom, message
 from airflow_provider_groq.jobs.output.parts import commit, remove_unlisted, write_parts
+from airflow_provider_groq.jobs.results.outcomes import too_many_failed
 from airflow_provider_groq.jobs.seals import JobSeal
 from airflow_provider_groq.operators import outlets
 from airflow_provider_groq.operators.deleting import delete_files
@@ -118,7 +119,7 @@ def _ended(job: JobRun, manifest: Mapping[str, Any]) -> dict[str, Any]:
             "do not pay again for answered rows."
         )
     failed = rows["total"] - rows["succeeded"]
-    if failed > job.operator.max_failed_ratio * rows["total"] or not rows["succeeded"]:
+    if too_many_failed(failed, rows["total"], job.operator.max_failed_ratio) or not rows["succeeded"]:
         raise GroqJobError(
             f"{message(manifest)}. max_failed_ratio is {job.operator.max_failed_ratio:g}. "
             f"The answers are under {job.output}. Clear the task to resend the other rows."
@@ -131,19 +132,28 @@ def _ended(job: JobRun, manifest: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _delete_files(job: JobRun) -> None:
-    """Delete the files of all batches that the job has made from Groq."""
+    """Delete the files of all batches that the job has made from Groq; what cannot be deleted is told, and stays."""
     with job.in_work():
         seal = job.work.seal()
         names = [] if seal is None else [seal.spool, *seal.previous]
         rounds = [Round(job, folder, sealed) for folder in map(job.work.spool, names) for sealed in folder.rounds()]
-    ids = [batch_id for round_ in rounds for batch_id in RoundJournal(round_).all_ids()]
-    batches = job.hook.get_batches(ids) if ids else {}
-    files = (
+    files = _files_of(job, [batch_id for round_ in rounds for batch_id in RoundJournal(round_).all_ids()])
+    delete_files(job.hook, *files, *_uploads(job))
+
+
+def _files_of(job: JobRun, batch_ids: list[str]) -> list[str | None]:
+    try:
+        batches = job.hook.get_batches(batch_ids) if batch_ids else {}
+    except GroqError as error:
+        job.operator.log.warning(
+            "The files of the job's batches could not be looked up and stay at Groq for up to 30 days: %s", error
+        )
+        return []
+    return [
         file_id
         for batch in batches.values()
         for file_id in (batch.input_file_id, batch.output_file_id, batch.error_file_id)
-    )
-    delete_files(job.hook, *files, *_uploads(job))
+    ]
 
 
 def _uploads(job: JobRun) -> list[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from typing import Any
 
 from airflow_provider_groq.jobs.records import Request
@@ -10,11 +11,11 @@ from airflow_provider_groq.jobs.spools import writer as spool_writer
 from airflow_provider_groq.jobs.spools.shards import CHUNK_ROWS, Shard
 from airflow_provider_groq.jobs.spools.spool import Spool
 from airflow_provider_groq.operators.job.job_run import JobRun
-from airflow_provider_groq.storage.paths import make_folder
+from airflow_provider_groq.storage.paths import make_folder, remove_folder
 
 
 def spooled(job: JobRun, path: Any, requests: Iterable[tuple[int, Request]]) -> Spool:
-    """Spool requests into a new folder.
+    """Spool requests into a new folder, which goes if not all of them can be: no try would ever read it.
 
     Args:
         job: The job.
@@ -26,13 +27,23 @@ def spooled(job: JobRun, path: Any, requests: Iterable[tuple[int, Request]]) -> 
     """
     with job.in_work():
         make_folder(path)
-        return spool_writer.write(
-            path,
-            requests,
-            max_bytes=job.hook.get_conn().settings.max_file_bytes,
-            chunk_rows=job.operator.shard_size or CHUNK_ROWS,
-            canary=job.operator.canary_rows,
-        )
+        try:
+            return spool_writer.write(
+                path,
+                requests,
+                max_bytes=job.hook.get_conn().settings.max_file_bytes,
+                chunk_rows=job.operator.shard_size or CHUNK_ROWS,
+                canary=job.operator.canary_rows,
+            )
+        except BaseException:
+            drop(path)
+            raise
+
+
+def drop(path: Any) -> None:
+    """Remove a folder of requests that nobody needs, if that can be done: another error is on its way."""
+    with suppress(Exception):
+        remove_folder(path)
 
 
 def shards_of(job: JobRun, requests: Spool, *, first_alone: bool) -> list[Shard]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from typing import Any
 
 from msgspec.structs import replace
@@ -20,7 +21,7 @@ from airflow_provider_groq.jobs.work_folder import others
 from airflow_provider_groq.operators.job import budget, reuse, strays
 from airflow_provider_groq.operators.job.job_run import JobRun, Passed
 from airflow_provider_groq.operators.job.partitions import checked
-from airflow_provider_groq.operators.job.spooling import spooled
+from airflow_provider_groq.operators.job.spooling import drop, spooled
 from airflow_provider_groq.operators.models import check_models
 from airflow_provider_groq.storage.paths import check_writable
 from airflow_provider_groq.storage.row_files import RowFiles, rows_of
@@ -50,8 +51,20 @@ def sealed(job: JobRun) -> JobSeal:
     reuse.outputs(job)  # what is wrong with them is said before the rows are read
     before = job.landed()
     found = spooled_rows(job)
-    check_named_models(job, found)
-    return _seal(job, found, old, before)
+    try:
+        check_named_models(job, found)
+        return _seal(job, found, old, before)
+    except (GroqInputError, TaskStoppedError):
+        _drop_unsealed(job, found)
+        raise
+
+
+def _drop_unsealed(job: JobRun, found: Spool) -> None:
+    """Remove what was spooled for a job that is not to be, unless it is sealed after all."""
+    with suppress(Exception):
+        seal = job.work.seal()
+        if seal is None or found.folder.name not in {seal.spool, *seal.previous}:
+            drop(found.folder)
 
 
 def check_named_models(job: JobRun, found: Spool) -> None:
