@@ -216,11 +216,11 @@ def test_both_links_lead_where_they_say(airflow, groq, make, open_batches):
     dag = row_of(page, gone).get_by_role("link", name="create_worker / create [3]")
     assert dag.get_attribute("href") == "/data/airflow/dags/create_worker"
 
+    assert page.problems == []  # the next page is Airflow's
     row_of(page, one).get_by_role("link", name="create_slowly_deferred / create").click()
     page.wait_for_url(lambda url: "/plugin/" not in url)
     assert unquote(urlsplit(page.url).path) == f"/data/airflow/{airflow.one}/tasks/create".replace("dagRuns", "runs")
     page.get_by_text("Deferred").first.wait_for()
-    assert page.problems == []
 
 
 def test_a_cancel_by_keyboard_says_what_it_does_and_gives_the_focus_back(groq, make, open_batches):
