@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from listeners import Collector, Statsd
 from system.job_runs import Job
-from system.rest import KEY, Airflow
+from system.rest import FILES_STAY, KEY, Airflow
 
 from airflow_provider_groq.demo.home import Home, Standalone
 from airflow_provider_groq.emulator import GroqEmulator
@@ -85,6 +85,7 @@ def airflow(emulator, told, tmp_path_factory):
     home = Home(folder / "airflow", emulator.connection_json)
     home.migrate()
     settings = {
+        **FILES_STAY,
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__TEST_CONNECTION": "Enabled",
         "AIRFLOW__GROQ__PRICES": json.dumps(PRICES),

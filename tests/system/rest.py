@@ -12,6 +12,10 @@ LOCKED = re.compile("Database (error|is locked)")
 TERMINAL = {"success", "failed", "skipped", "upstream_failed", "removed"}
 
 
+FILES_STAY = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600"}
+"""No Dag file is parsed again and again, which takes half a processor."""
+
+
 class Airflow:
     """Airflow's REST API, as an admin."""
 

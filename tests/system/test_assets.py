@@ -76,7 +76,8 @@ def watching(airflow, emulator, monkeypatch):
     monkeypatch.setenv("AIRFLOW_CONN_GROQ_DEFAULT", emulator.connection_json)
     dag = "dags/groq_on_finished_batches"
     await_that(lambda: airflow.exists(dag), "the Dag is parsed")
-    airflow.call("PATCH", dag, is_paused=False)
+    token = airflow.call("PATCH", dag, is_paused=False)["file_token"]
+    airflow.call("PUT", f"parseDagFile/{token}")  # which lets the watcher begin
     stored = "select 1 from asset_state_store s join asset a on a.id = s.asset_id where name = 'groq_finished_reviews'"
 
     def begun():

@@ -7,7 +7,7 @@ import re
 from urllib.parse import unquote, urlsplit
 
 import pytest
-from system.rest import KEY, Airflow, await_that
+from system.rest import FILES_STAY, KEY, Airflow, await_that
 
 from airflow_provider_groq.demo.home import Home, Standalone
 from airflow_provider_groq.emulator import GroqEmulator
@@ -40,6 +40,7 @@ def airflow(groq, chromium, tmp_path_factory):
     home.migrate()
     home.save_connection(groq.connection_json)
     settings = {
+        **FILES_STAY,
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",
         "AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_USERS": "admin:admin,viewer:viewer",
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"],
