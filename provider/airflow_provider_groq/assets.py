@@ -44,7 +44,7 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
     if first != BATCHES or any(name in {"", ".", ".."} for name in names):
         raise ValueError(f"{uri.geturl()} names no batches. The form is {FORM}.")
     if uri.query:
-        raise ValueError(f"{uri.geturl()} has a query, but batches are told apart by the path. The form is {FORM}.")
+        raise ValueError(f"{uri.geturl()} has a query, but only its path identifies batches. The form is {FORM}.")
     return uri
 
 

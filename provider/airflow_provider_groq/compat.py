@@ -142,7 +142,7 @@ def stats() -> Any:
 
 
 def has_partitions() -> bool:
-    """Whether a task can tell which partitions of an asset it has written, which it can from 3.3 on."""
+    """Whether a task can report which partitions of an asset it has written (from 3.3 on)."""
     from airflow.sdk.execution_time.context import OutletEventAccessor  # noqa: PLC0415 - only for those who ask
 
     return hasattr(OutletEventAccessor, "add_partitions")

@@ -45,12 +45,29 @@ def of(peer, heading):
 
 
 SEEN = [
-    (peer, cell.strip("`")) for row in table("Where this is seen").values() for peer, cell in row.items() if cell != ""
+    ("openai", "openai.operators.openai.OpenAITriggerBatchOperator.execute"),
+    ("anthropic", "anthropic.operators.batch.AnthropicBatchOperator.execute"),
+    ("common-ai", "common.ai.operators.llm_batch.LLMBatchOperator.execute"),
+    ("openai", "openai.hooks.openai.OpenAIHook.get_conn"),
+    ("anthropic", "anthropic.hooks.anthropic.FIRST_PARTY_PLATFORMS"),
+    ("common-ai", "common.ai.batch.dispatch.import_adapter_class"),
+    ("common-ai", "common.ai.batch.openai.OpenAIBatchAdapter.validate_requests"),
+    ("common-ai", "common.ai.operators.llm_batch.LLMBatchOperator._resolve_reattach_target"),
+    ("openai", "openai.triggers.openai.OpenAIBatchTrigger.run"),
+    ("anthropic", "anthropic.triggers.batch.AnthropicBatchTrigger.run"),
+    ("common-ai", "common.ai.triggers.llm_batch.LLMBatchTrigger.run"),
+    ("openai", "openai.operators.openai.OpenAITriggerBatchOperator.on_kill"),
+    ("anthropic", "anthropic.triggers.batch.AnthropicBatchTrigger.on_kill"),
+    ("common-ai", "common.ai.triggers.llm_batch.LLMBatchTrigger.on_kill"),
+    ("anthropic", "anthropic.hooks.anthropic.AnthropicHook.stream_batch_results"),
+    ("common-ai", "common.ai.batch.results.stream_results_to_jsonl"),
+    ("anthropic", "anthropic.sensors.batch.AnthropicBatchSensor.poke"),
 ]
+"""Where the page's facts are seen in the source of the peers, by their names under ``airflow.providers``."""
 
 
 @pytest.mark.parametrize(("peer", "dotted"), SEEN)
-def test_what_the_page_names_of_a_peer_is_there(peer, dotted):
+def test_what_the_facts_are_seen_in_is_there(peer, dotted):
     needs(peer)
     assert load(dotted) is not None
 

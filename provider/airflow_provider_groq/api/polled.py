@@ -33,7 +33,7 @@ class GlanceCounts(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def done(self) -> int:
-        """How many have an answer or an error."""
+        """How many requests have an answer or an error."""
         return self.completed + self.failed
 
 
@@ -123,7 +123,7 @@ class _Named(msgspec.Struct, gc=False):
 
 
 class _Page(msgspec.Struct):
-    """A list whose items are read one by one, and what else tells a page of a listing."""
+    """A list whose items are read one by one, and the fields that identify a page of a listing."""
 
     data: list[Any] | None = None
     paging: Any = None

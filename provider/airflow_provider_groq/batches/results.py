@@ -149,7 +149,7 @@ def too_many_lines() -> GroqResponseError:
 
 
 def account(batch: Batch, rows: Mapping[str, int]) -> dict[str, int]:
-    """Every request of the batch, by what became of it; what has no line at all is told by the batch's status.
+    """Every request of the batch, by its outcome; without a line, the batch's status decides.
 
     The five add up to the number of requests sent, where the batch says that number.
     """

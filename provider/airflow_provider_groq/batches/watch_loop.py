@@ -116,7 +116,7 @@ class WatchLoop:
         self._pages = Pages(source)
         self._asker = Asker(source)
         self._trouble = Trouble(say, f"Watching batches through {name}")
-        self._survey_trouble = Trouble(say, f"Finding the batches under way through {name}")
+        self._survey_trouble = Trouble(say, f"Finding the running batches through {name}")
         self._due = 0.0
         self._wake = asyncio.Event()
         self._fresh = asyncio.Event()
@@ -247,7 +247,7 @@ class WatchLoop:
                 if batch_id in theirs and watch.missing(batch_id, time.time()):
                     self._say(
                         logging.WARNING,
-                        f"Groq does not know batch {batch_id} any more, for an hour now: it is no longer watched.",
+                        f"Groq has not found batch {batch_id} for an hour: it is no longer watched.",
                     )
 
     async def _surveyed(self, fresh: Sequence[Watch]) -> float | None:

@@ -22,7 +22,7 @@ WRITE_BYTES = 1 << 18
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be written for one batch.
+    """What to write for one batch.
 
     Args:
         batch_id: The batch.

@@ -86,7 +86,7 @@ class Stop(msgspec.Struct, frozen=True):
 
     Attributes:
         reason: ``canary``, ``cost`` or ``deadline``.
-        message: In words.
+        message: What went wrong.
         generation: That of the job; after a clear it goes on.
     """
 

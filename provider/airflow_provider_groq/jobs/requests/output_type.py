@@ -1,4 +1,4 @@
-"""``output_type``: what answers must be, as models are told, and as answers are checked.
+"""``output_type``: what answers must be, as models get it, and as answers are checked.
 
 pydantic and jsonschema are loaded when an output type is given, not before: most Dags give none.
 """
@@ -83,7 +83,7 @@ class OutputType:
             text: The answer.
 
         Raises:
-            InvalidOutput: It is no JSON, or has not the form that models are told of.
+            InvalidOutput: It is not JSON, or does not have the form that models get.
         """
         if fenced := FENCE.fullmatch(text):
             text = fenced[1]
