@@ -90,7 +90,7 @@ def folder_asset(path: Any) -> Asset:
 
     Args:
         path: A local path, or the URI of an object storage. The connection in it (``s3://aws_default@bucket/…``) is
-            left out: it says who reads the folder, not which folder it is.
+            left out: it names who reads the folder, not the folder.
 
     Raises:
         ValueError: Airflow takes no URI of that length or form.

@@ -154,7 +154,7 @@ def takes_nested_extra_by_alias() -> bool:
 
 
 def takes_pages() -> bool:
-    """Whether a plugin may add a page to Airflow's UI: 3.0 cannot, and 3.1.0 does not tell its API who asks."""
+    """Whether a plugin may add a page to Airflow's UI: 3.0 cannot, and in 3.1.0 its API does not know the user."""
     return _release() >= (3, 1, 1)
 
 

@@ -101,11 +101,11 @@ class Polled:
 def read_polled(batch_ids: Sequence[str], body: bytes) -> Polled:
     """Read the answer to a question for these batches, the first of each.
 
-    A server betrays that it took no notice of the ids by what was not asked for, and by saying which page of a
+    A server that ignored the ids is recognized by batches that were not asked for, and by saying which page of a
     listing this is: Groq answers with those of the batches that it knows, and nothing else.
 
     Raises:
-        ValidationError: It is no list.
+        ValidationError: It is not a list.
     """
     page = _page(body)
     asked, items, foreign = frozenset(batch_ids), dict[str, Any](), False

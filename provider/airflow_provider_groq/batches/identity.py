@@ -39,7 +39,7 @@ NOT_WANTED = frozenset({BatchStatus.FAILED, BatchStatus.CANCELLING, BatchStatus.
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A task instance of Airflow, by what all of its tries have in common.
+    """A task instance of Airflow, identified by what all of its tries share.
 
     Attributes:
         dag_id: The Dag.

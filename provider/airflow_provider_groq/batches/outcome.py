@@ -224,7 +224,7 @@ def _failures(batch: Batch, reasons: str) -> str:
 
 
 def _explained(batch: Batch, reasons: str) -> str:
-    """Why requests failed, and where each one's reason is; "" if there is no file of them."""
+    """Why requests failed, and where each one's reason is; "" without an error file."""
     if not batch.error_file_id:
         return ""
     why = f" Reasons: {reasons}." if reasons else ""

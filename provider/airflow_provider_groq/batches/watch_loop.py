@@ -148,7 +148,7 @@ class WatchLoop:
         self._bell = asyncio.Event()
 
     async def ticks(self) -> AsyncIterator[None]:
-        """Give a tick at once, one after each poll, and one whenever somebody rings."""
+        """Yield a tick at once, one after each poll, and one after each call of `ring`."""
         heard = -1
         while True:
             if heard == self._rings:

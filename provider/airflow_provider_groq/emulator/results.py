@@ -55,7 +55,7 @@ class Job:
 
 
 class Writing:
-    """Writes both files when one of them is first read: a batch that nobody reads costs nothing.
+    """Writes both files when one of them is first read: an unread batch costs nothing.
 
     One batch at a time: threads that compute do not become faster side by side.
     """

@@ -22,7 +22,7 @@ class Request(NamedTuple):
         digest: The same for each request that differs only in its ``custom_id``.
         model: The model that it names.
         input: The columns that are carried through to the answer, as JSON; None if there are none.
-        sent: The digest of what is sent, where that differs from what the row asks.
+        sent: The digest of the request that is sent, if it differs from the row's.
     """
 
     custom_id: str

@@ -127,7 +127,7 @@ class Record:
         self._note_tokens(manifest)
 
     def sent(self) -> dict[str, Any] | None:
-        """What the process that resumes the task could not know of what was read."""
+        """What the process that resumes the task could not know about the input."""
         if not self.read and not self.models:
             return None
         return {

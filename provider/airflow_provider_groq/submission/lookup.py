@@ -44,7 +44,7 @@ class Lookup:
     Args:
         hook: Where.
         claims: Whose batches, all of one task.
-        since: When the first of them can have been made, as Unix time.
+        since: The earliest time at which they can have been created, as Unix time.
         check_others: Is given the other batches of the task before any is made, and raises if one must not be.
     """
 

@@ -1,4 +1,4 @@
-"""What Groq says of the batches of a connection, asked for once for all who look within some seconds."""
+"""Groq's answers about the batches of a connection, shared by all requests within some seconds."""
 
 from __future__ import annotations
 
@@ -127,7 +127,7 @@ class Account:
             )
 
     def _forget(self, newest: Key) -> None:
-        """Forget what is of another account than the connection's, and the oldest of what is too much.
+        """Forget answers of other accounts than the connection's, and the oldest beyond the limit.
 
         The newest window of a connection, which most look at, stays longest.
         """

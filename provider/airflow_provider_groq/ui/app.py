@@ -61,7 +61,7 @@ class Cancel(BaseModel):
 
 
 class _Files(StaticFiles):
-    """Files that a browser asks for anew: after an upgrade, old and new modules must not be mixed."""
+    """Files that a browser always requests again: after an upgrade, old and new modules must not be mixed."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         """The file, or that it has not changed."""
