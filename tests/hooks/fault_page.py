@@ -16,7 +16,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "faults.md"
 
 ORDINARY, CREATION = ENDPOINTS[-1], next(endpoint for endpoint in ENDPOINTS if endpoint.creates)
 SHOWN_CALL = "GET /batches/batch_01m8…"
-STATUS_AND_MESSAGE = re.compile(r"\d{3}: [\w ]+\.$")
+CAUSE = re.compile(r"\d{3}: [\w ]+\.$|(?<=sent: |onse: ).*")
 
 TEMPLATE = """\
 # Faults
@@ -143,11 +143,11 @@ def _differing(each: Difference) -> list[str]:
 
 
 def _said_once() -> Iterator[list[str]]:
-    """A fault with its text, without those that differ from an earlier one only in Groq's status and message."""
+    """A fault with its text, without those that differ from an earlier one only in the cause that is quoted."""
     forms = set()
     for fault in FAULTS:
         text = fault.said[0]
-        form = fault.error, STATUS_AND_MESSAGE.sub("", text)
+        form = fault.error, CAUSE.sub("", text)
         if form not in forms:
             forms.add(form)
             shown = text.format(call=SHOWN_CALL, timeout=f"{DEFAULTS.timeout:g}", connecting=f"{LONGEST_CONNECTING:g}")
