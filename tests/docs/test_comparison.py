@@ -116,7 +116,7 @@ def test_which_trigger_cancels(peer):
 
 @pytest.mark.parametrize("peer", PEERS)
 def test_who_has_a_sensor(peer):
-    cell = of(peer, "sensor for batches made elsewhere")
+    cell = of(peer, "sensor for batches created elsewhere")
     assert bool(info(peer).get("sensors")) is (cell != "no")
 
 

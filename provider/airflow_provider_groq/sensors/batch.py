@@ -1,4 +1,4 @@
-"""`GroqBatchSensor`: waits for batches made elsewhere.
+"""`GroqBatchSensor`: waits for batches created elsewhere.
 
 The class and its arguments, which a Dag file needs. What it does is in `polls`, which is imported when the
 task runs.

@@ -54,7 +54,7 @@ function Empty({ answer, zone, onOlder }) {
   const back = answer.back_to ? ` back to ${moment(answer.back_to, zone)}` : "";
   const text = answer.searched
     ? `None of ${count(answer.searched, "batch", "batches")}${back} matches the filters.`
-    : `There is no batch ${answer.older ? "among the newest ones" : "on this connection"} that you may see.`;
+    : `You may see no batch ${answer.older ? "among the newest ones" : "on this connection"}.`;
   return h(
     "div",
     { className: "groq-empty" },
