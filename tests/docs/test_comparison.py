@@ -1,4 +1,4 @@
-"""docs/explanation/comparison.md: what can be asked of the peers' classes is as it says, and the figures are measured.
+"""docs/explanation/comparison.md: what can be asked of the peers' classes is as it says.
 
 What they do when something happens is shown by `tests/coming_from`.
 """
@@ -72,8 +72,8 @@ def test_what_the_facts_are_seen_in_is_there(peer, dotted):
     assert load(dotted) is not None
 
 
-def test_each_peer_has_a_column_in_each_table():
-    assert all(set(row) == {*PEERS, OURS} for name in ("What each does", "Figures") for row in table(name).values())
+def test_each_peer_has_a_column():
+    assert all(set(row) == {*PEERS, OURS} for row in FEATURES.values())
     assert {peer for peer, _ in SEEN} == set(PEERS)
 
 
@@ -138,17 +138,3 @@ def info(peer):
 def test_who_may_choose_to_fail_rather_than_to_resubmit():
     assert of("common-ai", "choice to fail rather than resubmit when in doubt") == "yes"
     assert {"on_stale_state", "on_orphaned_intent"} <= set(inspect.signature(load(OPERATORS["common-ai"])).parameters)
-
-
-def test_the_figures_are_those_of_the_page_performance():
-    measured = page(DOCS / "explanation" / "performance.md").text
-    figures = {cell for row in table("Figures").values() for cell in row.values()} - {"not measured"}
-    assert len(figures) > 20
-    assert [figure for figure in figures if f"| {figure} |" not in measured] == []
-
-
-def test_no_other_page_repeats_the_figures():
-    """They would be forgotten when they are measured anew."""
-    mark = "polls on time | 0.0%"
-    repeated = [path.name for path in DOCS.rglob("*.md") if mark in path.read_text(encoding="utf-8")]
-    assert repeated == [PAGE.path.name]
