@@ -24,9 +24,7 @@ TEMPLATE = """\
 <!-- Made by `make faults` of tests/hooks/fault_table.py. A test makes each of these faults happen with each call. -->
 
 Look up what can go wrong between Airflow and Groq, what the client does about it, how long that takes, and what the
-error says. This applies to these calls of [`GroqHook`](api.md#hook), and so to the operators and the sensor:
-
-{endpoints}
+error says. This applies to each call of [`GroqHook`](api.md#hook) to Groq, and so to the operators and the sensor.
 
 The times are for the [default settings](connection.md#fields): `max_retries` {retries}, `timeout` {timeout} s, and
 {connecting} s for connecting to each address of the host. "As a rule" is the time until the error if the server
@@ -71,7 +69,6 @@ Internal error.), so the batch may exist. …"
 def page() -> str:
     """The whole page."""
     return TEMPLATE.format(
-        endpoints=_table(["call", "what for"], ([f"`{each.call}`", each.name] for each in ENDPOINTS)),
         ordinary=_ordinary(),
         creation=_creation(),
         differences=_table(["call", "what goes wrong", "what is different"], map(_differing, DIFFERENCES)),
