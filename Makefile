@@ -17,10 +17,10 @@ help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 	@echo "Times are those of 2 cores. What runs first makes .venv: about 15 s more for demo and airflow, 30 s for the others."
 
-demo: $(INSTALLED) ## run an example Dag on a private Airflow, and see the answers (40 s)
+demo: $(INSTALLED) ## run an example Dag on a private Airflow, and show the answers (40 s)
 	@$(PY) -m airflow_provider_groq.demo
 
-airflow: $(INSTALLED) ## start the whole of Airflow with the example Dags, to look around in (30 s to start)
+airflow: $(INSTALLED) ## start all of Airflow with the example Dags (30 s to start)
 	@$(PY) -m airflow_provider_groq.demo --standalone
 
 # In four processes, which mostly wait for Airflow, unless told what to run.
@@ -28,14 +28,14 @@ test: ARGS ?= -n 4 --dist loadgroup
 test: $(TOOLS) ## run all tests (18 min)
 	@$(PY) -m pytest $(ARGS)
 
-releases: $(TOOLS) ## try the package beside each supported Airflow, and the wheel alone (6 min)
+releases: $(TOOLS) ## test the package with each supported Airflow, and the wheel alone (6 min)
 	@$(PY) tests/releases $(ARGS)
 	@$(if $(ARGS),true,$(PY) tests/distribution/alone.py)
 
-oldest: $(TOOLS) ## run the tests that depend most on Airflow, and the demo, on the oldest that is supported (4 min)
+oldest: $(TOOLS) ## run the tests that depend most on Airflow, and the demo, on the oldest supported Airflow (4 min)
 	@$(PY) tests/releases --short $(ARGS)
 
-matrix: $(TOOLS) ## run the tests, but for the long ones, on each supported Airflow and Python (2 h)
+matrix: $(TOOLS) ## run the tests, except the long ones, on each supported Airflow and Python (2 h)
 	@$(PY) tests/releases --suite --python 3.11 --python 3.12 --python 3.13 $(ARGS)
 
 crash: $(TOOLS) ## kill a task at 800 random moments, and count its batches (30 min)
@@ -55,7 +55,7 @@ docs: $(TOOLS) ## build the documentation into docs/_build (10 s)
 	@$(PY) -m sphinx -W --keep-going -q -b html docs docs/_build
 	@echo "docs/_build/index.html"
 
-faults: $(TOOLS) ## write docs/reference/faults.md anew, after a change of tests/hooks/fault_table.py (1 s)
+faults: $(TOOLS) ## regenerate docs/reference/faults.md after a change of tests/hooks/fault_table.py (1 s)
 	@cd tests && ../$(PY) -m hooks.fault_page
 
 bench: .venv/peers ## install the peers, and run the benchmarks (1 h)
@@ -70,10 +70,10 @@ build: $(TOOLS) ## build the sdist and the wheel into dist, and check them (5 s)
 	@$(PY) -m build -qq --no-isolation --outdir dist
 	@$(PY) -m twine check --strict dist/*
 
-release: build ## build what is to be uploaded, and tell what is left to do before (5 s)
+release: build ## build the distributions, and list the remaining steps of a release (5 s)
 	@$(PY) tests/distribution
 
-clean: ## remove what was made
+clean: ## remove what make created
 	rm -rf .venv .demo .mypy_cache .pytest_cache .ruff_cache build dist docs/_build
 
 $(INSTALLED): pyproject.toml constraints.txt

@@ -35,7 +35,7 @@ with DAG(
 
     @task.branch
     def all_answered(manifest: dict) -> str:
-        """Choose by what became of the requests."""
+        """Choose by the outcome of the requests."""
         rows = manifest["requests"]
         return "use_answers" if rows["succeeded"] == rows["total"] else "look_at_errors"
 

@@ -1,4 +1,4 @@
-"""How do I see what a job will take before it is sent, and have somebody approve it? For Airflow 3.1 and later."""
+"""How do I estimate a job before it is sent, and have a person approve it? Needs Airflow 3.1."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from airflow.sdk import DAG, Param
 
 from airflow_provider_groq.operators.inference import GroqBatchInferenceOperator
 
-# Both tasks get the same arguments, so that what is approved is what is sent.
+# Both tasks get the same arguments, so the job that is approved is the job that is sent.
 JOB: dict[str, Any] = {
     "model": "openai/gpt-oss-20b",
     "input_path": "{{ params.input_path }}",

@@ -1,4 +1,4 @@
-"""How do I have many partitions answered, each by a task of its own?"""
+"""How do I run one mapped job per partition?"""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ with DAG(
 
     @task
     def partitions() -> list[str]:
-        """What there is today."""
+        """The partitions of today."""
         return list(MENUS)
 
     @task.groq_batch(

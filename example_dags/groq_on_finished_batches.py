@@ -1,4 +1,4 @@
-"""How do I run a Dag when batches end that others have made?"""
+"""How do I run a Dag when batches end that others created?"""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ FINISHED = Asset(
         AssetWatcher(
             name="groq_reviews",
             trigger=GroqBatchEventTrigger(
-                # Of the batches that the account has, those that were made with this metadata.
+                # Only the batches of the account that were created with this metadata.
                 metadata={"project": "reviews"},
                 statuses=["completed", "expired"],
                 poll_interval=30,
@@ -25,7 +25,7 @@ FINISHED = Asset(
 with DAG(
     "groq_on_finished_batches",
     schedule=[FINISHED],
-    is_paused_upon_creation=True,  # it would ask Groq twice a minute from now on
+    is_paused_upon_creation=True,  # unpaused, it polls Groq twice a minute
     tags=["groq"],
     doc_md=__doc__,
     params={"output_path": Param("/tmp/groq", type="string")},  # noqa: S108 - an example

@@ -1,4 +1,4 @@
-"""How do I land a partition a day, and wake another Dag for each? Needs Airflow 3.3."""
+"""How do I land a partition per day, and trigger another Dag for each? Needs Airflow 3.3."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ with DAG(
     schedule="@daily",
     start_date=datetime(2026, 1, 1, tzinfo=UTC),
     catchup=False,
-    is_paused_upon_creation=True,  # it would ask Groq every day from now on
+    is_paused_upon_creation=True,  # unpaused, it asks Groq every day
     tags=["groq"],
     doc_md=__doc__,
     params={"output_path": Param("/tmp/groq", type="string")},  # noqa: S108 - an example
@@ -47,7 +47,7 @@ with DAG(
 
     @task
     def use(partition_key: str, triggering_asset_events: dict) -> dict:
-        """Read what has been landed of one day."""
+        """Read the answers of one day."""
         event = triggering_asset_events[ANSWERS][-1]
         answers = [answer.custom_id for answer in read_answers(event.extra["manifest"])]
         return {"partition": partition_key, "answers": answers}

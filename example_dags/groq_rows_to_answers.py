@@ -1,4 +1,4 @@
-"""How do I have rows answered? Sorts the Python packages installed here into categories."""
+"""How do I get answers for rows? Sorts the Python packages installed here into categories."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 
 class Package(BaseModel):
-    """What the model says of a package."""
+    """The model's answer for a package."""
 
     category: Literal[
         "Airflow and its providers",

@@ -11,7 +11,7 @@ from airflow_provider_groq.answers import read_answers
 
 
 class Sentiment(BaseModel):
-    """What the model says of a review."""
+    """The model's answer for a review."""
 
     mood: Literal["positive", "neutral", "negative"]
     reason: str
@@ -27,7 +27,7 @@ with DAG(
 
     @task
     def reviews() -> list[dict]:
-        """Rows from wherever."""
+        """Rows from any source."""
         return [
             {"custom_id": 1, "product": "kettle", "text": "Boils in no time. I love it."},
             {"custom_id": 2, "product": "lamp", "text": "It broke on the second day."},
@@ -47,7 +47,7 @@ with DAG(
 
     @task
     def unhappy(manifest: dict) -> list[str]:
-        """The products that a customer is unhappy with."""
+        """The products with an unhappy customer."""
         answers = [a for a in read_answers(manifest, as_type=Sentiment) if a.status == "succeeded"]
         return [answer.input["product"] for answer in answers if answer.output.mood == "negative"]
 

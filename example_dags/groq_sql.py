@@ -1,4 +1,4 @@
-"""How do I ask about the rows of a table, and write the answers into another?"""
+"""How do I ask about the rows of a table, and write the answers into another table?"""
 
 from __future__ import annotations
 
@@ -28,14 +28,14 @@ with DAG(
         deferrable=True,
     )
     def summarize() -> Iterator[tuple]:
-        """The tickets, one after the other."""
+        """Yield the tickets one by one."""
         with closing(DbApiHook.get_hook(DATABASE).get_conn()) as connection, closing(connection.cursor()) as cursor:
             cursor.execute("SELECT id, text FROM tickets ORDER BY id")
             yield from cursor
 
     @task
     def store(manifest: dict) -> None:
-        """Write the answers; a second time replaces them."""
+        """Write the answers; a second run replaces them."""
         rows = ((int(a.custom_id), a.output) for a in read_answers(manifest) if a.status == "succeeded")
         DbApiHook.get_hook(DATABASE).insert_rows("summaries", rows, target_fields=["id", "summary"], replace=True)
 

@@ -34,7 +34,7 @@ def test_spellings_of_the_same_uri_are_one():
         ("groq://groq_default/files/file_1", "names no batches"),
         ("groq://groq_default/batches//nightly", "names no batches"),
         ("groq://groq_default/batches/../nightly", "names no batches"),
-        ("groq://groq_default/batches?name=nightly", "has a query, but batches are told apart by the path"),
+        ("groq://groq_default/batches?name=nightly", "has a query, but only its path identifies batches"),
     ],
 )
 def test_what_names_no_batches_is_refused_with_the_form(uri, said):

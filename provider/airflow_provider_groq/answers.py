@@ -33,7 +33,7 @@ def read_answers(
             it, on local disk or any object storage that Airflow supports.
         as_type: What pydantic's ``TypeAdapter`` takes, such as a model. The output of each answer that succeeded is
             validated as this type; if it is text that does not fit, the JSON in the text is validated. If that does
-            not fit either, the answer's status is ``invalid_output``, and its output stays as it is.
+            not fit either, the answer's status is ``invalid_output``, and its output is unchanged.
 
     Returns:
         The answers. Only one is in memory at a time, and, for a download, the earlier ids.

@@ -44,7 +44,7 @@ def sanitize_uri(uri: SplitResult) -> SplitResult:
     if first != BATCHES or any(name in {"", ".", ".."} for name in names):
         raise ValueError(f"{uri.geturl()} names no batches. The form is {FORM}.")
     if uri.query:
-        raise ValueError(f"{uri.geturl()} has a query, but batches are told apart by the path. The form is {FORM}.")
+        raise ValueError(f"{uri.geturl()} has a query, but only its path identifies batches. The form is {FORM}.")
     return uri
 
 
@@ -90,7 +90,7 @@ def folder_asset(path: Any) -> Asset:
 
     Args:
         path: A local path, or the URI of an object storage. The connection in it (``s3://aws_default@bucket/…``) is
-            left out: it says who reads the folder, not which folder it is.
+            left out: it names who reads the folder, not the folder.
 
     Raises:
         ValueError: Airflow takes no URI of that length or form.

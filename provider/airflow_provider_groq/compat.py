@@ -142,7 +142,7 @@ def stats() -> Any:
 
 
 def has_partitions() -> bool:
-    """Whether a task can tell which partitions of an asset it has written, which it can from 3.3 on."""
+    """Whether a task can report which partitions of an asset it has written (from 3.3 on)."""
     from airflow.sdk.execution_time.context import OutletEventAccessor  # noqa: PLC0415 - only for those who ask
 
     return hasattr(OutletEventAccessor, "add_partitions")
@@ -154,7 +154,7 @@ def takes_nested_extra_by_alias() -> bool:
 
 
 def takes_pages() -> bool:
-    """Whether a plugin may add a page to Airflow's UI: 3.0 cannot, and 3.1.0 does not tell its API who asks."""
+    """Whether a plugin may add a page to Airflow's UI: 3.0 cannot, and in 3.1.0 its API does not know the user."""
     return _release() >= (3, 1, 1)
 
 

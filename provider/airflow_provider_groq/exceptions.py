@@ -19,7 +19,7 @@
     └── GroqBatchError              the batch did not end well
         ├── GroqBatchFailedError        the whole batch failed, for example because of its input file
         ├── GroqBatchExpiredError       the completion window closed first
-        ├── GroqBatchCancelledError     somebody cancelled it
+        ├── GroqBatchCancelledError     it was cancelled
         ├── GroqBatchRequestsError      requests in it failed
         ├── GroqBatchTimeoutError       the wait's deadline passed
         ├── GroqBatchUnknownError       Groq refuses to return its status
@@ -102,7 +102,7 @@ class GroqLostAnswerError(GroqTransportError):
 class GroqLookupError(GroqError):
     """It is unknown whether the task already has a batch, so none was created.
 
-    The next try resumes from here.
+    The next try searches again.
     """
 
     def __init__(self, message: str, *, retryable: bool = True) -> None:
@@ -167,7 +167,7 @@ class GroqRateLimitError(GroqAPIError):
 
 
 class GroqJobError(GroqError):
-    """A job did not end well: too many of its rows failed, its canary did, it costs too much, or its folder is gone."""
+    """A job failed: too many rows failed, its canary failed, it would cost too much, or its work folder is gone."""
 
 
 class GroqBatchError(GroqError):
@@ -198,7 +198,7 @@ class GroqBatchExpiredError(GroqBatchError):
 
 
 class GroqBatchCancelledError(GroqBatchError):
-    """Somebody cancelled the batch."""
+    """A task, a person or another program cancelled the batch."""
 
 
 class GroqBatchRequestsError(GroqBatchError):
@@ -208,7 +208,7 @@ class GroqBatchRequestsError(GroqBatchError):
 class GroqBatchTimeoutError(GroqBatchError):
     """The wait's deadline passed while the batch was still running.
 
-    No retry: the batch was cancelled, and a retry would pay for another, for which the same time may be too short.
+    Not retried, since a retry would pay for another batch with the same time limit.
     """
 
 

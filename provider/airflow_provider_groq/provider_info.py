@@ -96,13 +96,12 @@ def get_provider_info() -> dict[str, Any]:
                     "headers": _field(
                         "Headers",
                         "object",
-                        'Further headers for each request, such as a gateway\'s: {"X-Team": "ours"}. Masked in logs.',
+                        'Additional headers for each request, such as {"X-Team": "ours"}. Masked in logs.',
                     ),
                     "check_models": _field(
                         "Check models",
                         "boolean",
-                        "Before an upload, compare the models that the input names with those that your key may use. "
-                        "On by default.",
+                        "Before an upload, check that your key may use the models of the input. On by default.",
                     ),
                 },
             }

@@ -212,7 +212,7 @@ def _exporter() -> Callable[[], object] | None:
 
 
 def _trace() -> Any:
-    """OpenTelemetry, if it is loaded; otherwise nobody collects spans, and loading it would cost every task time."""
+    """OpenTelemetry, if it is loaded; otherwise no exporter collects spans, and loading it takes time."""
     return sys.modules.get("opentelemetry.trace")
 
 

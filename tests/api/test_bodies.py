@@ -50,7 +50,7 @@ def test_what_is_not_compressed_is_as_it_came(encoding):
 @pytest.mark.parametrize("encoding", ["br", "zstd", "deflate", "gzip, gzip", "gzip,br", "GZIP , Gzip", "compress"])
 def test_a_compression_that_was_not_asked_for_is_refused(encoding):
     with pytest.raises(
-        GroqResponseError, match=r"GET /models was answered with a body compressed as \w+.*, which was not requested"
+        GroqResponseError, match=r"GET /models returned a body compressed as \w+.*, which was not requested"
     ):
         unpacked(b"x", encoding=encoding)
 
@@ -110,7 +110,9 @@ def drip():
 
 
 def test_an_answer_that_comes_too_slowly_is_given_up():
-    with pytest.raises(GroqTransportError, match="GET /models was still being answered after 0.1 s; reading stopped"):
+    with pytest.raises(
+        GroqTransportError, match="GET /models had not completed its response after 0.1 s; reading stopped"
+    ):
         body_of(drip(), timeout=0.05)
 
 
@@ -137,5 +139,5 @@ def test_content_that_ends_before_what_is_there_already_is_refused():
     resume.write([b"12345"])
     resume.rewind()
     resume.write([b"123"])
-    with pytest.raises(GroqError, match="with 3 bytes; before, it had 5 or more"):
+    with pytest.raises(GroqError, match="returned 3 bytes; before, it had 5 or more"):
         resume.end(CALL)

@@ -54,7 +54,7 @@ def test_an_error_of_groq_says_what_groq_says(groq_emulator, client, status, kin
     with pytest.raises(GroqAPIError) as caught:
         client(max_retries=2).send(MODELS)
     assert type(caught.value) is kind
-    assert str(caught.value).startswith(f"GET /models was answered with {status} some_code: No, {{{{ you }}}}.")
+    assert str(caught.value).startswith(f"GET /models returned {status} some_code: No, {{{{ you }}}}.")
     assert advice in str(caught.value)
     assert (caught.value.status_code, caught.value.type) == (status, "invalid_request_error")
     assert (caught.value.code, caught.value.retry_after) == ("some_code", None)
@@ -109,7 +109,7 @@ NOT_GROQS = [
     ({"json": {"object": "list"}}, "data: Field required"),
     ({"json": {"data": [{"name": "m"}]}}, "data.0.id: Field required"),
     ({"json": []}, "Input should be an object"),
-    ({"status": 204, "body": ""}, "answered with 204"),
+    ({"status": 204, "body": ""}, "returned 204"),
 ]
 
 
@@ -140,7 +140,7 @@ def test_a_redirect_is_refused_and_the_key_does_not_go_there(groq_emulator, clie
 @pytest.mark.parametrize("status", [300, 304, 307])
 def test_a_redirect_to_nowhere_is_an_error_like_others(groq_emulator, client, status):
     groq_emulator.fault("/models", status=status, body="")
-    with pytest.raises(GroqAPIError, match=f"answered with {status}"):
+    with pytest.raises(GroqAPIError, match=f"returned {status}"):
         client().send(MODELS)
 
 

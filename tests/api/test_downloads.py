@@ -147,7 +147,7 @@ def test_content_that_got_shorter_meanwhile_is_refused(wire, client, sink):
         b"HTTP/1.1 200 OK\r\nContent-Length: 999999\r\n\r\n" + large,
         b"HTTP/1.1 200 OK\r\nContent-Length: 5\r\n\r\nshort",
     ]
-    with pytest.raises(GroqResponseError, match="was answered with 5 bytes; before, it had"):
+    with pytest.raises(GroqResponseError, match="returned 5 bytes; before, it had"):
         client(base_url=wire.url, max_retries=2).download(calls.file_content("file_1"), sink)
 
 

@@ -110,7 +110,7 @@ NO_END = {
 @pytest.mark.parametrize("kind", NO_END)
 def test_an_answer_without_an_end_is_given_up(ask, kind):
     outcome, sent = ask(itertools.chain(*NO_END[kind]))
-    assert outcome == "GroqResponseError: GET /batches was answered with more than 16,777,216 bytes; reading stopped."
+    assert outcome == "GroqResponseError: GET /batches returned more than 16,777,216 bytes; reading stopped."
     assert sent < 40 * MIB
 
 
@@ -118,7 +118,7 @@ def test_an_answer_without_an_end_is_given_up(ask, kind):
 @pytest.mark.parametrize("text", [b" ", b"[", b'{"error":', b"x"])
 def test_an_error_without_an_end_is_told_by_its_status(ask, status, text):
     outcome, sent = ask(itertools.chain([head(status)], for_ever(text)))
-    assert f"GET /batches was answered with {status[:3]}" in outcome
+    assert f"GET /batches returned {status[:3]}" in outcome
     assert sent < 20 * MIB
 
 
@@ -133,7 +133,7 @@ WIDE = {
 @pytest.mark.parametrize("kind", WIDE)
 def test_json_of_very_many_values_is_not_taken_in(ask, kind):
     outcome, _ = ask([head(), *wide(*WIDE[kind], size=15 * MIB)])
-    assert outcome.startswith("GroqResponseError: GET /batches was answered with 200")
+    assert outcome.startswith("GroqResponseError: GET /batches returned 200")
     assert "(it has more than 1,000,000 values)" in outcome
 
 
@@ -160,7 +160,7 @@ def test_as_many_as_a_page_may_have_take_little_memory(ask, kind):
 
 def test_an_error_of_very_many_values_is_told_by_its_status(ask):
     outcome, _ = ask([head("400 Bad Request"), *wide(b'{"error":{"message":[', b"{},", b"]}}", size=MIB - 65536)])
-    assert outcome.startswith("GroqAPIError: GET /batches was answered with 400")
+    assert outcome.startswith("GroqAPIError: GET /batches returned 400")
 
 
 def test_headers_without_an_end_are_given_up(ask):

@@ -202,8 +202,8 @@ def test_a_batch_that_comes_late_into_the_listing_is_told(world):
         (GroqTransportError("refused", sent=False), 60),
         (GroqAPIError("internal", status_code=500), 60),
         (GroqRateLimitError("busy", status_code=429, retry_after=30.0), 30),
-        (GroqAuthenticationError("GET /batches was answered with 401.", status_code=401), 300),
-        (GroqPermissionError("GET /batches was answered with 403.", status_code=403), 300),
+        (GroqAuthenticationError("GET /batches returned 401.", status_code=401), 300),
+        (GroqPermissionError("GET /batches returned 403.", status_code=403), 300),
         (GroqConnectionError("Connection 'groq' has no key."), 300),
         (ValueError("a bug"), 60),
     ],
@@ -269,7 +269,7 @@ def test_a_batch_that_groq_forgets_is_given_up_after_an_hour(world):
         await asyncio.sleep(200)
         assert watcher.stored["under_way"] == []
         assert [line for _, line in world.said] == [
-            "Groq does not know batch gone any more, for an hour now: it is no longer watched."
+            "Groq has not found batch gone for an hour: it is no longer watched."
         ]
 
     world.run(scenario)

@@ -1,4 +1,4 @@
-"""docs/explanation/comparison.md: what can be asked of the peers' classes is as it says, and the figures are measured.
+"""docs/explanation/comparison.md: what can be asked of the peers' classes is as it says.
 
 What they do when something happens is shown by `tests/coming_from`.
 """
@@ -45,18 +45,35 @@ def of(peer, heading):
 
 
 SEEN = [
-    (peer, cell.strip("`")) for row in table("Where this is seen").values() for peer, cell in row.items() if cell != ""
+    ("openai", "openai.operators.openai.OpenAITriggerBatchOperator.execute"),
+    ("anthropic", "anthropic.operators.batch.AnthropicBatchOperator.execute"),
+    ("common-ai", "common.ai.operators.llm_batch.LLMBatchOperator.execute"),
+    ("openai", "openai.hooks.openai.OpenAIHook.get_conn"),
+    ("anthropic", "anthropic.hooks.anthropic.FIRST_PARTY_PLATFORMS"),
+    ("common-ai", "common.ai.batch.dispatch.import_adapter_class"),
+    ("common-ai", "common.ai.batch.openai.OpenAIBatchAdapter.validate_requests"),
+    ("common-ai", "common.ai.operators.llm_batch.LLMBatchOperator._resolve_reattach_target"),
+    ("openai", "openai.triggers.openai.OpenAIBatchTrigger.run"),
+    ("anthropic", "anthropic.triggers.batch.AnthropicBatchTrigger.run"),
+    ("common-ai", "common.ai.triggers.llm_batch.LLMBatchTrigger.run"),
+    ("openai", "openai.operators.openai.OpenAITriggerBatchOperator.on_kill"),
+    ("anthropic", "anthropic.triggers.batch.AnthropicBatchTrigger.on_kill"),
+    ("common-ai", "common.ai.triggers.llm_batch.LLMBatchTrigger.on_kill"),
+    ("anthropic", "anthropic.hooks.anthropic.AnthropicHook.stream_batch_results"),
+    ("common-ai", "common.ai.batch.results.stream_results_to_jsonl"),
+    ("anthropic", "anthropic.sensors.batch.AnthropicBatchSensor.poke"),
 ]
+"""Where the page's facts are seen in the source of the peers, by their names under ``airflow.providers``."""
 
 
 @pytest.mark.parametrize(("peer", "dotted"), SEEN)
-def test_what_the_page_names_of_a_peer_is_there(peer, dotted):
+def test_what_the_facts_are_seen_in_is_there(peer, dotted):
     needs(peer)
     assert load(dotted) is not None
 
 
-def test_each_peer_has_a_column_in_each_table():
-    assert all(set(row) == {*PEERS, OURS} for name in ("What each does", "Figures") for row in table(name).values())
+def test_each_peer_has_a_column():
+    assert all(set(row) == {*PEERS, OURS} for row in FEATURES.values())
     assert {peer for peer, _ in SEEN} == set(PEERS)
 
 
@@ -99,7 +116,7 @@ def test_which_trigger_cancels(peer):
 
 @pytest.mark.parametrize("peer", PEERS)
 def test_who_has_a_sensor(peer):
-    cell = of(peer, "sensor for batches made elsewhere")
+    cell = of(peer, "sensor for batches created elsewhere")
     assert bool(info(peer).get("sensors")) is (cell != "no")
 
 
@@ -121,17 +138,3 @@ def info(peer):
 def test_who_may_choose_to_fail_rather_than_to_resubmit():
     assert of("common-ai", "choice to fail rather than resubmit when in doubt") == "yes"
     assert {"on_stale_state", "on_orphaned_intent"} <= set(inspect.signature(load(OPERATORS["common-ai"])).parameters)
-
-
-def test_the_figures_are_those_of_the_page_performance():
-    measured = page(DOCS / "explanation" / "performance.md").text
-    figures = {cell for row in table("Figures").values() for cell in row.values()} - {"not measured"}
-    assert len(figures) > 20
-    assert [figure for figure in figures if f"| {figure} |" not in measured] == []
-
-
-def test_no_other_page_repeats_the_figures():
-    """They would be forgotten when they are measured anew."""
-    mark = "polls on time | 0.0%"
-    repeated = [path.name for path in DOCS.rglob("*.md") if mark in path.read_text(encoding="utf-8")]
-    assert repeated == [PAGE.path.name]

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import re
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 
 from hooks.fault_calls import ENDPOINTS, Endpoint
@@ -15,60 +16,52 @@ PAGE = Path(__file__).parents[2] / "docs" / "reference" / "faults.md"
 
 ORDINARY, CREATION = ENDPOINTS[-1], next(endpoint for endpoint in ENDPOINTS if endpoint.creates)
 SHOWN_CALL = "GET /batches/batch_01m8…"
+CAUSE = re.compile(r"\d{3}: [\w ]+\.$|(?<=sent: |onse: ).*")
 
 TEMPLATE = """\
 # Faults
 
 <!-- Made by `make faults` of tests/hooks/fault_table.py. A test makes each of these faults happen with each call. -->
 
-Look up what can go wrong between Airflow and Groq, what the client does then, how long that takes, and what you read.
-This applies to these calls of [`GroqHook`](api.md#hook), and so to the operators and the sensor:
+Look up what can go wrong between Airflow and Groq, what the client does about it, how long that takes, and what the
+error says. This applies to each call of [`GroqHook`](api.md#hook) to Groq, and so to the operators and the sensor.
 
-{endpoints}
-
-The times are for the default settings: `max_retries` {retries}, `timeout` {timeout} s, and {connecting} s for
-connecting to each address of the host. "As a rule" is the time until the error if the server answers at once,
-"at most" the time if every attempt waits until its timeout. [Connection](connection.md#fields) says how to change them.
-
-Two things can take longer. A response that arrives slowly is given up twice the timeout after its headers. A file takes
-as long as its bytes keep arriving.
+The times are for the [default settings](connection.md#fields): `max_retries` {retries}, `timeout` {timeout} s, and
+{connecting} s for connecting to each address of the host. "As a rule" is the time until the error if the server
+answers at once, "at most" the time if every attempt waits until its timeout. A response that arrives slowly is given
+up twice the timeout after its headers. A file may take as long as its bytes keep arriving.
 
 ## Every call but the creation of a batch
 
 {ordinary}
 
-"Retried" means: by Airflow, if the task has retries left. The client's retries send the whole call again. The pauses
-between attempts are {first:g} s, then twice as long each time, up to {longest:g} s, each shortened at random to no less
-than half.
-
-During a wait each poll is one attempt, and transient errors are polled again until the deadline: see
-[How often it polls](trigger.md#how-often-it-polls).
+"Retried" means: by Airflow, if the task has retries left. The pauses between the client's attempts are {first:g} s,
+then twice as long each time, up to {longest:g} s, each shortened at random to no less than half. During a wait each
+poll is one attempt: see [How often it polls](trigger.md#how-often-it-polls).
 
 ## The creation of a batch
 
-`POST /batches` costs money, so it is never retried blindly. If it may have taken effect, the hook raises a
-[`GroqLostAnswerError`](errors.md#no-answer-or-a-wrong-one). The create operator then searches for the batch at Groq
-before it retries, and resumes what it finds: see [How a try knows](../explanation/pay-once.md#how-a-try-knows).
+`POST /batches` costs money. If it may have taken effect, the hook raises a
+[`GroqLostAnswerError`](errors.md#no-answer-or-a-wrong-one), and the create operator
+[searches for the batch](../explanation/pay-once.md#how-a-try-finds-its-batch) before it retries.
 
 {creation}
 
 ## What is not found
 
-The client does not retry a 404. Operators and waits do, every 2 s for half a minute, because Groq may not find a new
-batch, its input file or its results at once. So a wrong id fails after {grace}. A hook asks once. A response for many
-batches leaves out those not found.
+The hook does not retry a 404. Operators and waits do, every 2 s for half a minute, because Groq may not find a new
+batch, its input file or its results at once. So a wrong id fails after {grace}. A response for many batches omits
+those not found.
 
-## What single calls do differently
+## Exceptions for single calls
 
 {differences}
 
-## What you read
-
-`{shown}` stands for the call, and `…` for what varies.
+## What the error says
 
 {said}
 
-A `GroqLostAnswerError` quotes them: "The response to POST /batches was lost (POST /batches was answered with 500:
+A `GroqLostAnswerError` quotes the cause: "The response to POST /batches was lost (POST /batches returned 500:
 Internal error.), so the batch may exist. …"
 """
 
@@ -76,18 +69,16 @@ Internal error.), so the batch may exist. …"
 def page() -> str:
     """The whole page."""
     return TEMPLATE.format(
-        endpoints=_table(["call", "what for"], ([f"`{each.call}`", each.name] for each in ENDPOINTS)),
         ordinary=_ordinary(),
         creation=_creation(),
         differences=_table(["call", "what goes wrong", "what is different"], map(_differing, DIFFERENCES)),
-        said=_table(["what goes wrong", "text"], _together([fault.name, _said(fault)] for fault in FAULTS)),
+        said=_table(["what goes wrong", "text"], _said_once()),
         retries=DEFAULTS.max_retries,
         timeout=f"{DEFAULTS.timeout:g}",
         connecting=f"{LONGEST_CONNECTING:g}",
         first=retry.FIRST_DELAY,
         longest=retry.LONGEST_DELAY,
         grace=_seconds(GRACE),
-        shown=SHOWN_CALL,
     )
 
 
@@ -134,27 +125,30 @@ def _sent_again(fault: Fault, endpoint: Endpoint) -> str:
     if not fault.is_sent_again(endpoint):
         return "no"
     return f"{ATTEMPTS - 1} times" + (
-        f", each after the time asked for, {retry.LONGEST_RETRY_AFTER:g} s at most" if fault.asked else ""
+        f", after Retry-After (up to {retry.LONGEST_RETRY_AFTER:g} s)" if fault.asked else ""
     )
 
 
 def _of_the_operator(fault: Fault) -> str:
     if not fault.refusal:
         return "searches for the batch before it retries"
-    return "raises it, for Airflow to retry" if fault.again else "retries for half a minute, then fails for good"
+    return "raises it; Airflow retries" if fault.again else "retries for half a minute, then fails for good"
 
 
 def _differing(each: Difference) -> list[str]:
     return [f"`{each.endpoint}`", "; ".join(each.faults), each.says]
 
 
-def _said(fault: Fault) -> str:
-    texts = [text for text in fault.said if "base URL (host) of connection" not in text or len(fault.said) == 1]
-    shown = (
-        text.format(call=SHOWN_CALL, timeout=f"{DEFAULTS.timeout:g}", connecting=f"{LONGEST_CONNECTING:g}")
-        for text in texts
-    )
-    return f"{fault.error.__name__}: {' Or: '.join(shown)}".replace("<", "\\<")
+def _said_once() -> Iterator[list[str]]:
+    """A fault with its text, without those that differ from an earlier one only in the cause that is quoted."""
+    forms = set()
+    for fault in FAULTS:
+        text = fault.said[0]
+        form = fault.error, CAUSE.sub("", text)
+        if form not in forms:
+            forms.add(form)
+            shown = text.format(call=SHOWN_CALL, timeout=f"{DEFAULTS.timeout:g}", connecting=f"{LONGEST_CONNECTING:g}")
+            yield [fault.name, f"{fault.error.__name__}: {shown}".replace("<", "\\<")]
 
 
 def _seconds(seconds: float) -> str:

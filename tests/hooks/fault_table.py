@@ -95,7 +95,7 @@ def answers(status: int, message: str, retry_after: Callable[[], str] | None = N
 
 def busy(status: int, message: str, **more: Any) -> Fault:
     """An error that passes."""
-    said = (f"{{call}} was answered with {status}: {message}",)
+    said = (f"{{call}} returned {status}: {message}",)
     return Fault(
         **{"name": str(status), "error": GroqAPIError, "said": said, "script": answers(status, message)} | more
     )
@@ -124,16 +124,16 @@ HUNG_UP = (
     f"{CUT} WriteError: …",
 )
 NOT_JSON = (
-    "{call} was answered with 200, but the body is not Groq's (Invalid JSON: EOF while parsing a string at line 1 "
+    "{call} returned 200, but the body is not Groq's (Invalid JSON: EOF while parsing a string at line 1 "
     "column 23). It is application/json, 23 bytes, beginning "
     '\'{{"object": "list", "dat\'. Check for a proxy in between, '
     "and the base URL (host) of the connection."
 )
 NOT_FOUND = (
-    "{call} was answered with 404: Not found. Check the id, and that the key of connection 'groq_default' belongs to "
+    "{call} returned 404: Not found. Check the id, and that the key of connection 'groq_default' belongs to "
     "the account that created it."
 )
-NO_PATH = "{call} was answered with 404: Not found. Check the base URL (host) of connection 'groq_default'."
+NO_PATH = "{call} returned 404: Not found. Check the base URL (host) of connection 'groq_default'."
 HTML = "<html><body><h1>Bad Gateway</h1></body></html>"
 
 FAULTS = [
@@ -146,7 +146,7 @@ FAULTS = [
         limit=0.0,
     ),
     Fault(
-        "nothing answers the connection, as behind a firewall",
+        "no connection, as behind a firewall",
         GroqTransportError,
         (f"{{call}} could not be sent: ConnectTimeout: no connection within {{connecting}} s. {UNREACHED}",),
         nobody="is silent",
@@ -155,13 +155,13 @@ FAULTS = [
         at_once=False,
     ),
     Fault(
-        "the connection is reset before the call took effect",
+        "a reset before the call took effect",
         GroqTransportError,
         HUNG_UP,
         lambda: {"drop": "before"},
     ),
     Fault(
-        "the connection is reset after the call took effect",
+        "a reset after the call took effect",
         GroqTransportError,
         HUNG_UP,
         lambda: {"drop": "after"},
@@ -205,7 +205,7 @@ FAULTS = [
     Fault(
         "502 with an HTML page",
         GroqAPIError,
-        (f"{{call}} was answered with 502: not a Groq error body, but text/html, 46 bytes, beginning {HTML!r}.",),
+        (f"{{call}} returned 502: not a Groq error body, but text/html, 46 bytes, beginning {HTML!r}.",),
         lambda: {"status": 502, "body": HTML, "content_type": "text/html"},
     ),
     busy(503, "Overloaded."),

@@ -301,7 +301,7 @@ def test_a_plan_without_batches_is_told_in_words(groq_emulator, hook):
     groq_emulator.set(plan_has_batch=False)
     good, message = hook.test_connection()
     assert not good
-    assert "offers 6 models, but the key is not allowed to use batches. GET /batches was answered with 403" in message
+    assert "offers 6 models, but the key is not allowed to use batches. GET /batches returned 403" in message
     assert "not_available_for_plan" in message
 
 
@@ -329,7 +329,7 @@ def test_a_bad_key_is_told_in_words(groq_emulator, hook, connect):
     groq_emulator.fault("/models", status=401, json={"error": {"message": "Bad key gsk_secret_key", "type": "t"}})
     good, message = hook.test_connection()
     assert not good
-    said = "GET /models was answered with 401: Bad key ***."
+    said = "GET /models returned 401: Bad key ***."
     assert message == f"{said} Check the API key (password) of this connection."
 
 

@@ -92,7 +92,7 @@ def test_what_passes_is_ridden_out(groq_emulator, wait, clock, new_batch, fault)
 
 
 @pytest.mark.parametrize(
-    ("status", "told"), [(401, "Check the API key"), (403, "Check that the plan of"), (400, "answered with")]
+    ("status", "told"), [(401, "Check the API key"), (403, "Check that the plan of"), (400, "returned")]
 )
 def test_what_will_not_pass_ends_the_wait_at_once(groq_emulator, wait, clock, new_batch, status, told):
     batch_id = new_batch()

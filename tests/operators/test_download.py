@@ -172,7 +172,7 @@ def test_files_that_are_gone_fail_for_good(download, groq_emulator, make_batch, 
     batch_id = make_batch()
     groq_emulator.advance(100)
     groq_emulator.fault("/files/*/content", status=404, times=None)
-    with pytest.raises(AirflowFailException, match="GET /files/.*/content was answered with 404"):
+    with pytest.raises(AirflowFailException, match="GET /files/.*/content returned 404"):
         download(batch_id, tmp_path)
     assert not names(tmp_path)
 

@@ -153,7 +153,7 @@ def test_what_is_no_whole_output_is_refused_before_rows_are_read_and_anything_is
     before = posts(monday)
     with pytest.raises(AirflowFailException, match=rf"reuse .*{monday.output}.*{message}.*") as raised:
         day("tuesday").run(reuse=["", str(monday.output)], rows=lambda: pytest.fail("The rows were read."))
-    assert "take the folder out of reuse. Nothing was sent." in str(raised.value)
+    assert "remove the folder from reuse. Nothing was sent." in str(raised.value)
     assert posts(monday) == before
 
 

@@ -25,7 +25,7 @@ def kill_while_waiting(create, context, ti, groq_emulator):
             return False
 
         groq_emulator.set(seconds=1000)
-        under_way = "told the task to stop while batch batch_.* was running"
+        under_way = "Airflow stopped the task while batch batch_.* was running"
         kill_when(waiting, create(**options), context, match=under_way)
         (batch,) = groq_emulator.batches()
         return batch["status"]
@@ -361,7 +361,7 @@ def test_many_that_nobody_marked_are_left_in_one_line(make_guard, make_batches_o
     (told,) = [record.message for record in caplog.records if record.name.endswith("kill")]
     assert told.startswith("20 batches (batch_")
     assert told.endswith(
-        "keep running at Groq: nobody marked the task (its state is running), so its next try may resume it."
+        "keep running at Groq: the task was not marked (its state is running), so its next try may resume it."
     )
 
 

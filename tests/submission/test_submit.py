@@ -296,7 +296,7 @@ def test_a_lookup_that_fails_ends_the_try_and_costs_nothing(tries, groq_emulator
     batch_id = tries.run()
     tries.forget_the_end()
     groq_emulator.fault("/batches", method="GET", status=503, times=6)
-    with pytest.raises(GroqLookupError, match="already has a batch: GET /batches was answered with 503") as caught:
+    with pytest.raises(GroqLookupError, match="already has a batch: GET /batches returned 503") as caught:
         tries.run()
     assert caught.value.retryable
     assert tries.run() == batch_id == only_batch()
@@ -348,7 +348,7 @@ def test_a_server_that_does_not_list_files_costs_an_upload_and_no_more(tries, gr
     refuse_the_listing_of_files(groq_emulator, **fault)
     batch_id = tries.run()
     assert [batch["id"] for batch in groq_emulator.batches()] == [batch_id]
-    assert "so it is uploaded: GET /files was answered with" in caplog.text
+    assert "so it is uploaded: GET /files returned" in caplog.text
     assert tries.run() == batch_id
 
 
@@ -412,7 +412,7 @@ def test_without_listing_files_batches_without_metadata_are_others_where_it_is_k
     tries.forget()
     groq_emulator.fault("/files**", method="GET", status=405, times=None)
     batch_id = tries.run()
-    assert "GET /files was answered with 405" in caplog.text
+    assert "GET /files returned 405" in caplog.text
     assert len(groq_emulator.batches()) == 4
     tries.forget()
     assert tries.run() == batch_id
@@ -425,7 +425,7 @@ def test_more_files_than_may_be_asked_for_singly_are_not_asked_for(tries, groq_e
         make_batch()
     tries.stores.append(None)
     refuse_the_listing_of_files(groq_emulator, status=405)
-    with pytest.raises(AirflowFailException, match="already has a batch: GET /files was answered with 405"):
+    with pytest.raises(AirflowFailException, match="already has a batch: GET /files returned 405"):
         tries.run()
     assert not groq_emulator.requests("GET", "/files/")
 

@@ -213,7 +213,7 @@ def test_both_links_lead_where_they_say(airflow, groq, make, open_batches):
     assert console.get_attribute("href") == f"https://console.groq.com/batches?id={one}"
     assert (console.get_attribute("target"), console.get_attribute("rel")) == ("_blank", "noopener noreferrer")
 
-    assert "this task instance is gone" in row_of(page, gone).inner_text()
+    assert "this task instance no longer exists" in row_of(page, gone).inner_text()
     dag = row_of(page, gone).get_by_role("link", name="create_worker / create [3]")
     assert dag.get_attribute("href") == "/data/airflow/dags/create_worker"
 
@@ -264,7 +264,7 @@ def test_a_batch_of_a_job_says_what_becomes_of_the_job(groq, airflow, make, open
     page = open_batches(batch_id)
     page.get_by_role("button", name=f"Cancel batch {batch_id}").click()
     dialog = page.get_by_role("dialog")
-    assert "goes on with its other batches" in dialog.inner_text()
+    assert "continues with its other batches" in dialog.inner_text()
     assert "mark its task as failed" in dialog.inner_text()
 
 
@@ -397,7 +397,7 @@ def test_a_silent_groq_is_told_of_and_what_was_known_stays(groq, make, open_batc
     alert = page.get_by_role("alert")
     alert.wait_for(timeout=30_000)
     assert "Groq has not answered in time." in alert.inner_text()
-    assert "Below is how the batches stood at" in alert.inner_text()
+    assert "The table is as of" in alert.inner_text()
     assert row_of(page, batch_id).is_visible()
     groq.remove_fault(fault)
     alert.wait_for(state="detached", timeout=30_000)
@@ -405,7 +405,7 @@ def test_a_silent_groq_is_told_of_and_what_was_known_stays(groq, make, open_batc
 
 @pytest.mark.parametrize(
     ("connection", "told"),
-    [("nowhere", "finds no connection of this id"), ("groq_default", None)],
+    [("nowhere", "has no usable connection"), ("groq_default", None)],
 )
 def test_a_connection_that_is_not_listed_is_typed(open_batches, connection, told):
     page = open_batches()

@@ -87,7 +87,7 @@ def test_a_clear_of_a_deferred_task_cancels_nothing(airflow, emulator):
     airflow.clear(run, "create")
     await_that(lambda: airflow.task(run, "create")["try_number"] == 2, "the next try begins")
     airflow.await_state(run, "create", "deferred")
-    await_that(lambda: "Nobody marked the task" in airflow.log(run, "create"), "the old trigger was told", 60)
+    await_that(lambda: "The task was not marked" in airflow.log(run, "create"), "the old trigger was told", 60)
     assert status(emulator, batch_id) in {"validating", "in_progress"}
     airflow.mark(run, "create", "failed")
 

@@ -218,7 +218,7 @@ async def test_what_is_stored_and_cannot_be_read_is_a_first_start(make_trigger, 
     trigger = make_trigger({"since": "yesterday"})
     airflow.run(trigger)
     await until(lambda: isinstance(trigger.asset_state_store.values[0]["since"], int))
-    assert "The watcher starts afresh" in capfd.readouterr().out
+    assert "The watcher starts over" in capfd.readouterr().out
 
 
 async def test_events_do_not_follow_one_another_closely(

@@ -173,10 +173,10 @@ def connect(monkeypatch, groq_emulator):
 
 
 WRONG = {
-    "no key": ({"password": ""}, {}, 404, "no connection of this id", "There is no API key"),
-    "another type": ({"conn_type": "http"}, {}, 404, "no connection of this id", "is of type 'http'"),
-    "a gateway's type": ({"conn_type": "openai"}, {}, 404, "no connection of this id", "is of type 'openai'"),
-    "no type": ({"conn_type": ""}, {}, 404, "no connection of this id", "is of type ''"),
+    "no key": ({"password": ""}, {}, 404, "no usable connection", "There is no API key"),
+    "another type": ({"conn_type": "http"}, {}, 404, "no usable connection", "is of type 'http'"),
+    "a gateway's type": ({"conn_type": "openai"}, {}, 404, "no usable connection", "is of type 'openai'"),
+    "no type": ({"conn_type": ""}, {}, 404, "no usable connection", "is of type ''"),
     "refused": ({"host": REFUSING}, {}, 502, "cannot be reached", "ConnectError"),
     "a wrong key": ({}, {"status": 401}, 502, "status 401", "connection 'tried'"),
     "no plan": ({}, {"status": 403}, 502, "status 403", "403"),

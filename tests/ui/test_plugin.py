@@ -90,4 +90,4 @@ def test_an_application_that_cannot_be_made_leaves_airflow_alone(monkeypatch, ca
     monkeypatch.setitem(sys.modules, "airflow_provider_groq.ui.app", None)  # as where it cannot be imported
     plugin = GroqPlugin()
     assert plugin.fastapi_apps == plugin.react_apps == []
-    assert "'Groq batches' is left out" in caplog.text
+    assert "'Groq batches' was not added" in caplog.text

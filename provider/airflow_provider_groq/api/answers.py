@@ -63,7 +63,7 @@ def read(call: Call[T], response: httpx.Response, body: bytes, settings: Setting
     if response.has_redirect_location:
         location = _said(response.headers["location"], settings)
         raise GroqConnectionError(
-            f"{call} was answered with a redirect to {location!r}. Redirects are not followed, to protect the "
+            f"{call} returned a redirect to {location!r}. Redirects are not followed, to protect the "
             f"key: correct the base URL (host) of {settings.origin}."
         )
     if not response.is_success:
@@ -96,7 +96,7 @@ def _library(error: Exception) -> str:
 def transport_error(call: Call[Any], error: Exception, settings: Settings) -> GroqError:
     """The error for a request that got no complete response."""
     if isinstance(error, httpx.InvalidURL):  # only of a redirect: that of a request is found before it is sent
-        return GroqResponseError(f"{call} was answered with a redirect to an invalid URL: {_said(error, settings)}.")
+        return GroqResponseError(f"{call} returned a redirect to an invalid URL: {_said(error, settings)}.")
     if call.upload and type(error).__name__ == "LocalProtocolError":  # httpx's, or that of h11 below it
         return GroqInputError(
             f"{call.upload.filename} changed size during the upload. No file was stored. Upload it once it is complete."
@@ -130,7 +130,7 @@ def _not_groqs(
     call: Call[Any], response: httpx.Response, body: bytes, reason: str, settings: Settings
 ) -> GroqResponseError:
     return GroqResponseError(
-        f"{call} was answered with {response.status_code}, but the body is not Groq's "
+        f"{call} returned {response.status_code}, but the body is not Groq's "
         f"({_said(reason, settings)}). It is {_described(response, body, settings)}. "
         "Check for a proxy in between, and the base URL (host) of the connection."
     )
@@ -144,7 +144,7 @@ def _api_error(call: Call[Any], response: httpx.Response, body: bytes, settings:
     message = message or f"not a Groq error body, but {_described(response, body, settings, longest=longest)}"
     code = _said(details.get("code") or "", settings)
     advice = _advice(call, status, settings)
-    text = f"{call} was answered with {status}{f' {code}' if code else ''}: {message.rstrip('. ')}. {advice}".rstrip()
+    text = f"{call} returned {status}{f' {code}' if code else ''}: {message.rstrip('. ')}. {advice}".rstrip()
     return API_ERRORS.get(status, GroqAPIError)(
         text,
         status_code=status,

@@ -48,7 +48,7 @@ class Unpacker:
         used = [coding for coding in (word.strip() for word in named.split(",")) if coding in COMPRESSIONS]
         if used not in ([], ["gzip"], ["x-gzip"]):
             raise GroqResponseError(
-                f"{call} was answered with a body compressed as {', '.join(used[:5])}, which was not requested."
+                f"{call} returned a body compressed as {', '.join(used[:5])}, which was not requested."
             )
         self._inflate = zlib.decompressobj(GZIP) if used else None
         self._begun = False
@@ -80,7 +80,7 @@ class Unpacker:
             raise self._broken("it is cut short")
 
     def _broken(self, reason: str) -> GroqResponseError:
-        return GroqResponseError(f"{self._call} was answered with a body that cannot be decompressed: {reason}.")
+        return GroqResponseError(f"{self._call} returned a body that cannot be decompressed: {reason}.")
 
 
 class Body:
@@ -106,14 +106,14 @@ class Body:
             self._body += piece
             if len(self._body) > self._limit:
                 self._stop(
-                    GroqResponseError(
-                        f"{self._call} was answered with more than {self._limit:,} bytes; reading stopped."
-                    )
+                    GroqResponseError(f"{self._call} returned more than {self._limit:,} bytes; reading stopped.")
                 )
                 return
         if time.monotonic() > self._until:
             self._stop(
-                GroqTransportError(f"{self._call} was still being answered after {self._seconds:g} s; reading stopped.")
+                GroqTransportError(
+                    f"{self._call} had not completed its response after {self._seconds:g} s; reading stopped."
+                )
             )
 
     def whole(self) -> bytes:
@@ -153,5 +153,5 @@ class Resume:
         """The content ends here."""
         if self._position < self.written:
             raise GroqResponseError(
-                f"{call} was answered with {self._position:,} bytes; before, it had {self.written:,} or more."
+                f"{call} returned {self._position:,} bytes; before, it had {self.written:,} or more."
             )

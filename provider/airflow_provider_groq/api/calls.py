@@ -167,7 +167,7 @@ def following_page(page: Page[Batch], new: Sequence[Batch]) -> Call[Page[Batch]]
 
     Args:
         page: A page of the listing.
-        new: Its batches that no page before had: one that brings none is the last, whatever it says. A server that
+        new: Its batches that no earlier page had: a page without any is the last, whatever it says. A server that
             ignores the cursor would send the same page for ever.
     """
     if not new or not (page.next_cursor or page.has_more):

@@ -214,7 +214,7 @@ def _whole(call: Call[Any], response: httpx.Response, settings: Settings) -> byt
 
 
 class AsyncGroqClient(_Base):
-    """Sends calls to Groq from a coroutine; the same as `GroqClient`, awaited.
+    """Sends calls to Groq from a coroutine; otherwise like `GroqClient`.
 
     Making one reads certificates from disk: in an event loop, make it in a thread.
 

@@ -62,7 +62,7 @@ def read_page(kind: type[Item], name: str, body: bytes) -> Page[Item]:
         body: The answer.
 
     Raises:
-        ValidationError: It is no page, or not one of its items so much as has an id: it is another server's.
+        ValidationError: It is not a page, or none of its items has an id: another server sent it.
     """
     page = read_one(Page[Any], body)
     read: list[Item] = []

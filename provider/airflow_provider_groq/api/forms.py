@@ -30,7 +30,7 @@ def _moments() -> TypeAdapter[datetime]:
 
 
 def id_text(value: Any) -> str | None:
-    """An id that is a number, stands in an object that it is the id of, or alone in a list."""
+    """An id that is a number, the ``id`` of an object, or alone in a list."""
     match value:
         case [str(only)] | {"id": str(only)}:
             return only

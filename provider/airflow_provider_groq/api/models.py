@@ -116,7 +116,7 @@ class RequestCounts(Model):
 
     @property
     def done(self) -> int:
-        """How many have an answer or an error."""
+        """How many requests have an answer or an error."""
         return self.completed + self.failed
 
 

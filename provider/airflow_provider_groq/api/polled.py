@@ -33,7 +33,7 @@ class GlanceCounts(msgspec.Struct, frozen=True, gc=False):
 
     @property
     def done(self) -> int:
-        """How many have an answer or an error."""
+        """How many requests have an answer or an error."""
         return self.completed + self.failed
 
 
@@ -101,11 +101,11 @@ class Polled:
 def read_polled(batch_ids: Sequence[str], body: bytes) -> Polled:
     """Read the answer to a question for these batches, the first of each.
 
-    A server betrays that it took no notice of the ids by what was not asked for, and by saying which page of a
+    A server that ignored the ids is recognized by batches that were not asked for, and by saying which page of a
     listing this is: Groq answers with those of the batches that it knows, and nothing else.
 
     Raises:
-        ValidationError: It is no list.
+        ValidationError: It is not a list.
     """
     page = _page(body)
     asked, items, foreign = frozenset(batch_ids), dict[str, Any](), False
@@ -123,7 +123,7 @@ class _Named(msgspec.Struct, gc=False):
 
 
 class _Page(msgspec.Struct):
-    """A list whose items are read one by one, and what else tells a page of a listing."""
+    """A list whose items are read one by one, and the fields that identify a page of a listing."""
 
     data: list[Any] | None = None
     paging: Any = None

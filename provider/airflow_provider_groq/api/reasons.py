@@ -29,7 +29,7 @@ def reasons(said: Any, *, depth: int = 0) -> Iterator[dict[str, Any]]:
 
     Servers send the list object of Groq's SDK, the bare list of its documentation, one object, one text, a list of
     texts, any of these below ``error``, ``errors`` or ``detail``, or messages by field. Each message is given,
-    whatever the shape. ``message`` is a text, or None where only a code is said.
+    whatever the shape. ``message`` is a text, or None if there is only a code.
 
     Args:
         said: The JSON of an error's body, or of a batch's ``errors``.
@@ -74,7 +74,7 @@ def _message(own: dict[str, Any]) -> str | None:
 
 
 def _by_field(own: dict[str, Any], depth: int) -> Iterator[dict[str, Any]]:
-    """Messages by the names of what they are about, such as the fields of a form."""
+    """Messages by field, such as the fields of a form."""
     for key, value in own.items():
         if key not in NOT_SAID and isinstance(value, str | dict | list):
             for reason in reasons(value, depth=depth):

@@ -1,4 +1,4 @@
-"""Text for lines of the log; what servers say, made fit for them and for JSON that goes on elsewhere."""
+"""Text for lines of the log; text of servers, made fit for them and for JSON that is passed on."""
 
 from __future__ import annotations
 

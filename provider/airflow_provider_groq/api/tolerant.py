@@ -22,7 +22,7 @@ _said: set[tuple[str, ...]] = set()
 
 
 def warn_once(about: tuple[str, ...], message: str, *args: object) -> None:
-    """Warn once a process of what is the same: a wait reads the same batch thousands of times.
+    """Warn once per process: a wait reads the same batch thousands of times.
 
     Args:
         about: What is the same.
@@ -51,7 +51,7 @@ class Otherwise:
 
 
 class Model(BaseModel):
-    """Base of what Groq sends: immutable, and unknown fields are kept."""
+    """Base of the models of Groq's responses: immutable, and unknown fields are kept."""
 
     # Built when first used: the file of a Dag that only names an operator should not wait for it.
     model_config = ConfigDict(extra="allow", frozen=True, defer_build=True)

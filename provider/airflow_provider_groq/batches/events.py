@@ -1,4 +1,4 @@
-"""How a wait ended: made where Groq is polled, read where the task goes on, JSON in between."""
+"""How a wait ended: created where Groq is polled, read where the task resumes, JSON in between."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ class BatchEvent(BaseModel):
     ends: tuple[WaitEnd, ...]
 
     def payload(self) -> dict[str, Any]:
-        """The event as plain JSON, kept small: only what differs from the defaults, and of a batch what is bounded."""
+        """The event as plain JSON, without default values, and bounded in size."""
         ends = [end.model_copy(update={"batch": end.batch and shortened(end.batch)}) for end in self.ends]
         return BatchEvent(ends=tuple(ends)).model_dump(mode="json", exclude_defaults=True)
 
@@ -83,7 +83,7 @@ class BatchEvent(BaseModel):
 
     @classmethod
     def read(cls, payload: dict[str, Any]) -> Self:
-        """The event that `payload` was made of.
+        """Read an event from its `payload`.
 
         Raises:
             GroqInputError: The payload is not such an event.
@@ -110,7 +110,7 @@ class BriefEnd(BaseModel):
 
 
 class BriefEvent(BaseModel):
-    """What a trigger tells a task that waits for hundreds of batches: ids, reasons and statuses."""
+    """What a trigger reports to a task that waits for hundreds of batches: ids, reasons and statuses."""
 
     model_config = ConfigDict(frozen=True, defer_build=True)
 
@@ -140,7 +140,7 @@ class BriefEvent(BaseModel):
 
     @classmethod
     def read(cls, payload: dict[str, Any]) -> Self:
-        """The event that `payload` was made of.
+        """Read an event from its `payload`.
 
         Raises:
             GroqInputError: The payload is not such an event.

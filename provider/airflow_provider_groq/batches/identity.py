@@ -39,7 +39,7 @@ NOT_WANTED = frozenset({BatchStatus.FAILED, BatchStatus.CANCELLING, BatchStatus.
 
 @dataclass(frozen=True, slots=True)
 class Identity:
-    """A task instance of Airflow, by what all of its tries have in common.
+    """A task instance of Airflow, identified by what all of its tries share.
 
     Attributes:
         dag_id: The Dag.
@@ -73,7 +73,7 @@ class Claim:
 
     Attributes:
         identity: The task.
-        input_digest: What tells its input from others, as `digest_of_file` or a `Summary` has it.
+        input_digest: What identifies its input, as `digest_of_file` or a `Summary` has it.
         attempt: Of a task that makes many batches: which round and attempt the batch is of, such as ``2.1``.
     """
 

@@ -38,7 +38,7 @@ class Reader(Generic[T]):
         self._digits = sys.get_int_max_str_digits() or sys.maxsize
 
     def read(self, line: bytes) -> T | None:
-        """The fields of a line; None where the json module has to decide what it is.
+        """The fields of a line; None if the json module must decide.
 
         It takes each line that is read here, and gives the same for these fields.
         """

@@ -96,7 +96,7 @@ def _check_metadata(metadata: Mapping[str, str]) -> None:
         if len(key) > MAX_KEY_CHARS or len(value) > MAX_VALUE_CHARS:
             raise GroqInputError(
                 f"metadata[{shown(key)}] has a key of {len(key)} and a value of {len(value)} characters, but at most "
-                f"{MAX_KEY_CHARS} and {MAX_VALUE_CHARS} are taken."
+                f"{MAX_KEY_CHARS} and {MAX_VALUE_CHARS} are allowed."
             )
 
 

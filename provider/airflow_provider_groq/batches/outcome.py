@@ -70,7 +70,7 @@ def problem(end: WaitEnd, *, fail_on_partial_error: bool = False, reasons: str =
     Args:
         end: How the wait ended.
         fail_on_partial_error: Whether a batch of which only some requests succeeded is a problem.
-        reasons: Why requests failed, as `reasons.summary` gives it; "" if that is not known.
+        reasons: Why requests failed, as `reasons.summary` returns it; "" if unknown.
     """
     if end.reason == "timeout":
         return GroqBatchTimeoutError(end.message, batch_id=end.batch_id)
@@ -224,7 +224,7 @@ def _failures(batch: Batch, reasons: str) -> str:
 
 
 def _explained(batch: Batch, reasons: str) -> str:
-    """Why requests failed, and where each one's reason is; "" if there is no file of them."""
+    """Why requests failed, and where each one's reason is; "" without an error file."""
     if not batch.error_file_id:
         return ""
     why = f" Reasons: {reasons}." if reasons else ""

@@ -286,7 +286,7 @@ class PollLoop:
 
 
 def _heard(wait: Wait, say: Callable[[Step], object]) -> WaitEnd | None:
-    """Say what the wait was told, and return its end if there is one. Apart from the coroutine, which would keep it."""
+    """Log what the wait has heard, and return its end if there is one. Not in the coroutine, which would keep it."""
     steps, wait.steps = wait.steps, ()
     for step in steps:
         if isinstance(step, BaseException):

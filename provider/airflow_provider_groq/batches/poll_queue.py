@@ -1,4 +1,4 @@
-"""Which waits are asked for next, and together with which others. Pure: it is told the time."""
+"""Which waits are polled next, and together with which others. Pure: the time is an argument."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class Wait:
 
     Attributes:
         poller: Its rules.
-        due: When it is to be polled, on the clock of the event loop.
+        due: When to poll it, on the clock of the event loop.
         key: Its number in the queue.
         spoiled: How many of its requests in a row failed for what may be the fault of one batch in them.
         crowded: Whether its request is for more others than that number asks for, so that its failure means nothing.
@@ -101,7 +101,7 @@ class PollQueue:
         self._waits.pop(wait.key, None)
 
     def push(self, wait: Wait, due: float) -> None:
-        """Say when a wait is to be polled next."""
+        """Say when to poll a wait next."""
         wait.due = due
         heapq.heappush(self._heap_of(wait.spoiled), (due, wait.key))
 

@@ -1,4 +1,4 @@
-"""Why requests of a batch failed, told from the beginning of its error file."""
+"""Why requests of a batch failed, from the beginning of its error file."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def summary(head: bytes, *, whole: bool) -> str:
 
 
 def told(reason: Reason) -> tuple[str, str]:
-    """What names the reason of a failed request, and its message; both fit a line of the log."""
+    """The name of the reason of a failed request, and its message; both fit a line of the log."""
     words = [str(word) for word in (reason.status, reason.code) if word]
     return (
         one_line(" ".join(words), MAX_WORD) or "no code",

@@ -30,7 +30,7 @@ class Summary:
         bytes: Their size as a file.
         models: How many requests name each model.
         first_lines: For each model, the number of the first line that names it, from 1.
-        digest: What tells this input from any other: the SHA-256 of those bytes, in hexadecimal.
+        digest: What identifies this input: the SHA-256 of those bytes, in hexadecimal.
     """
 
     lines: int = 0

@@ -1,4 +1,4 @@
-"""One line of a batch's output or error file: what became of its request, and why it failed."""
+"""One line of a batch's output or error file: the outcome of its request, and why it failed."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Reason(NamedTuple):
     Attributes:
         status: The HTTP status of its response, if it had one.
         code: Groq's code, or the type of the error where it has none.
-        message: In words.
+        message: What went wrong.
     """
 
     status: int | None

@@ -73,7 +73,7 @@ class Tally:
 
     @property
     def tokens(self) -> Mapping[str, dict[str, int]]:
-        """For each model, the sums of what its answers say of tokens used."""
+        """For each model, the sums of the tokens in its answers."""
         return self._tokens.by_model
 
     @property
@@ -149,7 +149,7 @@ def too_many_lines() -> GroqResponseError:
 
 
 def account(batch: Batch, rows: Mapping[str, int]) -> dict[str, int]:
-    """Every request of the batch, by what became of it; what has no line at all is told by the batch's status.
+    """Every request of the batch, by its outcome; without a line, the batch's status decides.
 
     The five add up to the number of requests sent, where the batch says that number.
     """
@@ -193,7 +193,7 @@ def landing(
 
     Args:
         targets: For each file, what streams it into an open file and returns its size. None for a file
-            that is not there this time: what stands in its place from before is removed. Their folder is there.
+            that is not there this time: an earlier file in its place is removed. Their folder exists.
         tally: Counts what goes by.
         promised: How many lines each file should have, as far as that is known.
 

@@ -27,7 +27,7 @@ class Tokens:
         self.by_model: defaultdict[str, dict[str, int]] = defaultdict(dict)
 
     def add(self, model: Any, usage: Mapping[str, Any]) -> None:
-        """Take the ``usage`` of one answer, whatever stands in it.
+        """Take the ``usage`` of one answer, whatever it contains.
 
         Args:
             model: The model that answered.

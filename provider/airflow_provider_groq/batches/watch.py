@@ -1,4 +1,4 @@
-"""What a watcher of batches knows, and which have ended that it has not told of. Pure: who asks Groq is elsewhere.
+"""What a watcher of batches knows, and which ended batches it has not reported. Pure: other modules call Groq.
 
 What must outlast the process is small: which of its batches are under way, which young ones are settled, and from
 when on batches are young. All older ones are settled, or under way.
@@ -36,7 +36,7 @@ GONE_AFTER = 3_600.0
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which batches a watcher tells of.
+    """Which batches a watcher reports.
 
     Attributes:
         metadata: What a batch's metadata must have.
@@ -56,8 +56,8 @@ class Memory(BaseModel):
 
     Attributes:
         since: Unix time of the server: all batches made before are settled, or under way.
-        under_way: The batches that it has not told of and that are not settled.
-        settled: Those made since then that it has told of, or that had ended when it began, each with the Unix time
+        under_way: The batches that it has not reported and that are not settled.
+        settled: Those created since then that it has reported, or that had ended when it began, each with the Unix time
             at which it was made, if that is known.
     """
 
@@ -69,7 +69,7 @@ class Memory(BaseModel):
 
     @classmethod
     def joined(cls, stored: Iterable[Any]) -> Memory | None:
-        """What several stores have: it is told of what any of them has not settled. None if they have nothing.
+        """What several stores have together: what one of them has not settled is reported. None if empty.
 
         Raises:
             GroqInputError: One of them has something else.
@@ -77,7 +77,7 @@ class Memory(BaseModel):
         try:
             memories = [cls.model_validate(each) for each in stored if each is not None]
         except ValidationError as error:
-            raise GroqInputError(f"What is stored of the watcher cannot be read ({first_problem(error)}).") from None
+            raise GroqInputError(f"The watcher's stored state cannot be read ({first_problem(error)}).") from None
         if not memories:
             return None
         settled = {key: made for memory in memories for key, made in memory.settled.items()}
@@ -105,7 +105,7 @@ class Watch:
     Args:
         wanted: Which batches these are.
         memory: What it knew when it was last stored; None for the first start, when `begin` and `survey` must come
-            before anything else: what has ended by then is never told of.
+            before anything else: batches that have ended by then are never reported.
 
     Attributes:
         since: As in `Memory`; None before the first start.
@@ -138,12 +138,12 @@ class Watch:
 
     @property
     def asked_for(self) -> list[str]:
-        """The batches of which Groq is to be asked how they stand."""
+        """The batches whose status must be requested."""
         return [batch_id for batch_id in self._under_way if batch_id not in self._ended]
 
     @property
     def has_news(self) -> bool:
-        """Whether there is anything to tell."""
+        """Whether there is anything to report."""
         return bool(self._ended)
 
     def see(self, batches: Iterable[Batch], now: float) -> None:
@@ -179,7 +179,7 @@ class Watch:
             del self._settled[batch_id]
 
     def tell(self) -> dict[str, Any] | None:
-        """The payload of an event that tells of what has ended, as much as one may hold; None if nothing has."""
+        """The payload of an event with the batches that have ended, as many as one may hold; None if none has."""
         if not self._ended:
             return None
         payload, told = BatchEvent.of_ended(self._ended.values())
@@ -188,7 +188,7 @@ class Watch:
         return payload
 
     def memory(self) -> Memory:
-        """What to store, once all that `tell` has given is safe."""
+        """What to store, once everything that `tell` has returned is safe."""
         since = self.since or 0
         dated = sorted(self._settled.values(), reverse=True)
         if len(dated) > MOST_SETTLED:

@@ -1,4 +1,4 @@
-"""Asking how batches stand that are under way, 200 in a request, whatever the server makes of that."""
+"""Polling running batches, 200 in a request, on servers that support that and on others."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ class WatchLoop:
         self._pages = Pages(source)
         self._asker = Asker(source)
         self._trouble = Trouble(say, f"Watching batches through {name}")
-        self._survey_trouble = Trouble(say, f"Finding the batches under way through {name}")
+        self._survey_trouble = Trouble(say, f"Finding the running batches through {name}")
         self._due = 0.0
         self._wake = asyncio.Event()
         self._fresh = asyncio.Event()
@@ -148,7 +148,7 @@ class WatchLoop:
         self._bell = asyncio.Event()
 
     async def ticks(self) -> AsyncIterator[None]:
-        """Give a tick at once, one after each poll, and one whenever somebody rings."""
+        """Yield a tick at once, one after each poll, and one after each call of `ring`."""
         heard = -1
         while True:
             if heard == self._rings:
@@ -247,7 +247,7 @@ class WatchLoop:
                 if batch_id in theirs and watch.missing(batch_id, time.time()):
                     self._say(
                         logging.WARNING,
-                        f"Groq does not know batch {batch_id} any more, for an hour now: it is no longer watched.",
+                        f"Groq has not found batch {batch_id} for an hour: it is no longer watched.",
                     )
 
     async def _surveyed(self, fresh: Sequence[Watch]) -> float | None:

@@ -1,4 +1,4 @@
-"""How far back an account's listing is read: as far as there may be anything that nobody has seen, and no further."""
+"""How far back an account's listing is read: as far as it may have anything new, and no further."""
 
 from __future__ import annotations
 

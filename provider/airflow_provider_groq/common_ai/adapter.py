@@ -55,14 +55,14 @@ class _Hook(GroqHook):
 
 
 class GroqBatchAdapter(contract.BatchAdapter):
-    """What ``@task.llm_batch`` and ``LLMBatchOperator`` do with ``model_id="groq:…"``.
+    """Runs ``@task.llm_batch`` and ``LLMBatchOperator`` on Groq, for ``model_id="groq:…"``.
 
     common-ai creates it from a connection's password and host, and passes nothing else.
 
     Args:
         api_key: Groq's key.
         base_url: The server, with ``https://``; by default Groq's.
-        client: A client to use instead of one for these.
+        client: A client to use instead of creating one.
 
     Raises:
         GroqConnectionError: The key or the server cannot be used.
@@ -100,7 +100,7 @@ class GroqBatchAdapter(contract.BatchAdapter):
         """Check the requests as they would be sent, without asking Groq for anything.
 
         Raises:
-            LLMBatchInputError: One is wrong, or there are too many of them, or they are too large; names which.
+            LLMBatchInputError: One is invalid, or they are too many or too large; the message says which.
         """
         self.check_custom_id_length(idempotency_key, len(requests))
         form = self._form(model, output_spec, system_prompt, max_tokens, request_params)
@@ -144,8 +144,8 @@ class GroqBatchAdapter(contract.BatchAdapter):
         """The status of a batch. One that has ended counts as in progress until its result files are available.
 
         Raises:
-            GroqNotFoundError: Groq does not know it, not even after a while: a new batch may be unknown for a moment.
-            GroqError: Groq could not be asked.
+            GroqNotFoundError: Groq does not find it, even after the grace time for new batches.
+            GroqError: The request failed.
         """
         batch = self._looked_at(batch_id)
         state = self._state(batch)
@@ -155,11 +155,11 @@ class GroqBatchAdapter(contract.BatchAdapter):
         return contract.BatchState(state, _counts(batch), _message(batch))
 
     def cancel_batch(self, batch_id: str) -> None:
-        """Ask for a batch to be cancelled; it may take up to 10 minutes to end."""
+        """Request the cancellation of a batch; it may take up to 10 minutes to end."""
         self._client.cancel_batch(batch_id)
 
     def iter_results(self, batch_id: str) -> Iterator[contract.RawResultItem]:
-        """Give the results of a batch, in the order of its requests; they are on this machine before the first.
+        """Yield the results of a batch, in the order of its requests, once all of them are downloaded.
 
         Raises:
             GroqResponseError: The result files lack answers that the batch promises.
@@ -173,10 +173,10 @@ class GroqBatchAdapter(contract.BatchAdapter):
         return results(self._client, batch)
 
     def build_output_directive(self, spec: contract.OutputSpec) -> dict[str, Any]:
-        """The part of a request that sets the form of its answer; ``strict`` is added by the model that is asked.
+        """Build the part of a request that sets the form of its answer; ``strict`` is added later, by model.
 
         Raises:
-            LLMBatchOutputTypeError: The output type has no strict schema; names the place.
+            LLMBatchOutputTypeError: The output type has no strict schema; the message names the place.
         """
         if not spec.is_structured:
             return {}
@@ -184,7 +184,7 @@ class GroqBatchAdapter(contract.BatchAdapter):
         return {"response_format": form}
 
     def extract_output(self, raw: contract.RawResultItem, spec: contract.OutputSpec) -> contract.ExtractedOutput:
-        """What a model answered, in the form that common-ai checks."""
+        """Return a model's answer in the form that common-ai validates."""
         text = raw.raw
         if text is None:
             return contract.ExtractedOutput("absent")
@@ -200,7 +200,7 @@ class GroqBatchAdapter(contract.BatchAdapter):
         """Find the batch of a task that ended before it could record it.
 
         Returns:
-            The newest that has both marks and was made since then; none that failed or was cancelled.
+            The newest batch that has both marks and was created since then, without failed and cancelled ones.
 
         Raises:
             GroqLookupError: It is unknown whether there is one.

@@ -40,8 +40,8 @@ class Batches:
 
     Args:
         hook: Groq.
-        key: What common-ai tells the task by.
-        fingerprint: What it tells the input by.
+        key: What common-ai identifies the task by.
+        fingerprint: What it identifies the input by.
     """
 
     def __init__(self, hook: GroqHook, key: str, fingerprint: str) -> None:
@@ -72,7 +72,7 @@ class Batches:
             lookup = Lookup(self._hook, [self._claim], since=sent_at)
             if found := _newest(lambda: lookup.batches_of(self._claim, file_id, sent_at=sent_at)):
                 telemetry.submitted(self._hook.groq_conn_id)
-                log.info("Batch %s was created nevertheless.", found.id)
+                log.info("Found it: batch %s was created.", found.id)
                 return found
             raise
 
@@ -91,7 +91,7 @@ class Batches:
 
 
 def _newest(look: Callable[[], Iterable[Batch]]) -> Batch | None:
-    """The newest batch worth going on with, looked for several times: the listing may show late what is there."""
+    """The newest batch worth resuming, searched for several times: a new batch may be late in the listing."""
     for pause in submit.LOOKUPS:
         time.sleep(pause)
         try:

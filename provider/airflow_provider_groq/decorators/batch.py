@@ -71,7 +71,7 @@ class GroqBatchDecoratedOperator(DecoratedOperator, GroqBatchInferenceOperator):
 
 
 def groq_batch_task(python_callable: Callable[..., Any] | None = None, **kwargs: Any) -> TaskDecorator:
-    """Make a task from a function that returns or yields rows: Groq answers each row.
+    """Create a task from a function that returns or yields rows: Groq answers each row.
 
     Args:
         python_callable: The function.

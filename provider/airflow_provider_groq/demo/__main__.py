@@ -67,7 +67,7 @@ def connection() -> Iterator[str]:
     """The connection: to Groq itself if there is a key, else to an emulator that lives as long."""
     key = os.environ.get("GROQ_API_KEY")
     if key:
-        say("GROQ_API_KEY is set: the rows go to Groq, which may take a while and costs little.")
+        say("GROQ_API_KEY is set: Groq answers the rows, which may take a while and costs little.")
         yield json.dumps({"conn_type": "groq", "password": key})
         return
     with GroqEmulator(seconds=BATCH_SECONDS) as emulator:

@@ -259,7 +259,7 @@ def get_json(url: str) -> Any:
 
 
 def free_port() -> int:
-    """A port of loopback that nobody holds."""
+    """A free port of loopback."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])

@@ -7,7 +7,7 @@ import re
 LINE = re.compile(r"^\S+ \[(?P<level>\w+) *\] (?P<message>.*?)\s+\[(?P<logger>[\w.]+)\]")
 SHOWN_LOGGERS = tuple(f"airflow_provider_groq.{part}" for part in ("decorators", "operators", "hooks", "triggers"))
 STATES = {
-    "Pausing task as DEFERRED.": "The task is deferred: from here on it holds no worker.",
+    "Pausing task as DEFERRED.": "The task is deferred: it no longer occupies a worker.",
     "Task failed with exception": "The task failed.",
 }
 

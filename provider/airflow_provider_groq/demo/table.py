@@ -40,7 +40,7 @@ def render(found: dict[str, list[str]]) -> str:
 
 
 def accounts(manifest: Mapping[str, Any]) -> str:
-    """The lines of the manifest that say what became of the rows, and what it took."""
+    """The lines of the manifest with the outcome of the rows, and what it took."""
     rows = ", ".join(f"{count:,} {status}" for status, count in manifest["rows"].items() if count)
     rounds = ", ".join(f"{r['succeeded']:,} of {r['rows']:,} rows succeeded" for r in manifest["rounds"])
     tokens = "; ".join(

@@ -41,7 +41,7 @@ def main(arguments: list[str] | None = None) -> int:
         metavar="FILE",
         help="a JSON file with answers by pattern of custom_id (default: the emulator's own answers)",
     )
-    parser.add_argument("--parent", type=int, metavar="PID", help="stop when this parent process is gone")
+    parser.add_argument("--parent", type=int, metavar="PID", help="stop when this parent process ends")
     asked = parser.parse_args(arguments)
     settings = Settings(seconds=asked.seconds, speed=asked.speed, answers=asked.answers)
     return serve(asked.host, asked.port, settings, asked.api_key, asked.parent)

@@ -52,7 +52,7 @@ class Outcome(NamedTuple):
 class _Decision(NamedTuple):
     """How a request is to end: with an outcome that is known, with a failure, or with an answer that may have a flaw.
 
-    `script` is what it is to say; None for the usual.
+    `script` is the answer to give; None for the usual one.
     """
 
     outcome: Outcome | None = None

@@ -14,7 +14,7 @@ class Clock:
         self.reset(speed)
 
     def reset(self, speed: float) -> None:
-        """Put the emulated time back to the real one, from where it goes on at `speed`."""
+        """Set the emulated time to the real one, from where it continues at `speed`."""
         self._speed = speed
         self._emulated = time.time()
         self._measured = time.monotonic()

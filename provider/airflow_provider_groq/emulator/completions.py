@@ -20,7 +20,7 @@ Body = dict[str, Any]
 
 
 class ReasoningTokens(msgspec.Struct, gc=False):
-    """How many of an answer's tokens nobody reads."""
+    """How many of an answer's tokens are reasoning."""
 
     reasoning_tokens: int
 

@@ -12,7 +12,7 @@ DIGEST_BYTES = 16
 
 
 def new_id(prefix: str, moment: float) -> str:
-    """Return an id nobody has seen before."""
+    """Return a new id."""
     randomness = int.from_bytes(secrets.token_bytes(RANDOM_BYTES))
     return f"{prefix}_{_time(moment)}{_letters(randomness, RANDOM_LETTERS)}"
 

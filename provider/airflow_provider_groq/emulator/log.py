@@ -11,7 +11,7 @@ MAX_ENTRIES = 100_000
 
 @dataclass
 class Entry:
-    """One request; `status` stays None if no answer was sent, `fault` is the id of what befell it."""
+    """One request; `status` stays None if no answer was sent, `fault` is the id of the fault that applied."""
 
     method: str
     path: str

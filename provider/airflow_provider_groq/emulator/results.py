@@ -22,7 +22,7 @@ WRITE_BYTES = 1 << 18
 
 @dataclass(frozen=True)
 class Job:
-    """What is to be written for one batch.
+    """What to write for one batch.
 
     Args:
         batch_id: The batch.
@@ -55,7 +55,7 @@ class Job:
 
 
 class Writing:
-    """Writes both files when one of them is first read: a batch that nobody reads costs nothing.
+    """Writes both files when one of them is first read: an unread batch costs nothing.
 
     One batch at a time: threads that compute do not become faster side by side.
     """

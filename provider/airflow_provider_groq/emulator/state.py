@@ -54,7 +54,7 @@ class State:
         self.reset()
 
     def reset(self) -> None:
-        """Begin anew, as if just started."""
+        """Start over, as if just started."""
         # The files of the last test stay for one more: a request that it left behind may be reading them.
         for old in self._folders[:-1]:
             shutil.rmtree(old, ignore_errors=True)

@@ -1,4 +1,4 @@
-"""When a batch is what: pure functions of its plan, of what was done to it, and of the time.
+"""The status of a batch: pure functions of its plan, of what was done to it, and of the time.
 
 validating ─┬─> in_progress ─┬─> finalizing ──> completed
             └─> failed       └─> expired
@@ -22,7 +22,7 @@ LONGEST_STEP = 60.0
 class Plan:
     """The times (Unix seconds) at which a batch left to itself changes.
 
-    Its work goes on evenly until `working_until`, when `reach` of it is done, from 0 to 1. One that is
+    It makes steady progress until `working_until`, when `reach` of it is done, from 0 to 1. One that is
     never to complete stops there.
     """
 

@@ -1,4 +1,4 @@
-"""What every request to the emulated API passes through: the log, then the scripted faults."""
+"""What every request to the emulated API goes through: the log, then the scripted faults."""
 
 import asyncio
 import json
@@ -98,7 +98,7 @@ class _Exchange:
         return late_send
 
     async def _wait(self) -> None:
-        """Let the delay pass, unless the emulator is told to stop."""
+        """Wait for the delay, unless the emulator is stopped."""
         if self._fault.delay:
             with suppress(TimeoutError):
                 await asyncio.wait_for(self._stopping.wait(), self._fault.delay)

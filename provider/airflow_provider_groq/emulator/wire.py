@@ -98,7 +98,7 @@ def http_error_response(request: Request, error: Exception) -> Response:
 
 
 def gone_response(_request: Request, _error: Exception) -> Response:
-    """Answer a client that is gone: nobody reads it, but it is no crash either."""
+    """Answer a client that has disconnected: the answer is not read, and it is not a crash."""
     return Response(status_code=400)
 
 

@@ -1,4 +1,4 @@
-"""Cancelling many batches at the same time, when a task is killed and nobody waits for long.
+"""Cancelling many batches at the same time, when a task is killed and has little time.
 
 In threads: httpx needs several times as much work for as many coroutines, in the event loop of all triggers.
 """

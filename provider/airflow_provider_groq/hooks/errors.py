@@ -17,7 +17,7 @@ T = TypeVar("T")
 
 
 def retry_not_found(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
-    """Call, and again for a while if what it is about is not found: what is new is not everywhere at once."""
+    """Call, and retry a 404 for a while: Groq may not find new things at once."""
     return tenacity.Retrying(
         retry=tenacity.retry_if_exception_type(GroqNotFoundError),
         stop=tenacity.stop_after_delay(polling.NOT_FOUND_GRACE),

@@ -123,7 +123,7 @@ class GroqHook(BaseHook):
                 call for now. What it raises ends the call.
 
         Raises:
-            GroqInputError: Groq would not accept one of these; nothing was sent.
+            GroqInputError: An argument is invalid; nothing was sent.
             GroqLostAnswerError: The batch may exist.
         """
         check_options(endpoint=endpoint, completion_window=completion_window, metadata=metadata)
@@ -260,7 +260,7 @@ class GroqHook(BaseHook):
             How it ended; see `airflow_provider_groq.batches.outcome.problem`.
 
         Raises:
-            GroqInputError: One of the times is not of these forms.
+            GroqInputError: A time has an invalid form.
         """
         (end,) = self.wait_for_batches([batch_id], end_time=end_time, poll_interval=poll_interval, sleep=sleep)
         return end

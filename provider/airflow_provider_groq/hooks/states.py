@@ -1,4 +1,4 @@
-"""Which state a task is in, asked when it is told to stop.
+"""Which state a task is in, asked when Airflow stops it.
 
 A user's mark, a clear, an eviction and a scheduler's reset all stop a task in the same way, and only
 its state tells them apart.

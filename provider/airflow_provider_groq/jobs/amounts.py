@@ -19,7 +19,7 @@ class Amount(NamedTuple):
     files: int | None = None
 
     def plus(self, other: Amount) -> Amount:
-        """The sum of both; of what only one of them knows, that."""
+        """The sum of both; if only one is known, that one."""
         return Amount(*(_sum(one, two) for one, two in zip(self, other, strict=True)))
 
 

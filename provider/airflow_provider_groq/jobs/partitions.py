@@ -35,7 +35,7 @@ class Partitions:
         """Take the carried columns of the next row.
 
         Raises:
-            PartitionProblem: They have no such column, its value is no key, or there are too many keys.
+            PartitionProblem: They have no such column, its value is not a key, or there are too many keys.
         """
         if columns is None or self._column not in columns:
             has = ", ".join(map(repr, columns or ())) or "none"

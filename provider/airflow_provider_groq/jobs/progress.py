@@ -1,4 +1,4 @@
-"""How far many batches are, in one line, and what is odd among them. Pure: it is told the time."""
+"""How far many batches are, in one line, and what is odd among them. Pure: the time is an argument."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def _seen(batch: Batch | Glance) -> _Seen:
 class Progress:
     """What has become of many batches so far.
 
-    It is told of each poll by the pollers that it makes, and of each end by the wait.
+    The pollers that it creates report each poll to it, and the wait each end.
 
     Args:
         batch_ids: The batches.
@@ -83,7 +83,7 @@ class Progress:
         self._errors_said: set[tuple[type, object]] = set()
 
     def poller(self, batch_id: str, *, end_time: float, rescheduled: bool = False) -> Poller:
-        """The rules of the wait for one of the batches, which says nothing itself, but tells of each poll here."""
+        """The rules of the wait for one of the batches, which logs nothing itself, but reports each poll here."""
         return ObservedPoller(
             batch_id,
             poll_interval=self._poll_interval,
@@ -182,7 +182,7 @@ class Progress:
         return f", {per_second * 60:,.0f} a minute{left}"
 
     def _told_odd(self, now: float) -> list[News]:
-        """What is odd, and was not told yet."""
+        """What is odd, and was not logged yet."""
         told = [News(level, line) for level, _, line in self._odd[:SHOWN]]
         if more := [batch_id for _, batch_id, _ in self._odd[SHOWN:]]:
             told.append(News(logging.WARNING, f"{names_of(more)} did not end well either."))
@@ -226,7 +226,7 @@ class Progress:
 
 
 class ObservedPoller(Poller):
-    """A wait whose news are told by a `Progress`."""
+    """A wait whose news a `Progress` logs."""
 
     __slots__ = ("_progress",)
 

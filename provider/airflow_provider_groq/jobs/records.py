@@ -22,7 +22,7 @@ class Request(NamedTuple):
         digest: The same for each request that differs only in its ``custom_id``.
         model: The model that it names.
         input: The columns that are carried through to the answer, as JSON; None if there are none.
-        sent: The digest of what is sent, where that differs from what the row asks.
+        sent: The digest of the request that is sent, if it differs from the row's.
     """
 
     custom_id: str
@@ -62,7 +62,7 @@ class Error(msgspec.Struct, gc=False):
     Attributes:
         code: Groq's code, such as ``json_validate_failed``.
         status: The HTTP status of the request, if it had one.
-        message: In words.
+        message: What went wrong.
     """
 
     code: str | None
@@ -71,13 +71,13 @@ class Error(msgspec.Struct, gc=False):
 
 
 class Answer(msgspec.Struct, gc=False, omit_defaults=False):
-    """What became of a row: a line of the output.
+    """The outcome of a row: a line of the output.
 
     Attributes:
         custom_id: The row's own, or ``row-<index>``.
         index: The number of the row, from 0.
         status: What became of it.
-        output: The text of the answer, or the validated object; raw text for ``invalid_output``; None without any.
+        output: The text of the answer, or the validated object; raw text for ``invalid_output``; None if there is none.
         error: Why there is no output, or why it is invalid.
         model: The model that answered.
         finish_reason: Why the model stopped; ``length`` means that the answer is cut off.
@@ -86,8 +86,8 @@ class Answer(msgspec.Struct, gc=False, omit_defaults=False):
         batch_id: The batch that the answer is of.
         request_digest: As in `Request`.
         input: The carried columns.
-        reasoning: The model's reasoning, where it gave it.
-        tool_calls: The tools that the model calls, where it does.
+        reasoning: The model's reasoning, if it returned any.
+        tool_calls: The model's tool calls, if any.
         reused_from: The output that it was reused from, where it was.
         same_as: The ``custom_id`` of the row that was sent, where this one was not, since it asks the same.
     """

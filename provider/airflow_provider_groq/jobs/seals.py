@@ -1,7 +1,7 @@
 """What a job has decided before it pays: written once, obeyed by each later try.
 
 A seal names the requests of the job or of one of its rounds, so that a try after a crash sends the same ones,
-whatever its rows would be now. What has a seal may be paid; what has none is never paid.
+whatever its rows would be now. Requests with a seal may be paid for; requests without one never are.
 """
 
 from __future__ import annotations
@@ -86,8 +86,8 @@ class Stop(msgspec.Struct, frozen=True):
 
     Attributes:
         reason: ``canary``, ``cost`` or ``deadline``.
-        message: In words.
-        generation: That of the job; after a clear it goes on.
+        message: What went wrong.
+        generation: That of the job; after a clear, the job continues.
     """
 
     reason: Literal["canary", "cost", "deadline"]

@@ -1,4 +1,4 @@
-"""The folder in which a job lies until it is landed: where each thing is."""
+"""The folder with a job's state until it is landed: where each thing is."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ class WorkFolder:
     """The work folder of one task instance.
 
     Args:
-        parent: The folder that it lies in.
+        parent: Its parent folder.
         identity: The key of the task instance.
     """
 
@@ -112,7 +112,7 @@ class SpoolFolder:
 
 
 def others(parent: Path, mine: WorkFolder) -> Iterator[WorkFolder]:
-    """The work folders of other task instances that lie beside one."""
+    """The work folders of other task instances beside one."""
     if not parent.exists():
         return
     for found in parent.iterdir():

@@ -97,7 +97,7 @@ class Record:
         self.note_models(models)
 
     def note_read(self, amounts: Mapping[str, Amount]) -> None:
-        """Note how much was read, of so many paths as may be told."""
+        """Note how much was read, of as many paths as may be reported."""
         self.read = dict(islice(amounts.items(), MAX_PATHS))
 
     @_harmless
@@ -127,7 +127,7 @@ class Record:
         self._note_tokens(manifest)
 
     def sent(self) -> dict[str, Any] | None:
-        """What the process that resumes the task could not know of what was read."""
+        """What the process that resumes the task could not know about the input."""
         if not self.read and not self.models:
             return None
         return {

@@ -34,7 +34,7 @@ class BatchOperator(LineageMethods, BaseOperator):
         wait_for_completion: Whether the task ends with the batch, or before.
         deferrable: Whether it waits in the triggerer, holding no worker.
         poll_interval: The longest pause between two polls, in seconds or as a ``timedelta``.
-        kwargs: What every operator takes.
+        kwargs: The arguments of every operator.
     """
 
     template_fields: Sequence[str] = ("groq_conn_id",)
@@ -76,7 +76,7 @@ class BatchOperator(LineageMethods, BaseOperator):
 
         Args:
             context: The context of the running task.
-            event: What the trigger has told.
+            event: The trigger's event.
             execution_timeout_ends: Whether the trigger's deadline was the end of ``execution_timeout``.
             sent: What was sent before the task deferred, for its lineage.
             _later: What a newer version of this package has added, whose worker deferred the task. It has no effect.

@@ -1,6 +1,6 @@
 """`GroqCreateBatchOperator`, `GroqCancelBatchOperator`, `GroqDownloadBatchResultsOperator`.
 
-The classes and their arguments, which a Dag file needs. What they do stands in `creation`, `cancelling` and
+The classes and their arguments, which a Dag file needs. What they do is in `creation`, `cancelling` and
 `landing`, which are imported when the task runs: parsing a Dag file needs none of it.
 """
 
@@ -31,7 +31,7 @@ CANCEL_SECONDS = 900.0
 
 
 class GroqCreateBatchOperator(BatchOperator):
-    """Creates a batch, or resumes the one that an earlier try created, and waits for it unless told not to.
+    """Creates a batch, or resumes the one that an earlier try created, and by default waits for it.
 
     Give exactly one of the first three arguments. Requests are checked line by line before anything is
     sent. The batch id is in XCom (key ``batch_id``) as soon as it exists.
@@ -55,10 +55,10 @@ class GroqCreateBatchOperator(BatchOperator):
         cancel_on_timeout: Whether it is cancelled when the wait times out.
         fail_on_partial_error: Whether the task fails when only some of the requests succeeded.
         delete_files: Whether the input file is deleted from Groq when the batch has ended.
-        kwargs: What every operator takes.
+        kwargs: The arguments of every operator.
 
     Raises:
-        GroqInputError: An argument is wrong.
+        GroqInputError: An argument is invalid.
     """
 
     template_fields: Sequence[str] = (
@@ -127,7 +127,7 @@ class GroqCreateBatchOperator(BatchOperator):
             The batch id.
 
         Raises:
-            AirflowFailException: For what no retry can fix: wrong input, a refused key, a batch that
+            AirflowFailException: For what no retry can fix: invalid input, a refused key, a batch that
                 expired or was cancelled, or failed because of its input.
             AirflowTaskTimeout: ``execution_timeout`` passed.
             GroqError: For what a retry may fix.
@@ -172,10 +172,10 @@ class GroqCancelBatchOperator(BatchOperator):
             of Airflow's configuration.
         poll_interval: The longest pause between two polls, in seconds or as a ``timedelta``.
         timeout: How long to wait, in seconds or as a ``timedelta``.
-        kwargs: What every operator takes.
+        kwargs: The arguments of every operator.
 
     Raises:
-        GroqInputError: An argument is wrong.
+        GroqInputError: An argument is invalid.
     """
 
     template_fields: Sequence[str] = ("batch_id", "groq_conn_id")
@@ -234,13 +234,12 @@ class GroqDownloadBatchResultsOperator(LineageMethods, BaseOperator):
         batch_id: The batch.
         output_path: The folder: a local path, or the URI of an object storage.
         groq_conn_id: The connection.
-        delete_files: Whether the batch's input, output and error file are deleted from Groq after the results
-            have taken their place.
+        delete_files: Whether the batch's input, output and error file are deleted from Groq after the landing.
         asset_partition: The partition of the outlets' assets that is landed, such as ``"{{ ds }}"``. Airflow 3.3+.
-        kwargs: What every operator takes. Of ``outlets`` each asset's event carries the manifest.
+        kwargs: The arguments of every operator. The events of the assets in ``outlets`` carry the manifest.
 
     Raises:
-        GroqInputError: An argument is wrong.
+        GroqInputError: An argument is invalid.
     """
 
     template_fields: Sequence[str] = ("batch_id", "output_path", "groq_conn_id", "asset_partition")
@@ -279,7 +278,7 @@ class GroqDownloadBatchResultsOperator(LineageMethods, BaseOperator):
             ``missing``), ``lines`` (those ``repeated`` and ``unreadable``), and ``tokens`` by model.
 
         Raises:
-            AirflowFailException: The batch failed and has no files, is not known, or its files are gone.
+            AirflowFailException: The batch failed and has no files, is unknown, or its files are gone.
             GroqError: For what a retry may fix, such as a batch that has not ended yet.
         """
         from airflow_provider_groq.operators import downloading  # noqa: PLC0415 - when the task runs, see above

@@ -37,7 +37,7 @@ def execute(operator: GroqCancelBatchOperator, context: Context) -> str:
 
 
 def finish(operator: GroqCancelBatchOperator, end: WaitEnd) -> str:
-    """End the task: however the batch has ended, it is no longer under way."""
+    """End the task: however the batch has ended, it no longer runs."""
     if end.batch:
         operator.lineage.note_batch(end.batch)
     if end.reason != "terminal" and (wrong := problem(end)):

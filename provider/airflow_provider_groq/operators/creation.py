@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 def execute(operator: GroqCreateBatchOperator, context: Context) -> str:
-    """Create the batch, or go on with the one of an earlier try, and wait for it."""
+    """Create the batch, or resume the one of an earlier try, and wait for it."""
     with fail_for_good(), GroqHook(operator.groq_conn_id) as hook:
         operator.check_inputs(hint=f" {SKIPPED}")
         if operator.input_file_id:

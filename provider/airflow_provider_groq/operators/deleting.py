@@ -11,7 +11,7 @@ DELETIONS_AT_ONCE = 8
 
 
 def delete_files(hook: GroqHook, *file_ids: str | None) -> None:
-    """Delete files, many at once; that one of them cannot be deleted is no reason to fail."""
+    """Delete files, many at once; a file that cannot be deleted does not fail the task."""
     ids = list(dict.fromkeys(filter(None, file_ids)))
     if not ids:
         return

@@ -36,7 +36,7 @@ class GroqBatchInferenceOperator(BatchOperator):
             as ``s3://bucket/in/*.jsonl``.
         output_path: The folder for the answers: a local path, or the URI of an object storage.
         work_path: Parent of the job's work folder; by default ``output_path``. All workers need access.
-        model: The model of rows that name none of their own; without it, each row has to name one.
+        model: The model of rows that name none; without it, each row must name one.
         endpoint: The endpoint of rows that name none; also ``/v1/audio/transcriptions``, ``/v1/audio/translations``.
         system_prompt: The system prompt of rows that have none. Never rendered by Jinja.
         prompt_template: Builds the prompt from a row's columns, such as ``"Sentiment of: {text}"``. Never rendered by
@@ -72,13 +72,13 @@ class GroqBatchInferenceOperator(BatchOperator):
         cancel_on_timeout: Whether they are cancelled at the job's deadline.
         delete_files: Whether the job's files are deleted from Groq when the answers have been landed.
         asset_partition: The partition of the outlets' assets that is landed, such as ``"{{ ds }}"``. Airflow 3.3+.
-        asset_partition_column: In its place: the carried column that names the partition of each row.
-        dry_run: Whether the rows are only read and checked, and the task returns what would be sent and what that
-            would take.
-        kwargs: What every operator takes. The events of the assets in ``outlets`` carry the manifest.
+        asset_partition_column: Instead: the carried column that names the partition of each row.
+        dry_run: Whether the rows are only read and checked, and the task returns what it would send, with size and
+            cost.
+        kwargs: The arguments of every operator. The events of the assets in ``outlets`` carry the manifest.
 
     Raises:
-        GroqInputError: An argument is wrong.
+        GroqInputError: An argument is invalid.
     """
 
     template_fields: Sequence[str] = (
@@ -188,7 +188,7 @@ class GroqBatchInferenceOperator(BatchOperator):
             run: how many rows it would send, and their size, tokens and cost.
 
         Raises:
-            AirflowFailException: For what no retry can fix: a wrong row, a refused key, too many failed rows.
+            AirflowFailException: For what no retry can fix: an invalid row, a refused key, too many failed rows.
             AirflowTaskTimeout: ``execution_timeout`` passed.
             GroqError: For what a retry may fix.
         """
@@ -215,7 +215,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         """Check what can be checked before the rows are there.
 
         Raises:
-            GroqInputError: An argument is wrong.
+            GroqInputError: An argument is invalid.
         """
         given = [name for name in ("rows", "input_path") if getattr(self, name) is not None]
         if len(given) != 1:
@@ -276,7 +276,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         """How rows become requests.
 
         Raises:
-            GroqInputError: An argument is wrong.
+            GroqInputError: An argument is invalid.
         """
         response_format = output_schema = None
         if self.output_type is not None:

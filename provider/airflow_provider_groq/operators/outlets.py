@@ -1,4 +1,4 @@
-"""What a task that lands answers tells of its outlets: its manifest, and which partitions it has landed."""
+"""What a task that lands answers reports for its outlets: its manifest, and which partitions it has landed."""
 
 from __future__ import annotations
 

@@ -146,7 +146,7 @@ def last_poll(operator: BatchOperator, context: Context, end: WaitEnd, *, cancel
         cancel: Whether to cancel the batch, unless another try of the task has taken over and may want it.
 
     Returns:
-        How the wait ended after all, and what became of the batch, in words.
+        How the wait ended after all, and what happened to the batch, in words.
     """
     # Without reattachment no other try would want the batch.
     superseded: Callable[[], bool] = StateStore(context).superseded if operator.reattach else lambda: False

@@ -1,4 +1,4 @@
-"""The sensor: waits for batches made elsewhere.
+"""The sensor: waits for batches created elsewhere.
 
 ::
 

@@ -1,6 +1,6 @@
-"""`GroqBatchSensor`: waits for batches made elsewhere.
+"""`GroqBatchSensor`: waits for batches created elsewhere.
 
-The class and its arguments, which a Dag file needs. What it does stands in `polls`, which is imported when the
+The class and its arguments, which a Dag file needs. What it does is in `polls`, which is imported when the
 task runs.
 """
 
@@ -38,7 +38,7 @@ class GroqBatchSensor(LineageMethods, BaseSensorOperator):
         kwargs: ``timeout`` (7 days by default), ``mode`` (unless deferrable), ``soft_fail`` and what any sensor takes.
 
     Raises:
-        GroqInputError: An argument is wrong.
+        GroqInputError: An argument is invalid.
     """
 
     template_fields: Sequence[str] = ("batch_id", "groq_conn_id")

@@ -208,7 +208,7 @@ def _link(sensor: GroqBatchSensor) -> None:
 
 @contextmanager
 def _soft_failures(sensor: GroqBatchSensor) -> Iterator[None]:
-    """Skip the task in place of failing it where the sensor is told so, as Airflow does it in poke mode."""
+    """Skip the task instead of failing it with ``soft_fail``, as Airflow does in poke mode."""
     try:
         yield
     except (AirflowFailException, AirflowSensorTimeout, AirflowTaskTimeout) as error:

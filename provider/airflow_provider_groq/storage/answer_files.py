@@ -91,7 +91,7 @@ def _exists(path: ObjectStoragePath) -> bool:
 
 
 def _manifest(folder: ObjectStoragePath) -> dict[str, Any] | None:
-    """The manifest of the job whose output lies in a folder; None if there is none."""
+    """The manifest of the job whose output is in a folder; None if there is none."""
     path = folder / manifests.NAME
     if not _exists(path):
         return None

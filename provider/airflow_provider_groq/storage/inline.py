@@ -97,7 +97,7 @@ class InlineRequests(ResolveMixin):
 
 
 class _Results:
-    """What the tasks have returned whose outputs stand in the requests; each is fetched once."""
+    """What the tasks have returned whose outputs are in the requests; each is fetched once."""
 
     def __init__(self, context: Context, argument: str) -> None:
         self._context = context

@@ -163,7 +163,7 @@ def _too_large(path: Any, size: str, max_bytes: int) -> GroqInputError:
 
 
 def _check_text(path: Any, head: bytes) -> None:
-    """Name what is no text in UTF-8 as what it is."""
+    """Raise an error that names the format of a file that is not text in UTF-8."""
     for magic, what in OTHERS.items():
         if head.startswith(magic):
             raise GroqInputError(f"input_path {path} is {what}, but must be JSON Lines, as text or gzipped.")
@@ -175,7 +175,7 @@ def _check_text(path: Any, head: bytes) -> None:
 
 
 def check_json_lines(path: Any, head: bytes) -> None:
-    """Name what is JSON, but not a value on each line, as what it is.
+    """Raise an error that names the form of a file that is JSON, but not one value per line.
 
     Args:
         path: The file.

@@ -24,7 +24,7 @@ class Input:
     """Requests that may be sent.
 
     Attributes:
-        digest: What tells them from others.
+        digest: What identifies them.
         stem: What their file at Groq is called after.
         bytes: Their size; None if they are at Groq already.
         upload: Uploads them under a name, and returns the file's id.

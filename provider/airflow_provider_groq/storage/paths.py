@@ -128,7 +128,7 @@ def _error(argument: str, path: Any, error: Exception, *, retryable: bool) -> Gr
 
 
 def check_writable(argument: str, path: Any) -> ObjectStoragePath:
-    """Find out whether files can be written into a folder, or into where it is to be made; leaves nothing behind.
+    """Check whether files can be written into a folder, or where it will be created; leaves nothing behind.
 
     Raises:
         GroqInputError: They cannot, and no retry changes that.
@@ -158,7 +158,7 @@ def remove_folder(folder: ObjectStoragePath) -> None:
 
 
 def _nearest(folder: ObjectStoragePath) -> ObjectStoragePath:
-    """The folder, or what there is of those that it is to lie in."""
+    """The folder, or the nearest of its parents that exists."""
     there = folder
     while not there.exists() and there.parent != there:
         there = there.parent

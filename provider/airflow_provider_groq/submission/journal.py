@@ -38,7 +38,7 @@ class Journal(Protocol):
         Called from the task's own thread alone: before creations are sent (at most about once a second where there
         are many), and after the last. Every call asks whether this try still counts, one without entries too.
 
-        A journal that cannot be written is no reason to stop: the next try looks on Groq.
+        A journal that cannot be written does not stop the task: the next try searches Groq.
 
         Returns:
             Whether the entries were taken, and Airflow has confirmed with them that this try is the one that counts.

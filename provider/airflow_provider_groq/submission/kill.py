@@ -1,4 +1,4 @@
-"""What a task does about its batches when it is told to stop."""
+"""What a task does about its batches when Airflow stops it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ SLICE = 1.0
 
 
 class TaskStoppedError(GroqError):
-    """Airflow told the task to stop while its batches were running."""
+    """Airflow stopped the task while its batches were running."""
 
     retryable = True
 
@@ -49,7 +49,7 @@ class Standing(NamedTuple):
 class Guard:
     """Knows the batches of a running task, and what to do about them when the task is killed.
 
-    Airflow 3 calls ``on_kill`` inside a signal handler and then goes on in the task's code, so
+    Airflow 3 calls ``on_kill`` inside a signal handler and then continues in the task's code, so
     the task looks here whether it was stopped. What a kill needs to know is gathered beforehand:
     Airflow may not answer then, and the task's own client may be in the middle of a call.
 
@@ -86,7 +86,7 @@ class Guard:
 
     @property
     def stopped(self) -> bool:
-        """Whether the task was told to stop."""
+        """Whether Airflow has stopped the task."""
         return self._stopped
 
     def kill(self) -> None:
@@ -117,10 +117,10 @@ class Guard:
             self._cancel_if_wanted()
         were = "was" if len(self._watched) == 1 else "were"
         batches = f"{names_of(self._watched)} {were} running" if self._watched else "no batch had been created"
-        raise TaskStoppedError(f"Airflow told the task to stop while {batches}.")
+        raise TaskStoppedError(f"Airflow stopped the task while {batches}.")
 
     def sleep(self, seconds: float) -> None:
-        """Sleep, and go on only if the task was not stopped."""
+        """Sleep, and return only if the task was not stopped."""
         until = time.monotonic() + seconds
         self.check()
         while (left := until - time.monotonic()) > 0:
@@ -165,5 +165,5 @@ class Guard:
         marked = standing.state in states.MARKED
         if timed_out or marked:
             return True, "execution_timeout passed" if timed_out else f"the task was marked {standing.state}"
-        state = standing.state or "not known"
-        return False, f"nobody marked the task (its state is {state}), so its next try may resume it"
+        state = standing.state or "unknown"
+        return False, f"the task was not marked (its state is {state}), so its next try may resume it"

@@ -117,7 +117,7 @@ class LastSeen:
 
 
 def show_ends(context: Context, ends: Iterable[WaitEnd]) -> None:
-    """Show how the waits for some batches ended; if none of the batches ended, only that nobody waits any longer.
+    """Show how the waits for some batches ended; if none of the batches ended, only that the wait is over.
 
     Args:
         context: The context of the running task.

@@ -38,13 +38,13 @@ class _Unreadable(Batch):
 class Lookup:
     """Polled for the batches of a task's claims in Groq's listing, the newest first; once for all of them.
 
-    A batch is told by its metadata. One without any may have lost it to a server that does not keep it,
-    and is told by its input file. What only saves an upload may fail; what decides about a batch may not.
+    A batch is identified by its metadata. One without any may have lost it to a server that does not keep it,
+    and is identified by its input file. What only saves an upload may fail; what decides about a batch may not.
 
     Args:
         hook: Where.
         claims: Whose batches, all of one task.
-        since: When the first of them can have been made, as Unix time.
+        since: The earliest time at which they can have been created, as Unix time.
         check_others: Is given the other batches of the task before any is made, and raises if one must not be.
     """
 
@@ -147,7 +147,7 @@ class Lookup:
             if any(batch.metadata for batch in listed):
                 # The server keeps metadata, so a batch without any is nobody's who always sends some.
                 log.info(
-                    "The files could not be listed: %s Batches without metadata are taken for other tasks' batches.",
+                    "The files could not be listed: %s Batches without metadata are assumed to belong to other tasks.",
                     error,
                 )
                 return {}

@@ -86,7 +86,7 @@ class StateStore:
         return self._batch
 
     def _read(self, key: str) -> Entry | None:
-        """What stands under a key; nothing if there is no such key, and None if that cannot be read."""
+        """The value of a key; empty without one, and None if it cannot be read."""
         if self._store is None:
             return None
         try:
@@ -100,7 +100,7 @@ class StateStore:
     def record(self, entries: Mapping[Claim, Entry]) -> bool:
         """Replace what was written about these claims, if there is a store that takes it.
 
-        One that does not is no reason to stop: the next try looks on Groq.
+        A failure does not stop the task: the next try searches Groq.
 
         Returns:
             Whether it was taken.

@@ -1,6 +1,6 @@
 """How a task gets its batches, one for each claim: those that it has already, or new ones.
 
-What an earlier try has done is told by a journal, such as Airflow's task state store, which says where to look,
+What an earlier try has done is in a journal, such as Airflow's task state store, which says where to look,
 and by Groq's listing, which says what there is. A try that is the first and has a store needs no listing.
 """
 
@@ -43,7 +43,7 @@ class Submission:
         hook: Where.
         claims: Whose batches, each of which input; all of one task.
         journal: What earlier tries have left, and this one will.
-        guard: Is told of each batch, and says when the task is to stop.
+        guard: Called with each batch; says when the task must stop.
         first_try: Whether no try of this task came before this one.
         since: When the first batch of the claims can have been made, as Unix time.
         resumable: Whether a batch, at some Unix time, is worth going on with. If not, another is made.
@@ -141,7 +141,7 @@ class Submission:
         return kept
 
     def _is_clearly_new(self) -> bool:
-        """Whether nobody can have made a batch for this task before: Airflow says so, and no entry says otherwise."""
+        """Whether no batch can exist for this task yet: Airflow says so, and no entry says otherwise."""
         return self._first_try and not self._stored
 
     def _recorded_batches(self) -> dict[Claim, Batch]:
@@ -184,12 +184,12 @@ class Submission:
         return found
 
     def _may_be_late(self, claim: Claim) -> bool:
-        """Whether a batch may have been made of which only the listing tells."""
+        """Whether a batch may have been created that only the listing has."""
         entry = self._stored.get(claim, {})
         return not self._journal.legible or bool(entry and not (entry.get("batch_id") or entry.get("made_id")))
 
     def _is_worthy(self, batch: Batch, made_by: str) -> bool:
-        """Whether to go on with it. If not, that is told."""
+        """Whether to resume it. If not, the reason is logged."""
         worthy = self._is_resumable(batch)
         if not worthy and batch.id not in self._told:
             self._told.add(batch.id)
@@ -211,7 +211,7 @@ class Submission:
             self._in_doubt = True
             if found := self._made_after_all(claim, file_id, sent_at):
                 telemetry.submitted(self._hook.groq_conn_id)
-                log.info("Batch %s was created nevertheless.", found.id)
+                log.info("Found it: batch %s was created.", found.id)
                 return found
         raise GroqLookupError(f"{lost} This happened {SENDINGS} times, and no batch was found at Groq.") from lost
 

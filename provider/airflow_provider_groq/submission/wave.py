@@ -30,14 +30,14 @@ CONFIRMED_FOR = 1.0
 
 
 class Wave:
-    """Makes the batches of some claims, and keeps the journal while that goes on.
+    """Creates the batches of some claims, and keeps the journal meanwhile.
 
     With one claim all happens in the calling thread.
 
     Args:
         claims: The claims.
         journal: Is written before a creation is sent, so that the next try knows that there may be a batch.
-        guard: Is told of each batch, and says when the task is to stop: then no creation is sent any more.
+        guard: Called with each batch; says when the task must stop, after which no creation is sent.
 
     Attributes:
         made: The batches that were made so far.
@@ -193,6 +193,6 @@ class Wave:
         except TaskStoppedError:
             log.info("%d batches were created before Airflow gave up this try.", len(self.made))
         except GroqError as error:
-            log.warning("%d batches were created, but could not be written down: %s", len(self.made), error)
+            log.warning("%d batches were created, but could not be recorded: %s", len(self.made), error)
         else:
             self.unrecorded = False

@@ -18,7 +18,7 @@ class Round:
     """What the watchers do after one poll.
 
     Attributes:
-        stores: What is to be done once Airflow has stored the events, by watcher.
+        stores: What to do once Airflow has stored the events, by watcher.
     """
 
     def __init__(self) -> None:
@@ -59,7 +59,7 @@ class Producer(_Producer):  # type: ignore[misc]  # Airflow has its class from 3
         """The events of these rounds are stored.
 
         Raises:
-            RuntimeError: One is not. Then all watchers begin again with what was stored last, and tell of it again.
+            RuntimeError: One is not. Then all watchers start again from what was stored last, and report it again.
         """
         if any(item.outcome.failed for item in batch):
             raise RuntimeError("Airflow did not store an event of finished batches in time; resending it.")

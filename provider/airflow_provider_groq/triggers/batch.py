@@ -50,10 +50,10 @@ class GroqBatchTrigger(BaseTrigger):
         reattach: Whether a next try of the task would resume the batches. If not, a clear cancels them too.
         brief: For hundreds of batches: an event with only their ids, reasons and statuses, which
             `BriefEvent.read` reads.
-        total_rows: How many requests all of several batches have, for the line of progress that tells of them
-            together; by default as Groq counts them.
-        later: What a newer version of this package has added, whose worker deferred the task while this triggerer was
-            not upgraded yet. It is kept, and has no effect.
+        total_rows: How many requests the batches have in all, for the progress line of several batches; by default as
+            Groq counts them.
+        later: Arguments of a newer version of this package, whose worker deferred the task. They are kept, and have no
+            effect.
     """
 
     def __init__(
@@ -84,7 +84,7 @@ class GroqBatchTrigger(BaseTrigger):
         self._wait: Wait | None = None
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The class and the arguments that make this trigger again, in any triggerer."""
+        """Return the class and the arguments that recreate this trigger in any triggerer."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
             {

@@ -40,7 +40,7 @@ def defer(
         end_time: When to give up, as Unix time.
         last_seen: What the task's page shows of the batches. Airflow takes nothing for it from a triggerer.
         check: Called last of all. It raises if the task was stopped meanwhile.
-        kwargs: What ``execute_complete`` is to be told.
+        kwargs: The arguments of ``execute_complete``.
         options: For `GroqBatchTrigger`.
     """
     ends = end_time

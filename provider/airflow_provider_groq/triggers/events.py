@@ -1,4 +1,4 @@
-"""`GroqBatchEventTrigger`: tells of batches that have ended, no matter who created them."""
+"""`GroqBatchEventTrigger`: reports batches that have ended, whoever created them."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ ENDED = ("completed", "failed", "expired", "cancelled")
 class GroqBatchEventTrigger(BaseEventTrigger):
     """For an ``AssetWatcher``: an event of the asset whenever batches of the account have ended.
 
-    One event reports all that a poll found, in the form that `BatchEvent.read` reads. What had ended before the first
-    start is never reported. From Airflow 3.3 on each end is reported at least once, whatever restarts or crashes;
-    below, what ends while no triggerer runs is missed. All watchers of a connection share one poll loop.
+    One event, which `BatchEvent.read` reads, reports all batches that a poll found. Batches that ended before the first
+    start are never reported. From Airflow 3.3 on, each end is reported at least once, despite restarts and crashes;
+    below, batches that end while no triggerer runs are missed. All watchers of a connection share one poll loop.
 
     Args:
-        metadata: What the metadata of a batch must have, all of it, as a mapping or in pairs; by default all batches
+        metadata: Keys and values that a batch's metadata must have, as a mapping or in pairs; by default all batches
             are watched.
-        statuses: How a batch must have ended: some of ``completed``, ``failed``, ``expired``, ``cancelled``.
+        statuses: Which ends are reported: some of ``completed``, ``failed``, ``expired``, ``cancelled``.
         groq_conn_id: The connection.
         poll_interval: The longest pause between two polls, in seconds or as a ``timedelta``.
 
     Raises:
-        GroqInputError: One of these is not of that form.
+        GroqInputError: An argument is invalid.
     """
 
     def __init__(
@@ -53,7 +53,7 @@ class GroqBatchEventTrigger(BaseEventTrigger):
         self.poll_interval = seconds("poll_interval", poll_interval)
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
-        """The class and the arguments that make this trigger again; the same for what means the same."""
+        """Return the class and the arguments that recreate this trigger; equal triggers give equal ones."""
         return (
             f"{type(self).__module__}.{type(self).__qualname__}",
             {
@@ -67,7 +67,7 @@ class GroqBatchEventTrigger(BaseEventTrigger):
 
     @property
     def store_key(self) -> str:
-        """Under which an asset's store keeps what this watcher knows. A watcher of other batches begins anew."""
+        """Under which an asset's store keeps what this watcher knows. A watcher of other batches starts over."""
         what = json.dumps([self.groq_conn_id, self.metadata, self.statuses])
         return f"groq_batches_{hashlib.sha256(what.encode()).hexdigest()[:16]}"
 
@@ -83,7 +83,7 @@ class GroqBatchEventTrigger(BaseEventTrigger):
         return Producer(kwargs["groq_conn_id"])
 
     async def filter_shared_stream(self, shared_stream: AsyncIterator[Round]) -> AsyncIterator[TriggerEvent]:
-        """What this watcher has to tell."""
+        """What this watcher has to report."""
         from airflow_provider_groq.triggers.watcher import Watcher  # noqa: PLC0415 - keeps Dag files light
 
         async for payload in Watcher(self).payloads(shared_stream):

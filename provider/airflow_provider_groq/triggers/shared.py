@@ -1,4 +1,4 @@
-"""The poll loops of this process: one of each kind for each event loop and connection, while somebody uses them."""
+"""The poll loops of this process: one of each kind for each event loop and connection, while in use."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ class Shared(Generic[L]):
     Args:
         groq_conn_id: The connection.
         make: Makes the loop.
-        users: Where it is found until nobody uses it any more.
+        users: Where it is found while in use.
     """
 
     def __init__(self, groq_conn_id: str, make: Callable[[ConnectionSource], L], users: Users) -> None:
@@ -78,7 +78,7 @@ class Shared(Generic[L]):
 
 
 class Waits(PollLoop):
-    """The poll loop of waits, which tells the metrics of its polls.
+    """The poll loop of waits, which sends the metrics of its polls.
 
     Args:
         source: Asks Groq.

@@ -58,8 +58,8 @@ class Wait:
         if trigger.reattach and state not in states.MARKED:
             # After a clear, the next try may have deferred already, and waits for these batches.
             trigger.log.warning(
-                "Nobody marked the task (its state is %s), so this keeps running at Groq: %s.",
-                state or "not known",
+                "The task was not marked (its state is %s), so this keeps running at Groq: %s.",
+                state or "unknown",
                 names_of(running),
             )
             return

@@ -1,4 +1,4 @@
-"""What a `GroqBatchEventTrigger` does in the triggerer: it begins where it was, tells, and stores what it knows."""
+"""What a `GroqBatchEventTrigger` does in the triggerer: it resumes, reports, and stores its state."""
 
 from __future__ import annotations
 
@@ -82,7 +82,9 @@ class Watcher:
         try:
             self._stored = Memory.joined(stored)
         except GroqInputError as error:
-            self._trigger.log.warning("%s The watcher starts afresh: what has ended by now is not reported.", error)
+            self._trigger.log.warning(
+                "%s The watcher starts over: it does not report batches that have ended by now.", error
+            )
         return Watch(wanted, self._stored)
 
     def _news(self, watch: Watch, loop: WatchLoop) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""What Groq says of the batches of a connection, asked for once for all who look within some seconds."""
+"""Groq's answers about the batches of a connection, shared by all requests within some seconds."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ class _Question:
 
 
 class Account:
-    """The batches of all connections, as far as somebody has looked at them; one for each event loop."""
+    """The batches of all connections that the page has shown; one for each event loop."""
 
     def __init__(self) -> None:
         self._connections = Connections()
@@ -120,16 +120,14 @@ class Account:
         self._quiet_until = {account: until for account, until in self._quiet_until.items() if until > now}
         if key.account in self._quiet_until:
             left = self._quiet_until[key.account] - now
-            raise GroqRateLimitError(
-                f"Groq asked to be left alone for a while. The page asks again in {left:.0f} s.", status_code=429
-            )
+            raise GroqRateLimitError(f"Groq is limiting requests. The page retries in {left:.0f} s.", status_code=429)
         if sum(asked_by == key.conn_id for asked_by in self._asking.values()) >= MAX_ASKED_AT_ONCE:
             raise GroqRateLimitError(
                 "Too many pages of this connection are being read. Try again in a moment.", status_code=429
             )
 
     def _forget(self, newest: Key) -> None:
-        """Forget what is of another account than the connection's, and the oldest of what is too much.
+        """Forget answers of other accounts than the connection's, and the oldest beyond the limit.
 
         The newest window of a connection, which most look at, stays longest.
         """
@@ -152,7 +150,7 @@ class Account:
         error = task.exception()
         if error is not None:
             log.warning(
-                "The page of batches could not be brought up to date: %s",
+                "The page of batches could not be refreshed: %s",
                 one_line(str(error), 500) or "no answer in time",
             )
             question.fresh_until = now + FRESH_SECONDS

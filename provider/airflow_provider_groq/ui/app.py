@@ -61,7 +61,7 @@ class Cancel(BaseModel):
 
 
 class _Files(StaticFiles):
-    """Files that a browser asks for anew: after an upgrade, old and new modules must not be mixed."""
+    """Files that a browser always requests again: after an upgrade, old and new modules must not be mixed."""
 
     def file_response(self, *args: Any, **kwargs: Any) -> Response:
         """The file, or that it has not changed."""
@@ -117,7 +117,7 @@ async def list_batches(
 
 
 def _add(answer: Json, window: Window, sight: Sight, wanted: Wanted) -> None:
-    """Add to an answer what the filters let through of a window. It tells nothing of what the user may not see."""
+    """Add to an answer what the filters let through of a window. It reveals nothing that the user may not see."""
     now = time.time()
     for group in groups_of(sight.batches):
         if any(_let_through(batch, sight, wanted) for batch in group):

@@ -1,4 +1,4 @@
-"""Airflow's audit log: who cancels which batch."""
+"""Airflow's audit log: who cancelled which batch."""
 
 from __future__ import annotations
 

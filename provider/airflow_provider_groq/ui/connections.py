@@ -34,7 +34,7 @@ class _Lookup:
 
 
 class Connections:
-    """The connections of type ``groq``, as they were when somebody last looked at them; for one event loop."""
+    """The connections of type ``groq``, as last read; for one event loop."""
 
     def __init__(self) -> None:
         self._lookups: dict[str, _Lookup] = {}
@@ -92,7 +92,7 @@ def read_settings(conn_id: str) -> Settings:
 
 
 def account_of(settings: Settings) -> str:
-    """The same for settings that lead to the same account; tells nothing of the key."""
+    """The same for settings that lead to the same account; reveals nothing of the key."""
     which = [settings.api_url, settings.api_key, sorted(settings.headers.items())]
     return hashlib.sha256(json.dumps(which).encode()).hexdigest()
 

@@ -38,7 +38,7 @@ class GroqPlugin(AirflowPlugin):
 
             return [{"app": create_app(), "url_prefix": PREFIX, "name": NAME}]
         except Exception:  # what is raised here would keep Airflow's API server from starting
-            log.exception("The page %r is left out.", NAME)
+            log.exception("The page %r was not added.", NAME)
             return []
 
     @cached_property

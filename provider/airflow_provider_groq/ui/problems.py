@@ -19,10 +19,10 @@ from airflow_provider_groq.exceptions import (
 from airflow_provider_groq.ui.rights import Rights
 
 NO_CONNECTION = (
-    "The API server finds no connection of this id and of type groq that it can use. If it is in the environment or in "
-    "a secrets backend, the API server must have it too, as the workers do."
+    "The API server has no usable connection of type groq with this id. If it is in the environment or in "
+    "a secrets backend, the API server needs it too."
 )
-NO_WAY_OUT = "The API server asks Groq itself, and may have no way out of its network, though workers have one."
+NO_WAY_OUT = "The API server calls Groq itself. Check that its network allows this."
 
 BRIEFLY: tuple[tuple[type[Exception], int, str], ...] = (
     (AirflowNotFoundException, 404, NO_CONNECTION),
@@ -36,7 +36,7 @@ BRIEFLY: tuple[tuple[type[Exception], int, str], ...] = (
 
 @asynccontextmanager
 async def told(rights: Rights, *, of_batch: bool = False) -> AsyncIterator[None]:
-    """Turn what goes wrong into an answer for the page.
+    """Turn an error into an answer for the page.
 
     Details, such as the address of a gateway, are for those who may see the connection.
 

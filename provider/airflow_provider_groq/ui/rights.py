@@ -139,8 +139,8 @@ def refuse_foreign_pages(request: Request) -> None:
     if not bearer and request.headers.get("sec-fetch-site") != "same-origin":
         raise HTTPException(
             403,
-            "This must come from a page of this Airflow, or with a token as Authorization: Bearer. Browsers tell where "
-            "a request comes from only over HTTPS or on localhost.",
+            "This request must come from a page of this Airflow, or with a token as Authorization: Bearer. Browsers "
+            "send the origin of a request only over HTTPS or on localhost.",
         )
 
 

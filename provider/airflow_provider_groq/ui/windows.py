@@ -161,7 +161,7 @@ def _call_of(cursor: str | None) -> Call[Page[Batch]]:
         return calls.list_batches()
     kind, separator, value = cursor.partition(":")
     if kind not in {"cursor", "after"} or not value or not separator or len(cursor) > MAX_CURSOR_CHARS:
-        raise GroqInputError("There is no such page of batches.")
+        raise GroqInputError("This page of batches does not exist.")
     return calls.list_batches(value) if kind == "cursor" else calls.list_batches(after=value)
 
 

@@ -18,12 +18,24 @@ COLUMNS = {
     "grown_mb": ("MB grown", "{:.0f}"),
     "kb_wait": ("kB a wait", "{:.1f}"),
     "stall_p50_ms": ("stall p50 ms", "{:.1f}"),
-    "stall_p99_ms": ("p99", "{:.1f}"),
-    "stall_max_ms": ("max", "{:.0f}"),
-    "stretch_max_ms": ("CPU at a stretch max ms", "{:.0f}"),
+    "stall_p99_ms": ("stall p99 ms", "{:.1f}"),
+    "stall_max_ms": ("stall max ms", "{:.0f}"),
+    "stretch_max_ms": ("CPU at a stretch ms", "{:.0f}"),
     "stall_at_first_ms": ("max at first", "{:.0f}"),
     "collections": ("full collections", "{}"),
 }
+ON_THE_PAGE = (
+    "package",
+    "waits",
+    "on_time_share",
+    "requests",
+    "connections",
+    "cpu_us_poll",
+    "kb_wait",
+    "stall_p99_ms",
+    "stall_max_ms",
+    "stretch_max_ms",
+)
 DISTRIBUTIONS = {
     "groq": "airflow-provider-groq",
     "openai": "apache-airflow-providers-openai",
@@ -32,22 +44,23 @@ DISTRIBUTIONS = {
 }
 
 
-def row(result):
+def row(result, columns):
     """A result as the cells of a row."""
     if "failed" in result:
-        return [result["package"], f"{result['waits']:,}", result["failed"], *[""] * (len(COLUMNS) - 3)]
+        return [result["package"], f"{result['waits']:,}", result["failed"], *[""] * (len(columns) - 3)]
     values = result | {
         "on_time_share": result["on_time"] / result["due"] if result["due"] else 0.0,
         "cpu_us_poll": result["cpu_s"] * 1e6 / max(1, result["polls"]),
         "cpu_all_us_poll": result["cpu_all_s"] * 1e6 / max(1, result["polls_all"]),
         "kb_wait": result["grown_mb"] * 1000 / result["waits"],
     }
-    return [form.format(values[name]) for name, (_, form) in COLUMNS.items()]
+    return [COLUMNS[name][1].format(values[name]) for name in columns]
 
 
-def table(results):
+def table(results, columns=tuple(COLUMNS)):
     """All results as a Markdown table."""
-    rows = [[title for title, _ in COLUMNS.values()], ["---"] * len(COLUMNS), *map(row, results)]
+    titles = [COLUMNS[name][0] for name in columns]
+    rows = [titles, ["---"] * len(columns), *(row(result, columns) for result in results)]
     return "\n".join(f"| {' | '.join(cells)} |" for cells in rows)
 
 
@@ -65,8 +78,8 @@ def ratios(results):
     own = mine["cpu_s"] / mine["polls"]
     own_all = mine["cpu_all_s"] / mine["polls_all"]
     return (
-        f"At {mine['waits']:,} waits, a poll costs 1/{cpu / own:.0f} of the CPU that the best peer needs for one, "
-        f"counted from the start of the waits 1/{cpu_all / own_all:.0f}; a wait costs "
+        f"At {mine['waits']:,} waits, a poll takes 1/{cpu / own:.0f} of the CPU of the best peer "
+        f"(1/{cpu_all / own_all:.0f} with the start of the waits), and a wait "
         f"1/{memory / (mine['grown_mb'] / mine['waits']):.0f} of its memory. "
         f"After all batches had ended on the server, the last of the {mine['events']:,} events came "
         f"{mine['latest_event_s']:.1f} s later (poll interval: 20 s); {mine['without_event']:,} waits had none."
@@ -76,11 +89,12 @@ def ratios(results):
 def beside_bare(results):
     """What this package's triggers cost beside the bare loop, by the number of waits."""
     cpu = {(result["package"], result["waits"]): result["cpu_s"] for result in results if "failed" not in result}
-    return " ".join(
-        f"{waits:,} waits cost {cpu['groq', waits] / used:.2f} times the CPU of a bare loop for them."
+    found = ", ".join(
+        f"{waits:,} waits cost {cpu['groq', waits] / used:.2f} times"
         for (package, waits), used in cpu.items()
         if package == "bare" and ("groq", waits) in cpu
     )
+    return f"CPU beside the bare loop: {found}." if found else ""
 
 
 def versions():
@@ -107,7 +121,7 @@ def write(results, docs):
     _, _, tail = rest.partition("<!-- end of waits -->")
     figures = (
         f"Measured with Python {platform.python_version()} on {os.cpu_count()} cores; {versions()}.\n\n"
-        f"{table(results)}\n\n{ratios(results)} {beside_bare(results)}\n\n"
+        f"{table(results, ON_THE_PAGE)}\n\n{ratios(results)} {beside_bare(results)}\n\n"
         "![CPU for each poll and memory, over the number of waits](performance.svg)\n"
     )
     (docs / "performance.md").write_text(f"{head}<!-- waits -->\n{figures}<!-- end of waits -->{tail}")

@@ -1,4 +1,4 @@
-"""Rows that ask what another one asks: answered with what the other was answered.
+"""Rows whose request equals that of another row: they get its answer.
 
 Of rows whose requests are equal but for their ``custom_id`` the first is the original, and is sent. What is known of a
 million duplicates lies in files.

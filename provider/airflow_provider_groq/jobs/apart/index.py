@@ -40,7 +40,7 @@ PURPOSE = "requests are compared"
 
 
 class Place(NamedTuple):
-    """Where an answer lies.
+    """Where an answer is stored.
 
     Attributes:
         file: The number of its file.

@@ -1,4 +1,4 @@
-"""What tokens cost: prices that the user gives, since Groq's API tells none."""
+"""What tokens cost: prices that the user gives, since Groq's API returns none."""
 
 from __future__ import annotations
 

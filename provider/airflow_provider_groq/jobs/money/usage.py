@@ -43,7 +43,7 @@ _all_counts = msgspec.json.Decoder(list[Counts | None])
 
 
 def counts_of(usage: msgspec.Raw) -> Counts | None:
-    """What an answer says that it used; None if it does not say it. What is no number of tokens counts as 0.
+    """The tokens that an answer says it used; None if it does not. A value that is not a number counts as 0.
 
     Args:
         usage: A JSON object or null.

@@ -1,4 +1,4 @@
-"""What to do about rows that failed, by what became of them."""
+"""What to do about rows that failed, by their outcome."""
 
 from __future__ import annotations
 

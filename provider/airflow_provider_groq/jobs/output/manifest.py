@@ -1,4 +1,4 @@
-"""The manifest of a job: what became of its rows, counted while they are landed, and where their answers lie."""
+"""The manifest of a job: the outcome of its rows, counted while they are landed, and where their answers are."""
 
 from __future__ import annotations
 

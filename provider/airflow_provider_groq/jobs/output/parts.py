@@ -115,7 +115,7 @@ def _fitting(block: bytes, rows: int, size: int, *, first: bool) -> tuple[int, b
 def write_parts(blocks: Iterable[bytes], folder: Path, job: str) -> list[dict[str, Any]]:
     """Write answers into the files of an output, which are no output yet: that is for `commit`.
 
-    Until all are written, they lie beside their places under names that begin with a dot.
+    Until all are written, they are beside their final places, under names that begin with a dot.
 
     Args:
         blocks: The answers: a line, or several, at a time.
@@ -159,7 +159,7 @@ def remove_unlisted(manifest: Mapping[str, Any], folder: Path) -> None:
 
 
 def _is_left_behind(path: Path, landed: set[str]) -> bool:
-    """Whether a file is unfinished, and nobody needs it: what it was to become is there, or it is old."""
+    """Whether a file is unfinished and not needed: the finished file exists, or it is old."""
     unfinished = UNFINISHED.fullmatch(path.name)
     if unfinished is None:
         return False

@@ -15,7 +15,7 @@ MAX_CAUSES = 10
 
 
 def causes(manifest: Mapping[str, Any]) -> Iterator[str]:
-    """The lines of the table of what failed, the commonest first; none if nothing did."""
+    """The lines of the table of failures, the commonest first; none if nothing failed."""
     errors = manifest["errors"]
     if not errors:
         return

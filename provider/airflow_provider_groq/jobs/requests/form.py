@@ -47,7 +47,7 @@ class RequestForm:
         id_column: The column that holds the ``custom_id``, if it has another name.
         params: Parameters of the body, such as ``temperature``.
         response_format: That of an output type, for requests to the chat endpoint.
-        output_schema: The schema of that type. It is no part of requests, but of their digests: an answer that was
+        output_schema: The schema of that type. It is not part of requests, but of their digests: an answer that was
             checked against it does not answer a request whose answer is not, or is checked against another.
 
     Raises:

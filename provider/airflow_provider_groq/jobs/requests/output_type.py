@@ -1,4 +1,4 @@
-"""``output_type``: what answers must be, as models are told, and as answers are checked.
+"""``output_type``: what answers must be, as models get it, and as answers are checked.
 
 pydantic and jsonschema are loaded when an output type is given, not before: most Dags give none.
 """
@@ -35,7 +35,7 @@ class OutputType:
 
     Attributes:
         schema: The JSON schema of an answer, as it was given.
-        strict_schema: The same in the form that models are held to. What is no object is the ``value`` of one there.
+        strict_schema: The same in the form that models are held to. Other types are the ``value`` of an object.
     """
 
     schema: Mapping[str, Any]
@@ -44,7 +44,7 @@ class OutputType:
 
     @classmethod
     def of(cls, value: Any) -> OutputType:
-        """Make one of what a Dag gives.
+        """Create one from the argument of a Dag.
 
         Args:
             value: A JSON schema as a dict, or what pydantic makes a ``TypeAdapter`` of: a model, a dataclass, a
@@ -74,16 +74,16 @@ class OutputType:
         return self._check(json.dumps(self.read(text)))
 
     def read(self, text: str) -> Any:
-        """What an answer says, as it says it, for who checks it against the schema.
+        """The value in an answer, to be checked against the schema.
 
-        A null for a field that has a default stands for the default, and is left out. What is no object comes out of
-        its ``value``.
+        A null for a field that has a default stands for the default, and is left out. Other types than
+        objects come out of its ``value``.
 
         Args:
             text: The answer.
 
         Raises:
-            InvalidOutput: It is no JSON, or has not the form that models are told of.
+            InvalidOutput: It is not JSON, or does not have the form that models get.
         """
         if fenced := FENCE.fullmatch(text):
             text = fenced[1]

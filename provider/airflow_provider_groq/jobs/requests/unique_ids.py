@@ -32,7 +32,7 @@ class UniqueIds:
             self._file.close()
 
     def add(self, custom_id: str, row: int) -> None:
-        """Keep the id of a row. An equal one may be told only by a later call, or by `check`.
+        """Keep the id of a row. An equal one may be reported only by a later call, or by `check`.
 
         Raises:
             GroqInputError: Two rows have the same.

@@ -1,4 +1,4 @@
-"""Values of rows as JSON: what may stand in it, and its bytes."""
+"""Values of rows as JSON: which ones are allowed, and their bytes."""
 
 from __future__ import annotations
 

@@ -59,7 +59,7 @@ class ResultFiles:
             file.seek(0)  # writes what is only in memory, for `os.pread`
 
     def take_all(self, records: Iterator[RowRecord]) -> Iterator[tuple[list[RowRecord], Successes | None]]:
-        """Give the next rows with what became of their requests, as long as their lines come in order.
+        """Yield the next rows with the outcome of their requests, as long as their lines come in order.
 
         Args:
             records: The rows.
@@ -81,7 +81,7 @@ class ResultFiles:
             yield some, found
 
     def take(self, custom_id: str) -> Outcome | None:
-        """What became of a request, by its first line, or by the first that tells of success; None without any.
+        """The outcome of a request, by its first line, or by its first line of success; None without any.
 
         Raises:
             GroqResponseError: There are more lines than a batch can have.

@@ -161,7 +161,7 @@ def _answerer(
     round: int,  # noqa: A002 - the field's own name
     validate: Validate | None,
 ) -> Callable[[RowRecord, Outcome], Answer]:
-    """What makes the answer to a row of what became of its request."""
+    """A function that turns the outcome of a request into the answer to its row."""
 
     def answer(record: RowRecord, outcome: Outcome) -> Answer:
         output = outcome.output

@@ -129,7 +129,7 @@ def outcome_of(line: bytes, *, read_before: bool = False) -> Outcome | None:
 
 
 def _succeeded(success: _Success) -> Outcome | None:
-    """What its body says; None if that is no answer."""
+    """The content of its body; None if that is not an answer."""
     body = success.response.body
     if body.choices:
         choice = body.choices[0]

@@ -42,7 +42,7 @@ class Shard(msgspec.Struct, array_like=True, frozen=True, gc=False):
         bytes: The size of its requests.
         records_start: Where its first record begins in ``rows.jsonl``.
         record_bytes: The size of its records.
-        digest: What tells its requests from others.
+        digest: What identifies its requests.
     """
 
     number: int
@@ -55,7 +55,7 @@ class Shard(msgspec.Struct, array_like=True, frozen=True, gc=False):
 
 
 def divide(chunks: Sequence[Chunk], *, shard_size: int | None, max_bytes: int, apart: int = 0) -> Iterator[Shard]:
-    """Divide requests into the batches that are to be made of them.
+    """Divide requests into batches.
 
     Args:
         chunks: Those of the requests.

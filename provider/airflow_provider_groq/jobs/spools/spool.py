@@ -125,7 +125,7 @@ class Spool:
             yield from zip(self.records(chunk), self.lines(chunk), strict=True)
 
     def shards(self, *, shard_size: int | None, max_bytes: int, canary: bool = False) -> list[Shard]:
-        """Divide the requests into the batches that are to be made of them.
+        """Divide the requests into batches.
 
         Args:
             shard_size: The most requests of a batch; by default a chunk each, and more where that would be more than

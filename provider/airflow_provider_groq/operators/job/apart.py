@@ -54,7 +54,7 @@ def unanswered(job: JobRun, folder: SpoolFolder, base: Spool, before: Sequence[S
         dedupe: Whether rows that ask the same are sent once.
 
     Returns:
-        What is to be sent: the requests of the job itself if all of them are.
+        What to send: the requests of the job itself if all of them are.
     """
     if not before and not dedupe:
         return First(base)

@@ -1,4 +1,4 @@
-"""The batches of a round: made once, awaited together, made again where they failed for a transient cause."""
+"""The batches of a round: created once, awaited together, and created again if they failed for a transient cause."""
 
 from __future__ import annotations
 
@@ -138,7 +138,7 @@ def _make(round_: Round, journal: RoundJournal, submission: Submission | None) -
 
 
 def _name_shard(error: GroqError, round_: Round, journal: RoundJournal, shard: Shard) -> None:
-    """Let an error say which of several batches could not be made, what became of the others, and what to do."""
+    """Let an error say which of several batches could not be created, what happened to the others, and what to do."""
     shards = round_.seal.shards
     if len(shards) == 1:
         return
@@ -178,7 +178,7 @@ def _input(round_: Round, shard: Shard) -> Input:
 
 
 def _failed_attempts(round_: Round, journal: RoundJournal, ended: Mapping[str | None, Batch]) -> list[Shard]:
-    """The shards whose batch failed for a transient cause, and may be created anew."""
+    """The shards whose batch failed for a transient cause, and may be created again."""
     return [
         shard
         for shard in round_.seal.shards

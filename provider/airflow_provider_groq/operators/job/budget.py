@@ -46,11 +46,11 @@ def spent(rounds: Sequence[Round]) -> Usage:
 
 
 def checked(rounds: Sequence[Round], rows: int, *, sample: Iterable[Head] | None, models: Sequence[str]) -> Stop | None:
-    """Project what a job is going to use, tell it, and compare its cost with ``max_cost``.
+    """Project what a job is going to use, log it, and compare its cost with ``max_cost``.
 
     Args:
         rounds: What was sent.
-        rows: How many rows are to be sent next.
+        rows: How many rows to send next.
         sample: The answers whose mean is projected; None for all of these rounds.
         models: The models of the rows to be sent.
 
@@ -75,7 +75,7 @@ def checked(rounds: Sequence[Round], rows: int, *, sample: Iterable[Head] | None
     if most is None or (cost is not None and cost <= most):
         return None
     why = (
-        "what the job costs is unknown: an answer names a model without a price, or has no token counts"
+        "the cost of the job is unknown: an answer names a model without a price, or has no token counts"
         if cost is None
         else f"the job is projected to cost {in_words(cost)}: {in_words(so_far)} so far, and {in_words(rest.cost)} for "
         f"{rows:,} rows to be sent"

@@ -24,7 +24,7 @@ from airflow_provider_groq.operators.job.round import Round
 
 
 def is_needed(job: JobRun, kept: Iterable[Iterator[bytes | Run]], *, rows: int) -> bool:
-    """Whether the first rows of a round that is to be sealed go first, alone.
+    """Whether the first rows of a round that is not sealed yet go first, alone.
 
     Not if enough of them have a good answer already, or if the job has no others.
 

@@ -40,7 +40,7 @@ class JobRun:
         guard: What becomes of the batches at a kill.
         last_seen: What the task's page shows of the batches.
         this: Which try this is.
-        task: The task instance, as it stands in seals and manifests.
+        task: The task instance, as seals and manifests have it.
         generation: Changes with each clear, and with no retry.
         output: The folder of the answers.
         work: The folder of the job until then.
@@ -104,7 +104,7 @@ class JobRun:
         return {**msgspec.structs.asdict(self.task), "generation": self.generation}
 
     def landed(self) -> dict[str, Any] | None:
-        """The manifest that stands in the output folder; None if there is none."""
+        """The manifest in the output folder; None if there is none."""
         with self.in_output():
             path = self.output / MANIFEST
             return read_manifest(path) if path.exists() else None

@@ -17,7 +17,7 @@ from airflow_provider_groq.storage.paths import storage_errors, storage_path
 
 ARGUMENT = "reuse"
 
-WITHOUT = "or take the folder out of reuse. Nothing was sent."
+WITHOUT = "or remove the folder from reuse. Nothing was sent."
 
 
 class Part(msgspec.Struct, frozen=True):

@@ -24,7 +24,7 @@ from airflow_provider_groq.operators.job.spooling import shards_of, spooled
 
 
 def complete(job: JobRun, seal: JobSeal, *, deferred: bool = False) -> None:
-    """Send what is to be sent, wait for it and keep the answers, round by round.
+    """Send the rows, wait for them and keep the answers, round by round.
 
     Args:
         job: The job.
@@ -89,7 +89,7 @@ def _first(job: JobRun, seal: JobSeal, folder: SpoolFolder) -> Round:
 
 
 def _next(job: JobRun, seal: JobSeal, rounds: list[Round]) -> Round | None:
-    """Seal the round after these, if there is to be one."""
+    """Seal the round after these, if one is needed."""
     mine = [round_ for round_ in rounds if round_.seal.generation == seal.generation]
     if len(mine) >= job.operator.max_rounds or RoundJournal(rounds[-1]).why_stopped is not None:
         return None

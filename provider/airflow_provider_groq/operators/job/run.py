@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 
 def execute(operator: GroqBatchInferenceOperator, context: Context) -> dict[str, Any]:
-    """Run the job, or go on with it, and return the manifest; of a dry run, the estimate."""
+    """Run or resume the job, and return the manifest; for a dry run, the estimate."""
     with _job(operator, context) as job:
         if operator.is_dry_run:
             return dry_run.estimate(job)

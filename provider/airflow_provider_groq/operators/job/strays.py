@@ -32,7 +32,7 @@ def of_generation(job: JobRun, batches: Iterable[Batch]) -> Iterator[Batch]:
 
 
 def check(job: JobRun, batches: Sequence[Batch]) -> None:
-    """Refuse to go on beside a batch of this job whose requests stand in no seal: they are paid, and are not known.
+    """Refuse to continue beside a batch of this job whose requests are in no seal: they are paid for, and unknown.
 
     Those of generations before are dealt with as a clear does it, by their seals or by what was landed of them.
 

@@ -39,7 +39,7 @@ function Refreshing({ answer, zone, busy, refresh, automatic, setAutomatic }) {
 }
 
 function Alert({ problem, answer, zone }) {
-  const stale = answer && `Below is how the batches stood at ${timeOfDay(answer.asked_at, zone)}.`;
+  const stale = answer && `The table is as of ${timeOfDay(answer.asked_at, zone)}.`;
   const text = h(
     "div",
     null,
@@ -54,7 +54,7 @@ function Empty({ answer, zone, onOlder }) {
   const back = answer.back_to ? ` back to ${moment(answer.back_to, zone)}` : "";
   const text = answer.searched
     ? `None of ${count(answer.searched, "batch", "batches")}${back} matches the filters.`
-    : `There is no batch ${answer.older ? "among the newest ones" : "on this connection"} that you may see.`;
+    : `You may see no batch ${answer.older ? "among the newest ones" : "on this connection"}.`;
   return h(
     "div",
     { className: "groq-empty" },
@@ -129,7 +129,7 @@ function Page() {
     h(Head, { heading, answer }),
     h(Filters, { view, connections: known?.connections ?? [], dags: answer?.dags ?? [], onChange: change }, h(Refreshing, rest)),
     problem && h(Alert, { problem, answer, zone }),
-    !answer && !problem && h("p", { className: "groq-muted" }, "Asking Groq…"),
+    !answer && !problem && h("p", { className: "groq-muted" }, "Loading batches from Groq…"),
     answer?.groups.length > 0 && h(Table, { groups: answer.groups, now: answer.now, zone, onCancel: ask }),
     answer?.groups.length === 0 && h(Empty, { answer, zone, onOlder: turnOlder }),
     h(Foot, { answer, turnOlder, turnNewer: turn(turns.turnNewer), turnNewest: turn(turns.turnNewest) }),

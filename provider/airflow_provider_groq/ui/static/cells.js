@@ -79,11 +79,11 @@ export function Created({ at, now, zone }) {
 }
 
 export function Owner({ owner }) {
-  if (!owner) return h("span", { className: "groq-muted" }, "not known");
+  if (!owner) return h("span", { className: "groq-muted" }, "unknown");
   const { dag_id, task_id, run_id, map_index, known } = owner;
   const index = Number(map_index) >= 0 && map_index ? ` [${map_index}]` : "";
   const name = [dag_id, task_id].filter(Boolean).join(" / ") + index;
-  const gone = { task: null, dag: "this task instance is gone", "": "not a Dag of this Airflow" }[known];
+  const gone = { task: null, dag: "this task instance no longer exists", "": "not a Dag of this Airflow" }[known];
   return h(
     Fragment,
     null,

@@ -19,22 +19,22 @@ function charged(rows) {
 function ofOne(row) {
   return [
     row.job
-      ? "The job that made it goes on with its other batches. It lands the rows of this one as cancelled, and fails if more rows fail than it allows."
+      ? "Its job continues with its other batches. It lands the rows of this one as cancelled, and fails if more rows fail than it allows."
       : "A task that waits for it fails with GroqBatchCancelledError, and Airflow does not retry it.",
     row.job
       ? "Clear the task to send those rows after all. To stop the whole job, mark its task as failed instead: that cancels all of its batches."
-      : "To run the rest after all, clear the task: it makes a new batch of all requests, which is paid for anew.",
+      : "To run the rest after all, clear the task: it creates a new batch, and you pay for all requests again.",
   ];
 }
 
 function ofMany(rows, goesOn) {
   return [
     rows[0].job
-      ? "The job lands the rows of these batches as cancelled, and fails if more rows fail than it allows. It may still make new batches: of rows that failed before, or that it has not sent yet."
+      ? "The job lands the rows of these batches as cancelled, and fails if more rows fail than it allows. It may still create batches, for rows that failed or that it has not sent yet."
       : "A task that waits for one of them fails with GroqBatchCancelledError, and Airflow does not retry it.",
     rows[0].job
       ? "To stop the job for good, mark its task as failed instead: that cancels all of its batches. Clear the task to send the cancelled rows after all."
-      : "To run the rest after all, clear the task: it makes a new batch of all requests, which is paid for anew.",
+      : "To run the rest after all, clear the task: it creates a new batch, and you pay for all requests again.",
     goesOn && "Its batches on the next page are not cancelled.",
   ];
 }
@@ -73,7 +73,7 @@ export function CancelDialog({ connection, rows, goesOn, onClose, onCancelled })
     { ref: dialog, "aria-labelledby": "groq-ask", "aria-describedby": "groq-means", onCancel: closing },
     h("h2", { id: "groq-ask" }, title),
     one && h("p", { className: "groq-id" }, row.id),
-    owner && h(Muted, null, "made by ", h(AirflowLink, { path: taskPath(owner) }, `${owner.dag_id} / ${owner.task_id}`)),
+    owner && h(Muted, null, "created by ", h(AirflowLink, { path: taskPath(owner) }, `${owner.dag_id} / ${owner.task_id}`)),
     h("ul", { id: "groq-means" }, lines.map((line) => h("li", { key: line }, line))),
     problem && h("div", { className: "groq-alert", role: "alert" }, h("div", null, problem.message, problem.detail && h(Muted, null, problem.detail))),
     h(
