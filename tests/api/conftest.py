@@ -7,9 +7,9 @@ import threading
 from contextlib import ExitStack, suppress
 from pathlib import Path
 
+import blocking
 import hypothesis
 import pytest
-from blockbuster import blockbuster_ctx
 from hypothesis.configuration import set_hypothesis_home_dir
 
 from airflow_provider_groq.api import calls
@@ -56,7 +56,7 @@ class Async:
         self._runner.close()
 
     def _run(self, coroutine):
-        with blockbuster_ctx():
+        with blocking.detected():
             return self._runner.run(coroutine)
 
 

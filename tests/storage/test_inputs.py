@@ -264,7 +264,7 @@ def home(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize(
-    "kind", [str, Path, pytest.param(ObjectStoragePath, marks=since(3, 1, "an ObjectStoragePath that keeps a ~"))]
+    "kind", [str, Path, pytest.param(ObjectStoragePath, marks=since(3, 2, "an ObjectStoragePath that keeps a ~"))]
 )
 @pytest.mark.parametrize("path", ["~/x", "file://~/x"])
 def test_a_tilde_is_the_home_of_the_user(home, path, kind):

@@ -1,8 +1,8 @@
 """Every trigger test runs under a detector of blocking calls."""
 
+import blocking
 import pytest
 from airflows import cache_secrets
-from blockbuster import blockbuster_ctx
 
 
 @pytest.fixture(autouse=True)
@@ -10,7 +10,7 @@ def no_blocking_calls():
     cache_secrets()
 
     # Code of Airflow and of the tests may block; ours may not.
-    with blockbuster_ctx(
+    with blocking.detected(
         [f"airflow_provider_groq.{name}" for name in ("api", "batches", "hooks", "triggers")]
     ) as detector:
         # A datagram waits for nobody. What may block is to look its address up, which `prepare` does.

@@ -3,10 +3,10 @@
 import io
 import json
 
+import blocking
 import httpx
 import pytest
 from airflows import VERSION
-from blockbuster import blockbuster_ctx
 from ui.managers import BARRED, SECRET_DAG
 
 collect_ignore_glob = [] if VERSION >= (3, 1) else ["test_*.py"]  # 3.0 has no such pages
@@ -22,7 +22,7 @@ LINE = {
 
 @pytest.fixture(autouse=True)
 def no_blocking_calls():
-    with blockbuster_ctx(["airflow_provider_groq.ui"]):  # and what that calls
+    with blocking.detected(["airflow_provider_groq.ui"]):  # and what that calls
         yield
 
 

@@ -5,6 +5,7 @@ import sys
 
 import httpx
 import pytest
+from airflows import since
 
 from airflow_provider_groq.ui.plugin import GroqPlugin
 
@@ -43,6 +44,7 @@ def test_a_task_pays_no_millisecond_for_the_page_and_loads_no_module_for_it():
     assert float(milliseconds) < 1.0
 
 
+@since(3, 2, "this function of Airflow's")
 def test_airflow_finds_the_page_by_its_entry_point():
     from airflow.sdk._shared.plugins_manager.plugins_manager import _load_entrypoint_plugins
 
