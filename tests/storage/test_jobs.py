@@ -5,6 +5,7 @@ import os
 
 import pytest
 from airflow.sdk import ObjectStoragePath
+from airflows import TaskDeferred
 from operators.conftest import JobTries, texts
 from storage.s3_server import ObjectStorage
 
@@ -48,6 +49,26 @@ def test_a_retry_goes_on_and_a_clear_pays_only_for_what_is_new(job, monkeypatch)
     assert len(job.sent()) == 4
     assert ["b"] in job.sent()
     assert [answer.custom_id for answer in read_answers(job.output)] == ["row-0", "b"]
+
+
+def test_two_jobs_there_share_a_folder_for_work_and_not_for_output(job, s3):
+    """A listing that is remembered would not show the second one."""
+    work = {"work_path": s3.uri(s3.bucket(), "work")}
+    job.emulator.set(seconds=1000)
+    other = JobTries(job.emulator, job.output, run_id="tomorrow")
+
+    def rows():
+        with pytest.raises(TaskDeferred):
+            other.run(deferrable=True, **work)
+        yield from texts(8)
+
+    with pytest.raises(AirflowFailException, match="work folder of another job .*'tomorrow'"):
+        job.run(rows=rows, **work)
+    assert len(job.emulator.batches()) == 3
+    job.emulator.set(seconds=0)
+    job.emulator.advance(2000)
+    assert other.run(**work)["rows"]["succeeded"] == 8
+    assert [path.name.partition("-")[0] for path in sorted(job.output.iterdir())] == ["manifest.json", "part"]
 
 
 def test_rounds_on_s3(job):
