@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import codecs
 import csv
+import os
 import re
 from collections.abc import Iterable, Iterator
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import ObjectStoragePath
@@ -164,13 +166,26 @@ def _files(input_path: Any) -> list[tuple[str, ObjectStoragePath]]:
     if not paths:
         raise GroqInputError("input_path is an empty list: there are no files to read.")
     files = [(str(path), file) for path in paths for file in _matching(path)]
-    seen: set[tuple[str, str]] = set()
+    seen: dict[tuple[str, str], ObjectStoragePath] = {}
     for _, file in files:
-        name = (file.protocol, file.path)
-        if name in seen:
-            raise GroqInputError(f"input_path names {file} twice, so you would send and pay for its rows twice.")
-        seen.add(name)
+        first = seen.setdefault(_place(file), file)
+        if first is not file:
+            also = "" if str(first) == str(file) else f" (it is {first} too)"
+            raise GroqInputError(f"input_path names {file} twice{also}, so you would send and pay for its rows twice.")
     return files
+
+
+def _is_link_to_file(name: str) -> bool:
+    """Whether a path is a link to a file, which may be missing: reading it says so."""
+    path = Path(name)
+    return path.is_symlink() and not path.is_dir()
+
+
+def _place(file: ObjectStoragePath) -> tuple[str, str]:
+    """Where a file lies, whatever link leads to it."""
+    if file.protocol in LOCAL:
+        return "", os.path.realpath(file.path)
+    return file.protocol, file.path
 
 
 def _matching(path: Any) -> list[ObjectStoragePath]:
@@ -182,9 +197,12 @@ def _matching(path: Any) -> list[ObjectStoragePath]:
         found = storage.fs.glob(storage.path, detail=True)
         if not found and storage.is_file():  # such a character may be part of a name
             return [storage]
-    names = sorted(name for name, info in found.items() if info.get("type") == "file")
+    is_local = storage.protocol in LOCAL
+    names = sorted(
+        name for name, info in found.items() if info.get("type") == "file" or (is_local and _is_link_to_file(name))
+    )
     if not names:
         raise GroqInputError(f"input_path {path} matches no file. Correct it, or check that the files exist.")
-    if storage.protocol in LOCAL:
+    if is_local:
         return [ObjectStoragePath(name) for name in names]
     return [ObjectStoragePath(storage.fs.unstrip_protocol(name), conn_id=storage.conn_id) for name in names]
