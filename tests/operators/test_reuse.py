@@ -163,6 +163,17 @@ def test_a_manifest_in_place_of_its_folder_is_refused_with_a_remedy(day, monday)
         day("tuesday").run(reuse=manifest)
 
 
+@pytest.mark.parametrize("form", ["file://{}", "{}/", "{}/../monday", "{}/manifest.json", "link"])
+def test_an_output_that_is_not_there_yet_may_reuse_itself_in_whatever_form_it_is_named(day, tmp_path, form):
+    (tmp_path / "link").symlink_to(tmp_path)
+    monday = day("monday")
+    reuse = str(tmp_path / "link" / "monday") if form == "link" else form.format(monday.output)
+    assert monday.run(reuse=reuse)["reused"] == 0
+    monday.clear()
+    assert monday.run(reuse=reuse)["reused"] == 8
+    assert {answer.get("reused_from") for answer in monday.answers()} == {None}
+
+
 def test_an_output_that_is_not_there_yet_may_reuse_itself(day):
     job = day("monday")
     assert job.run(reuse=str(job.output))["reused"] == 0

@@ -72,6 +72,13 @@ def storage_path(argument: str, path: Any) -> ObjectStoragePath:
     return storage
 
 
+def place_of(path: ObjectStoragePath) -> str:
+    """Where a path leads: the same with or without ``file://``, by way of a link, and by another connection."""
+    if path.protocol in LOCAL:
+        return os.path.realpath(path.path)
+    return f"{path.protocol}://{path.path.rstrip('/')}"
+
+
 def _expanded(argument: str, path: str) -> str:
     # Not by pathlib, for which ./~ is the same as ~.
     expanded = os.path.expanduser(path)  # noqa: PTH111

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import codecs
 import csv
-import os
 import re
 from collections.abc import Iterable, Iterator
 from os import PathLike
@@ -19,7 +18,7 @@ from airflow_provider_groq.batches.requests import read_lines
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.jobs.amounts import Amount
 from airflow_provider_groq.storage.input_file import Source, check_json_lines, open_file
-from airflow_provider_groq.storage.paths import LOCAL, storage_errors, storage_path
+from airflow_provider_groq.storage.paths import LOCAL, place_of, storage_errors, storage_path
 
 MAGIC = re.compile(r"[*?\[]")
 """What makes a path a pattern."""
@@ -166,9 +165,9 @@ def _files(input_path: Any) -> list[tuple[str, ObjectStoragePath]]:
     if not paths:
         raise GroqInputError("input_path is an empty list: there are no files to read.")
     files = [(str(path), file) for path in paths for file in _matching(path)]
-    seen: dict[tuple[str, str], ObjectStoragePath] = {}
+    seen: dict[str, ObjectStoragePath] = {}
     for _, file in files:
-        first = seen.setdefault(_place(file), file)
+        first = seen.setdefault(place_of(file), file)
         if first is not file:
             also = "" if str(first) == str(file) else f" (it is {first} too)"
             raise GroqInputError(f"input_path names {file} twice{also}, so you would send and pay for its rows twice.")
@@ -179,13 +178,6 @@ def _is_link_to_file(name: str) -> bool:
     """Whether a path is a link to a file, which may be missing: reading it says so."""
     path = Path(name)
     return path.is_symlink() and not path.is_dir()
-
-
-def _place(file: ObjectStoragePath) -> tuple[str, str]:
-    """Where a file lies, whatever link leads to it."""
-    if file.protocol in LOCAL:
-        return "", os.path.realpath(file.path)
-    return file.protocol, file.path
 
 
 def _matching(path: Any) -> list[ObjectStoragePath]:
