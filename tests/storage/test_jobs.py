@@ -84,6 +84,24 @@ def test_a_bucket_that_is_missing_is_named_before_anything_is_sent(job):
     assert job.emulator.requests("POST") == []
 
 
+@pytest.mark.parametrize("name", ["a*b", "a?b", "[a]", "a/../b", ".", ".."])
+@pytest.mark.parametrize("argument", ["output_path", "work_path"])
+def test_a_name_that_stands_for_others_is_refused_before_anything_is_written_or_sent(job, s3, name, argument):
+    """It would be a pattern where files are moved and removed."""
+    bucket = s3.bucket()
+    with pytest.raises(AirflowFailException, match=f"{argument} .* has '.*', which cannot be part of a folder's name"):
+        job.run(**{argument: s3.uri(bucket, name)})
+    assert not s3.contents(bucket)
+    assert job.emulator.requests("POST") == []
+
+
+@pytest.mark.parametrize("name", ["a b", "100%", "a%20b", "ü", "a#b", "a+b", "a@b", "a:b", "{a}", "a..b", ".a"])
+def test_any_other_name_will_do(job, s3, name):
+    job.output = ObjectStoragePath(s3.uri(s3.bucket(), name))
+    manifest = job.run()
+    assert len(list(read_answers(manifest))) == len(list(read_answers(job.output))) == 8
+
+
 def test_an_output_there_is_reused_and_may_reuse_itself(job):
     job.run(rows=texts(5))
     other = JobTries(job.emulator, job.output.parent / "other", run_id="other")
