@@ -183,6 +183,16 @@ def test_an_output_that_is_not_there_yet_may_reuse_itself(day):
     assert half_landed.run(reuse=f"{half_landed.output}/")["reused"] == 0
 
 
+def test_a_row_may_carry_more_than_a_line_of_results_has(day):
+    """As much as an answer that is read from Groq may have is no limit for what goes by beside it."""
+    rows = [{"custom_id": name, "text": text, "scan": 17 * 2**20 * "s"} for name, text in (("a", "x"), ("b", "x"))]
+    monday, tuesday = day("monday"), day("tuesday")
+    manifest = monday.run(rows=rows, dedupe=True)
+    assert [len(answer.input["scan"]) for answer in read_answers(manifest)] == 2 * [17 * 2**20]
+    manifest = tuesday.run(rows=[*rows, {"custom_id": "c", "text": "new"}], reuse=str(monday.output))
+    assert (manifest["reused"], [answer.custom_id for answer in read_answers(manifest)]) == (2, ["a", "b", "c"])
+
+
 def test_an_output_that_reuses_itself_is_there_until_the_new_one_is(day, monday, monkeypatch):
     old = sorted(path.name for path in monday.output.iterdir())
     tuesday = JobTries(monday.emulator, monday.output, run_id="tuesday")
