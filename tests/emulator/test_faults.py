@@ -199,12 +199,24 @@ def test_an_outage_ends_on_the_emulators_clock(groq_emulator, account):
         ({"drop": "sometimes"}, "drop must be one of before, after, middle"),
         ({"delay": "long"}, "field 'delay' of a fault cannot be 'long'"),
         ({"status": 500, "times": "twice"}, "field 'times'"),
+        ({"status": 500, "times": 0}, "times must be at least 1, not 0"),
+        ({"status": 500, "skip": -1}, "skip must be at least 0, not -1"),
+        ({"delay": -1}, "delay must be at least 0, not -1"),
+        ({"status": 500, "for_seconds": 0}, "for_seconds must be above 0, not 0"),
+        ({"status": 99}, "status must be from 200 to 599, not 99"),
+        ({"status": 500, "method": "PSOT"}, r"method must be one of \*, GET, POST, DELETE, not 'PSOT'"),
+        ({"status": 500, "path": "batches"}, "path must begin with / or \\*, not be 'batches'"),
     ],
 )
 def test_a_fault_that_makes_no_sense_is_refused(groq_emulator, scripted, message):
     with pytest.raises(EmulatorError, match=message):
         groq_emulator.fault(**scripted)
     assert groq_emulator.faults() == []
+
+
+def test_a_method_may_be_in_small_letters(groq_emulator, account):
+    groq_emulator.fault("/models", method="get", status=503)
+    assert statuses(account) == [503]
 
 
 @pytest.mark.parametrize("drop", ["before", "after"])

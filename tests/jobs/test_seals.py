@@ -7,7 +7,7 @@ from airflow.sdk import ObjectStoragePath
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.jobs.seals import JobSeal, RoundRecord, RoundSeal, Task
 from airflow_provider_groq.jobs.spools.shards import Shard
-from airflow_provider_groq.jobs.work_folder import WorkFolder, others
+from airflow_provider_groq.jobs.work_folder import MARK, SEAL, WorkFolder, others
 
 TASK = Task("dag", "task", "run", -1, "0123456789abcdef0123456789abcdef")
 JOB = JobSeal(task=TASK, spool="abc", digest="d", rows=3, generation=0, sealed_at=1.0)
@@ -55,10 +55,17 @@ def test_a_seal_of_another_version_is_refused_with_both_versions(work):
 
 
 def test_the_work_folders_of_others_are_found(work, tmp_path):
-    (tmp_path / "_groq_fedcba987654").mkdir()
+    for seal_name in (SEAL, MARK):
+        other = WorkFolder(ObjectStoragePath(f"file://{tmp_path}"), seal_name, seal_name=seal_name)
+        other.path.mkdir()
+        other.write_seal(msgspec.structs.replace(JOB, spool=seal_name))
+    (tmp_path / "_groq_without_seal").mkdir()
     (tmp_path / "part-x-00000.jsonl").touch()
     parent = ObjectStoragePath(f"file://{tmp_path}")
-    assert [other.path.name for other in others(parent, work)] == ["_groq_fedcba987654"]
+    assert sorted((path.name, seal.spool) for path, seal in others(parent, work)) == [
+        ("_groq_elsewhere.js", MARK),
+        ("_groq_job.json", SEAL),
+    ]
     assert list(others(parent / "missing", work)) == []
 
 

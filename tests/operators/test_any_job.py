@@ -177,11 +177,24 @@ def crashes(monkeypatch, tmp_path):
             "escalate": st.sampled_from([None, [{"model": LARGE}]]),
         }
     ),
+    elsewhere=st.booleans(),
     stored=st.booleans(),
     seed=st.integers(0, 9),
 )
 def test_each_row_has_one_answer_and_none_is_paid_twice(
-    groq_emulator, quick, quick_retries, tmp_path, crashes, numbers, plan, failing, outcomes, options, stored, seed
+    groq_emulator,
+    quick,
+    quick_retries,
+    tmp_path,
+    crashes,
+    numbers,
+    plan,
+    failing,
+    outcomes,
+    options,
+    elsewhere,
+    stored,
+    seed,
 ):
     groq_emulator.reset()
     groq_emulator.set(
@@ -192,6 +205,8 @@ def test_each_row_has_one_answer_and_none_is_paid_twice(
         },
     )
     with TemporaryDirectory(dir=tmp_path) as folder:
+        work = Path(folder) / "work"
+        options = options | ({"work_path": str(work)} if elsewhere else {})
         job = AnyJob(
             groq_emulator, Path(folder) / "answers", numbers, stored=stored, chance=random.Random(seed), **options
         )
@@ -202,6 +217,7 @@ def test_each_row_has_one_answer_and_none_is_paid_twice(
         if not ended:  # a crash: what is kept can be landed once more
             land_again(job)
         assert {path.name.partition("-")[0] for path in job.output.iterdir()} == {"manifest.json", "part"}
+        assert not (elsewhere and [*work.iterdir()])
 
 
 def befall(job, crashes, plan):

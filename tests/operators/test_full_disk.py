@@ -106,6 +106,19 @@ def test_while_results_are_downloaded_the_folder_for_temporary_files_is_named(jo
     assert paid(job) == 8
 
 
+def test_where_there_is_no_folder_for_temporary_files_that_is_said_and_a_retry_lands_what_is_paid(
+    job, disk, large, monkeypatch
+):
+    """Python looks for one when it first needs one, and finds none where all of them are full."""
+    monkeypatch.setattr(tempfile, "_candidate_tempdir_list", lambda: [str(disk.path)])
+    monkeypatch.setattr(tempfile, "tempdir", None)
+    for options in ({"dry_run": True}, {}):
+        with disk.full(), pytest.raises(GroqStorageError, match=r"temporary file .*No usable temp.* directory.*TMPDIR"):
+            job.run(delete_files=False, **options)
+    assert job.run(delete_files=False)["rows"]["succeeded"] == 8
+    assert paid(job) == 8
+
+
 def test_while_answers_are_landed_those_of_before_stay_and_a_retry_lands_the_new_ones(job, disk, tmp_path):
     job.output = disk.path / "answers"
     options = {"delete_files": False, "work_path": str(tmp_path / "work")}
@@ -115,7 +128,10 @@ def test_while_answers_are_landed_those_of_before_stay_and_a_retry_lands_the_new
     with disk.full(), pytest.raises(GroqStorageError, match=f"output_path {job.output}.*{FULL}"):
         job.run(**options)
     assert job.answers() == before
-    assert {path.name.partition("-")[0] for path in job.output.iterdir()} == {"manifest.json", "part"}
+    assert {path.name.partition("-")[0] for path in job.output.iterdir() if path.is_file()} == {
+        "manifest.json",
+        "part",
+    }
     assert job.run(**options)["rows"]["succeeded"] == 8
     assert [answer["custom_id"] for answer in job.answers()] == [f"row-{number}" for number in range(8)]
     assert paid(job) == 8

@@ -12,7 +12,7 @@ from jobs.result_lines import said
 from operators.conftest import JobTries, texts
 
 from airflow_provider_groq.compat import AirflowFailException
-from airflow_provider_groq.exceptions import GroqError
+from airflow_provider_groq.exceptions import GroqError, GroqLookupError
 
 PLAIN = {"prompt_template": None}
 
@@ -146,33 +146,67 @@ def test_foreign_and_repeated_lines_of_a_result_file_are_told_and_change_nothing
     assert told in "".join(capsys.readouterr())
 
 
-def spools(job):
-    """The rows that are kept under the output folder, however often."""
-    return [*job.output.glob("_groq_*/*/requests.jsonl")]
+@pytest.fixture(params=["beside the answers", "elsewhere", "each elsewhere"])
+def work_paths(request, tmp_path):
+    """Where two jobs that have one output folder work, as their options."""
+    if request.param == "beside the answers":
+        return {}, {}
+    first = {"work_path": str(tmp_path / "work")}
+    return first, first if request.param == "elsewhere" else {"work_path": str(tmp_path / "other work")}
 
 
-def test_two_jobs_that_start_at_once_in_one_folder_are_told_apart_before_the_second_pays(job):
+def test_two_jobs_that_start_at_once_in_one_folder_are_told_apart_before_the_second_pays(job, tmp_path, work_paths):
     """The second begins while the first reads its rows, and seals first."""
+    mine, others = work_paths
     job.emulator.set(seconds=1000)
     other = JobTries(job.emulator, job.output, run_id="tomorrow", stored=job._stored)
 
     def rows():
         with pytest.raises(TaskDeferred):
-            other.run(deferrable=True)
+            other.run(deferrable=True, **others)
         yield from texts(8)
 
     with pytest.raises(AirflowFailException, match="work folder of another job .*'tomorrow'"):
-        job.run(rows=rows)
+        job.run(rows=rows, **mine)
     assert len(job.emulator.batches()) == 3
-    assert len(spools(job)) == 1
+    assert len([*tmp_path.glob("*/_groq_*/*/requests.jsonl")]) == 1
     job.emulator.set(seconds=0)
     job.emulator.advance(2000)
-    assert other.run()["rows"]["succeeded"] == 8
+    assert other.run(**others)["rows"]["succeeded"] == 8
 
 
-def test_two_jobs_that_seal_at_the_same_moment_do_not_both_pay(job, monkeypatch):
+def test_jobs_share_a_folder_for_work(job, tmp_path):
+    job.emulator.set(seconds=1000)
+    options = {"work_path": str(tmp_path / "work"), "deferrable": True}
+    others = [JobTries(job.emulator, tmp_path / name, run_id=name, stored=job._stored) for name in ("one", "two")]
+    for each in others:
+        with pytest.raises(TaskDeferred):
+            each.run(**options)
+    job.emulator.set(seconds=0)
+    job.emulator.advance(2000)
+    for each in others:
+        assert each.run(**options)["rows"]["succeeded"] == 8
+        assert not [*each.output.glob("_groq_*")]
+    assert not [*(tmp_path / "work").iterdir()]
+
+
+def test_a_retry_with_another_folder_for_work_pays_for_nothing_and_a_clear_heals_it(job, tmp_path):
+    job.emulator.set(seconds=1000)
+    with pytest.raises(TaskDeferred):
+        job.run(work_path=str(tmp_path / "work"), deferrable=True)
+    with pytest.raises(GroqLookupError, match="its work folder .* does not exist here"):
+        job.run()
+    assert len(job.emulator.batches()) == 3
+    job.emulator.set(seconds=0)
+    job.clear()
+    assert job.run()["rows"]["succeeded"] == 8
+    assert job.work is None
+
+
+def test_two_jobs_that_seal_at_the_same_moment_do_not_both_pay(job, tmp_path, monkeypatch, work_paths):
     from airflow_provider_groq.jobs.work_folder import WorkFolder
 
+    mine, others = work_paths
     write, calls = WorkFolder.write_seal, count()
     other = JobTries(job.emulator, job.output, run_id="tomorrow", stored=job._stored)
     ended = []
@@ -180,15 +214,15 @@ def test_two_jobs_that_seal_at_the_same_moment_do_not_both_pay(job, monkeypatch)
     def at_once(work, seal):
         if not next(calls):
             with pytest.raises((AirflowFailException, TaskDeferred)) as raised:
-                other.run(deferrable=True)
+                other.run(deferrable=True, **others)
             ended.append(raised.type)
         write(work, seal)
 
     monkeypatch.setattr(WorkFolder, "write_seal", at_once)
     job.emulator.set(seconds=1000)
     with pytest.raises(AirflowFailException, match="'tomorrow'"):
-        job.run(deferrable=True)
+        job.run(deferrable=True, **mine)
     assert ended == [TaskDeferred]
     assert len(job.emulator.batches()) == 3
-    assert not [seal for seal in job.output.glob("_groq_*/job.json") if json.loads(seal.read_text())["rows"] != 8]
-    assert len([*job.output.glob("_groq_*/job.json")]) == len(spools(job)) == 1
+    for kept in ("job.json", "elsewhere.json", "*/requests.jsonl"):
+        assert len([*tmp_path.glob(f"*/_groq_*/{kept}")]) == (kept != "elsewhere.json" or bool(mine))

@@ -163,6 +163,17 @@ def test_a_manifest_in_place_of_its_folder_is_refused_with_a_remedy(day, monday)
         day("tuesday").run(reuse=manifest)
 
 
+@pytest.mark.parametrize("form", ["file://{}", "{}/", "{}/../monday", "{}/manifest.json", "link"])
+def test_an_output_that_is_not_there_yet_may_reuse_itself_in_whatever_form_it_is_named(day, tmp_path, form):
+    (tmp_path / "link").symlink_to(tmp_path)
+    monday = day("monday")
+    reuse = str(tmp_path / "link" / "monday") if form == "link" else form.format(monday.output)
+    assert monday.run(reuse=reuse)["reused"] == 0
+    monday.clear()
+    assert monday.run(reuse=reuse)["reused"] == 8
+    assert {answer.get("reused_from") for answer in monday.answers()} == {None}
+
+
 def test_an_output_that_is_not_there_yet_may_reuse_itself(day):
     job = day("monday")
     assert job.run(reuse=str(job.output))["reused"] == 0
@@ -170,6 +181,16 @@ def test_an_output_that_is_not_there_yet_may_reuse_itself(day):
     half_landed.output.mkdir()
     (half_landed.output / "part-0123-00000.jsonl").write_text('{"custom')
     assert half_landed.run(reuse=f"{half_landed.output}/")["reused"] == 0
+
+
+def test_a_row_may_carry_more_than_a_line_of_results_has(day):
+    """As much as an answer that is read from Groq may have is no limit for what goes by beside it."""
+    rows = [{"custom_id": name, "text": text, "scan": 17 * 2**20 * "s"} for name, text in (("a", "x"), ("b", "x"))]
+    monday, tuesday = day("monday"), day("tuesday")
+    manifest = monday.run(rows=rows, dedupe=True)
+    assert [len(answer.input["scan"]) for answer in read_answers(manifest)] == 2 * [17 * 2**20]
+    manifest = tuesday.run(rows=[*rows, {"custom_id": "c", "text": "new"}], reuse=str(monday.output))
+    assert (manifest["reused"], [answer.custom_id for answer in read_answers(manifest)]) == (2, ["a", "b", "c"])
 
 
 def test_an_output_that_reuses_itself_is_there_until_the_new_one_is(day, monday, monkeypatch):

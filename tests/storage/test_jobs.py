@@ -5,6 +5,7 @@ import os
 
 import pytest
 from airflow.sdk import ObjectStoragePath
+from airflows import TaskDeferred
 from operators.conftest import JobTries, texts
 from storage.s3_server import ObjectStorage
 
@@ -50,6 +51,26 @@ def test_a_retry_goes_on_and_a_clear_pays_only_for_what_is_new(job, monkeypatch)
     assert [answer.custom_id for answer in read_answers(job.output)] == ["row-0", "b"]
 
 
+def test_two_jobs_there_share_a_folder_for_work_and_not_for_output(job, s3):
+    """A listing that is remembered would not show the second one."""
+    work = {"work_path": s3.uri(s3.bucket(), "work")}
+    job.emulator.set(seconds=1000)
+    other = JobTries(job.emulator, job.output, run_id="tomorrow")
+
+    def rows():
+        with pytest.raises(TaskDeferred):
+            other.run(deferrable=True, **work)
+        yield from texts(8)
+
+    with pytest.raises(AirflowFailException, match="work folder of another job .*'tomorrow'"):
+        job.run(rows=rows, **work)
+    assert len(job.emulator.batches()) == 3
+    job.emulator.set(seconds=0)
+    job.emulator.advance(2000)
+    assert other.run(**work)["rows"]["succeeded"] == 8
+    assert [path.name.partition("-")[0] for path in sorted(job.output.iterdir())] == ["manifest.json", "part"]
+
+
 def test_rounds_on_s3(job):
     once = {"error": 498, "times": 1}
     job.emulator.set(failing_requests={"row-1": once, "row-6": once})
@@ -61,6 +82,24 @@ def test_a_bucket_that_is_missing_is_named_before_anything_is_sent(job):
     with pytest.raises(AirflowFailException, match="output_path"):
         job.run()
     assert job.emulator.requests("POST") == []
+
+
+@pytest.mark.parametrize("name", ["a*b", "a?b", "[a]", "a/../b", ".", ".."])
+@pytest.mark.parametrize("argument", ["output_path", "work_path"])
+def test_a_name_that_stands_for_others_is_refused_before_anything_is_written_or_sent(job, s3, name, argument):
+    """It would be a pattern where files are moved and removed."""
+    bucket = s3.bucket()
+    with pytest.raises(AirflowFailException, match=f"{argument} .* has '.*', which cannot be part of a folder's name"):
+        job.run(**{argument: s3.uri(bucket, name)})
+    assert not s3.contents(bucket)
+    assert job.emulator.requests("POST") == []
+
+
+@pytest.mark.parametrize("name", ["a b", "100%", "a%20b", "ü", "a#b", "a+b", "a@b", "a:b", "{a}", "a..b", ".a"])
+def test_any_other_name_will_do(job, s3, name):
+    job.output = ObjectStoragePath(s3.uri(s3.bucket(), name))
+    manifest = job.run()
+    assert len(list(read_answers(manifest))) == len(list(read_answers(job.output))) == 8
 
 
 def test_an_output_there_is_reused_and_may_reuse_itself(job):

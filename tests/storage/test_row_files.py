@@ -155,6 +155,25 @@ def test_a_path_that_names_no_files_is_refused(write, tmp_path, input_path, said
     assert said in refusal(filled.format(tmp_path) if isinstance(filled, str) else filled)
 
 
+def test_a_file_and_a_link_to_it_are_one_file(write, tmp_path):
+    write("a.jsonl", lines({"a": 1}))
+    (tmp_path / "latest.jsonl").symlink_to("a.jsonl")
+    (tmp_path / "folder").symlink_to(tmp_path)
+    assert read(f"{tmp_path}/latest.jsonl") == [{"a": 1}]
+    assert f"latest.jsonl twice (it is {tmp_path}/a.jsonl too), so you would" in refusal(f"{tmp_path}/*.jsonl")
+    assert "twice" in refusal([f"{tmp_path}/a.jsonl", f"{tmp_path}/folder/a.jsonl"])
+
+
+def test_a_pattern_finds_links_to_files_as_it_finds_files(write, tmp_path):
+    write("stored/1.jsonl", lines({"a": 1}))
+    write("in/a.jsonl", lines({"a": 0}))
+    (tmp_path / "in" / "b.jsonl").symlink_to("../stored/1.jsonl")
+    (tmp_path / "in" / "c.jsonl").symlink_to(tmp_path / "stored")
+    assert read(f"{tmp_path}/in/*.jsonl") == [{"a": 0}, {"a": 1}]
+    (tmp_path / "in" / "d.jsonl").symlink_to("gone")
+    assert f"{tmp_path}/in/d.jsonl is missing" in refusal(f"{tmp_path}/in/*.jsonl")
+
+
 def test_a_file_whose_name_is_no_unicode_is_named(write, tmp_path):
     write(os.fsdecode(b"\xff.jsonl"), '{"prompt": "a"}\n')
     with pytest.raises(GroqInputError, match=r"input_path is .*\\udcff.*, but must be in UTF-8: rename the file"):

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import io
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -73,18 +74,23 @@ def encode(requests: Iterable[Mapping[str, Any]], *, endpoint: str) -> Iterator[
             raise line_error(number, f"cannot be written as JSON: {error}") from None
 
 
-def read_lines(source: BinaryIO, *, max_bytes: int) -> Iterator[bytes]:
-    """Give the lines of an open file, none much longer than the largest file.
+def read_lines(source: BinaryIO, *, max_bytes: int | None = None) -> Iterator[bytes]:
+    """Give the lines of an open file.
 
     Read in blocks: a line at a time takes several times as long, and some object storages have no such call.
+
+    Args:
+        source: The file.
+        max_bytes: A line that is longer is given in parts, none much longer; None, for files of our own, for no limit.
     """
     rest = bytearray()
-    while block := source.read(min(BLOCK_BYTES, max_bytes + 1)):
+    most = sys.maxsize if max_bytes is None else max_bytes
+    while block := source.read(min(BLOCK_BYTES, most + 1)):
         for part in io.BytesIO(block):
             line = part
             if rest or not part.endswith(b"\n"):
                 rest += part
-                if len(rest) <= max_bytes and not part.endswith(b"\n"):
+                if len(rest) <= most and not part.endswith(b"\n"):
                     continue
                 line, rest = bytes(rest), bytearray()
             yield line

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from tempfile import TemporaryFile
-from typing import Any, BinaryIO, ClassVar, cast
+from typing import Any, ClassVar
 
 from airflow.sdk import get_current_context
 
@@ -26,6 +25,7 @@ from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.jobs.records import InvalidOutput
 from airflow_provider_groq.jobs.requests.form import CHAT
 from airflow_provider_groq.jobs.requests.output_type import OutputType
+from airflow_provider_groq.jobs.temporary import temporary_file
 
 NO_CONN_ID = "common-ai"
 """What stands in metrics where it is not known which connection common-ai uses."""
@@ -133,10 +133,10 @@ class GroqBatchAdapter(contract.BatchAdapter):
             check_options(endpoint=CHAT, completion_window=completion_window, metadata=None)
         except GroqInputError as error:
             raise contract.LLMBatchInputError(str(error)) from error
-        with TemporaryFile() as file:
+        with temporary_file("requests are kept") as file:
             file.writelines(self._lines(form, requests, idempotency_key))
             batch = Batches(self._client, idempotency_key, input_fingerprint).create(
-                cast("BinaryIO", file), completion_window=completion_window
+                file, completion_window=completion_window
             )
         return contract.SubmitResult(batch.id, batch.input_file_id)
 

@@ -22,6 +22,7 @@ from airflow_provider_groq.jobs.money.usage import counts_of
 from airflow_provider_groq.jobs.records import NOTHING, Answer, Error, RowRecord, Status
 from airflow_provider_groq.jobs.results.files import custom_id_of
 from airflow_provider_groq.jobs.results.harvest import becomes_without_line, harvest
+from airflow_provider_groq.jobs.temporary import temporary_errors
 from airflow_provider_groq.storage.results import downloaded
 
 log = logging.getLogger(__name__)
@@ -51,7 +52,8 @@ def results(hook: GroqHook, batch: Batch) -> Iterator[RawResultItem]:
     """
     # Where the server does not count the requests, common-ai knows how many there are.
     known = batch.request_counts.total
-    sink = cast("BinaryIO", TemporaryFile())  # noqa: SIM115 - read by the iterator
+    with temporary_errors("results are kept"):
+        sink = cast("BinaryIO", TemporaryFile())  # noqa: SIM115 - read by the iterator
     try:
         with downloaded(hook, batch) as files:
             found = harvest(

@@ -8,6 +8,10 @@ from typing import Any
 
 API_PREFIX = "/openai/v1"
 DROPS = ("before", "after", "middle")
+METHODS = ("*", "GET", "POST", "DELETE")
+"""Those of Groq's API."""
+
+LEAST_STATUS, MOST_STATUS = 200, 599
 
 
 @dataclass
@@ -83,7 +87,9 @@ class Faults:
             if not isinstance(value, SCRIPTABLE[name]):
                 raise ValueError(f"field {name!r} of a fault cannot be {value!r}")  # noqa: TRY004 - becomes a 400
         headers = {name: str(value) for name, value in described.get("headers", {}).items()}
-        fault = Fault(**{**described, "headers": headers}, id=next(self._ids), scripted_at=now)
+        method = described.get("method", "*").upper()
+        fault = Fault(**{**described, "headers": headers, "method": method}, id=next(self._ids), scripted_at=now)
+        _check_can_happen(fault)
         if fault.drop not in (None, *DROPS):
             raise ValueError(f"drop must be one of {', '.join(DROPS)}, not {fault.drop!r}")
         if fault.status is None and (fault.body is not None or fault.json is not None):
@@ -117,6 +123,22 @@ class Faults:
     def as_dicts(self) -> list[dict[str, Any]]:
         """Return the faults, those that are over too."""
         return [asdict(fault) for fault in self._faults]
+
+
+def _check_can_happen(fault: Fault) -> None:
+    """Refuse what would never befall a request: the test that scripts it would show nothing."""
+    if fault.method not in METHODS:
+        raise ValueError(f"method must be one of {', '.join(METHODS)}, not {fault.method!r}")
+    if not fault.path.startswith(("/", "*")):
+        raise ValueError(f"path must begin with / or *, not be {fault.path!r}")
+    if fault.status is not None and not LEAST_STATUS <= fault.status <= MOST_STATUS:
+        raise ValueError(f"status must be from {LEAST_STATUS} to {MOST_STATUS}, not {fault.status}")
+    for name, least in (("times", 1), ("skip", 0), ("delay", 0)):
+        value = getattr(fault, name)
+        if value is not None and not value >= least:
+            raise ValueError(f"{name} must be at least {least}, not {value}")
+    if fault.for_seconds is not None and not fault.for_seconds > 0:
+        raise ValueError(f"for_seconds must be above 0, not {fault.for_seconds}")
 
 
 def _pattern(glob: str) -> re.Pattern[str]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from tempfile import TemporaryFile
+from typing import BinaryIO, cast
 
 from airflow_provider_groq.exceptions import GroqStorageError
 
@@ -31,6 +33,22 @@ def temporary_error(purpose: str, error: Exception) -> GroqStorageError:
         f"The temporary file in which {purpose} cannot be used: {error}. Make room in the folder for temporary files, "
         "or name another in the environment variables TMPDIR and SQLITE_TMPDIR."
     )
+
+
+@contextmanager
+def temporary_file(purpose: str) -> Iterator[BinaryIO]:
+    """A temporary file, which is gone when the block ends; where all folders for them are full, Python finds none.
+
+    Args:
+        purpose: What it is for, as for `temporary_errors`.
+
+    Raises:
+        GroqStorageError: It cannot be made.
+    """
+    with temporary_errors(purpose):
+        file = TemporaryFile()  # noqa: SIM115 - closed below
+    with file:
+        yield cast("BinaryIO", file)
 
 
 def open_database(*tables: str) -> sqlite3.Connection:

@@ -21,7 +21,8 @@ KEY_CHARS = 12
 NAME_CHARS = 8
 """Of a random name."""
 
-SEAL = "job.json"
+SEAL, MARK = "job.json", "elsewhere.json"
+"""The seal of a job, and a copy of it in the output folder of a job whose work folder lies elsewhere."""
 
 
 class WorkFolder:
@@ -30,10 +31,12 @@ class WorkFolder:
     Args:
         parent: Its parent folder.
         identity: The key of the task instance.
+        seal_name: The name of its seal.
     """
 
-    def __init__(self, parent: Path, identity: str) -> None:
+    def __init__(self, parent: Path, identity: str, *, seal_name: str = SEAL) -> None:
         self.path = parent / f"{PREFIX}{identity[:KEY_CHARS]}"
+        self._seal_name = seal_name
 
     def seal(self) -> JobSeal | None:
         """The seal of the job; None if there is none.
@@ -41,17 +44,17 @@ class WorkFolder:
         Raises:
             GroqInputError: It is cut off, or of another version.
         """
-        sealed: JobSeal | None = seals.read(self.path / SEAL, JobSeal, "the seal of a job")
+        sealed: JobSeal | None = seals.read(self.path / self._seal_name, JobSeal, "the seal of a job")
         return sealed
 
     def write_seal(self, seal: JobSeal) -> None:
         """Seal the job."""
-        seals.write(self.path / SEAL, seal)
+        seals.write(self.path / self._seal_name, seal)
 
     def take_back(self, old: JobSeal | None) -> None:
         """Put the seal of before in the place of the one that was written, or none."""
         if old is None:
-            (self.path / SEAL).unlink(missing_ok=True)
+            (self.path / self._seal_name).unlink(missing_ok=True)
         else:
             self.write_seal(old)
 
@@ -111,12 +114,25 @@ class SpoolFolder:
         return self.path / f"answers-{number}-{shard:05}.jsonl"
 
 
-def others(parent: Path, mine: WorkFolder) -> Iterator[WorkFolder]:
-    """The work folders of other task instances beside one."""
+def others(parent: Path, mine: WorkFolder) -> Iterator[tuple[Path, JobSeal]]:
+    """The jobs of other task instances in a folder, as it is now: their work folders, or what marks it for them.
+
+    Args:
+        parent: The folder.
+        mine: The work folder of this task instance, wherever it lies.
+
+    Returns:
+        The folder of each, with the seal that lies in it.
+
+    Raises:
+        GroqInputError: One is cut off, or of another version.
+    """
+    parent.fs.invalidate_cache()  # object storages remember what they have listed
     if not parent.exists():
         return
     for found in parent.iterdir():
         if found.name.startswith(PREFIX) and found.name != mine.path.name:
-            other = WorkFolder(parent, "")
-            other.path = found
-            yield other
+            for name in (SEAL, MARK):
+                sealed: JobSeal | None = seals.read(found / name, JobSeal, "the seal of a job")
+                if sealed is not None:
+                    yield found, sealed

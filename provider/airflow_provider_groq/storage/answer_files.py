@@ -104,7 +104,7 @@ def _of_parts(folder: ObjectStoragePath, manifest: Mapping[str, Any]) -> Iterato
     for part in manifest["parts"]:
         path = folder / part["name"]
         rows = 0
-        for rows, line in _lines(path):
+        for rows, line in _lines(path, max_bytes=None):  # a row may carry more than any answer says
             try:
                 answer = _decode(line)
             except (msgspec.MsgspecError, UnicodeDecodeError) as error:
@@ -118,7 +118,7 @@ def _of_files(files: list[ObjectStoragePath], batch_id: str | None) -> Iterator[
     """The answers in result files as Groq wrote them."""
     seen: set[str | bytes] = set()
     for path in files:
-        for number, line in _lines(path):
+        for number, line in _lines(path, max_bytes=MAX_LINE_BYTES):
             if line.isspace():
                 continue
             custom_id, outcome = custom_id_of(line), outcome_of(line)
@@ -140,10 +140,10 @@ def _of_files(files: list[ObjectStoragePath], batch_id: str | None) -> Iterator[
                 )
 
 
-def _lines(path: ObjectStoragePath) -> Iterator[tuple[int, bytes]]:
+def _lines(path: ObjectStoragePath, *, max_bytes: int | None) -> Iterator[tuple[int, bytes]]:
     """The lines of a file, with their numbers."""
     with storage_errors(ARGUMENT, path), path.open("rb", block_size=BLOCK_BYTES) as file:
-        yield from enumerate(read_lines(file, max_bytes=MAX_LINE_BYTES), 1)
+        yield from enumerate(read_lines(file, max_bytes=max_bytes), 1)
 
 
 def _cut_off(path: ObjectStoragePath, number: int, why: str) -> GroqInputError:

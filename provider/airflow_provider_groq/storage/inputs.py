@@ -6,13 +6,13 @@ import logging
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from tempfile import TemporaryFile
-from typing import Any, BinaryIO, cast
+from typing import Any
 
 from airflow_provider_groq import telemetry
 from airflow_provider_groq.batches import requests as batch_requests
 from airflow_provider_groq.batches.identity import digest_of_file
 from airflow_provider_groq.hooks.groq import GroqHook
+from airflow_provider_groq.jobs.temporary import temporary_file
 from airflow_provider_groq.storage.inline import InlineRequests
 from airflow_provider_groq.storage.input_file import open_source
 
@@ -53,14 +53,13 @@ def open_input(hook: GroqHook, source: Any, *, file_id: str | None = None, endpo
 
     Raises:
         GroqInputError: A request is wrong, or the file cannot be read; nothing was sent.
-        GroqStorageError: The storage of the file is unreachable.
+        GroqStorageError: The storage of the file is unreachable, or there is no room for the copy.
     """
     if file_id:
         yield Input(digest_of_file(file_id), "", None, lambda _: file_id)
         return
     max_bytes = hook.get_conn().settings.max_file_bytes
-    with TemporaryFile() as temporary:
-        copy = cast("BinaryIO", temporary)
+    with temporary_file("requests are checked") as copy:
         with telemetry.span(telemetry.CHECK, hook.groq_conn_id) as tell:
             if isinstance(source, InlineRequests):
                 lines = batch_requests.encode(source.rows(), endpoint=endpoint)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from os import PathLike
@@ -33,6 +34,9 @@ OBJECT_STORES = {
 
 PROBE = ".groq-write-check.part"
 """Written and deleted again to see whether a folder can be written to. One name, so that never two are left."""
+
+NO_NAME = re.compile(r"[*?\[]|(?<![^/])\.\.?(?![^/])")
+"""What the libraries of object storages take for a pattern or for another folder, where files are moved and removed."""
 
 NEVER = frozenset({errno.EROFS, errno.ENAMETOOLONG, errno.ELOOP})
 """What no retry can fix, beside what Python has exceptions of their own for."""
@@ -70,6 +74,13 @@ def storage_path(argument: str, path: Any) -> ObjectStoragePath:
             f"Install {package} where the task runs."
         ) from error
     return storage
+
+
+def place_of(path: ObjectStoragePath) -> str:
+    """Where a path leads: the same with or without ``file://``, by way of a link, and by another connection."""
+    if path.protocol in LOCAL:
+        return os.path.realpath(path.path)
+    return f"{path.protocol}://{path.path.rstrip('/')}"
 
 
 def _expanded(argument: str, path: str) -> str:
@@ -135,6 +146,11 @@ def check_writable(argument: str, path: Any) -> ObjectStoragePath:
         GroqStorageError: The storage is unreachable.
     """
     folder = storage_path(argument, path)
+    if folder.protocol not in LOCAL and (found := NO_NAME.search(folder.path)):
+        raise GroqInputError(
+            f"{argument} {path} has {found[0]!r}, which cannot be part of a folder's name in object storage: choose "
+            "another name."
+        )
     with storage_errors(argument, path, write=True):
         there = folder if folder.protocol in OBJECT_STORES else _nearest(folder)
         if folder.protocol in LOCAL:

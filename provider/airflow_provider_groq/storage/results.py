@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from tempfile import TemporaryFile, gettempdir
-from typing import BinaryIO, cast
+from tempfile import gettempdir
+from typing import BinaryIO
 
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.outcome import batch_problem, results_pending
 from airflow_provider_groq.hooks.errors import retry_not_found
 from airflow_provider_groq.hooks.groq import GroqHook
+from airflow_provider_groq.jobs.temporary import temporary_file
 from airflow_provider_groq.storage.paths import storage_errors
+
+PURPOSE = "result files are kept"
 
 
 @contextmanager
@@ -29,9 +32,9 @@ def downloaded(hook: GroqHook, batch: Batch) -> Iterator[list[BinaryIO]]:
     problem = batch_problem(batch)
     if problem is not None and results_pending(batch):
         raise problem
-    with TemporaryFile() as output, TemporaryFile() as errors:
+    with temporary_file(PURPOSE) as output, temporary_file(PURPOSE) as errors:
         files = [
-            (cast("BinaryIO", file), file_id)
+            (file, file_id)
             for file, file_id in ((output, batch.output_file_id), (errors, batch.error_file_id))
             if file_id
         ]

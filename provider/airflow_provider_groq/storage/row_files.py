@@ -7,6 +7,7 @@ import csv
 import re
 from collections.abc import Iterable, Iterator
 from os import PathLike
+from pathlib import Path
 from typing import Any
 
 from airflow.sdk import ObjectStoragePath
@@ -17,7 +18,7 @@ from airflow_provider_groq.batches.requests import read_lines
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.jobs.amounts import Amount
 from airflow_provider_groq.storage.input_file import Source, check_json_lines, open_file
-from airflow_provider_groq.storage.paths import LOCAL, storage_errors, storage_path
+from airflow_provider_groq.storage.paths import LOCAL, place_of, storage_errors, storage_path
 
 MAGIC = re.compile(r"[*?\[]")
 """What makes a path a pattern."""
@@ -164,13 +165,19 @@ def _files(input_path: Any) -> list[tuple[str, ObjectStoragePath]]:
     if not paths:
         raise GroqInputError("input_path is an empty list: there are no files to read.")
     files = [(str(path), file) for path in paths for file in _matching(path)]
-    seen: set[tuple[str, str]] = set()
+    seen: dict[str, ObjectStoragePath] = {}
     for _, file in files:
-        name = (file.protocol, file.path)
-        if name in seen:
-            raise GroqInputError(f"input_path names {file} twice, so you would send and pay for its rows twice.")
-        seen.add(name)
+        first = seen.setdefault(place_of(file), file)
+        if first is not file:
+            also = "" if str(first) == str(file) else f" (it is {first} too)"
+            raise GroqInputError(f"input_path names {file} twice{also}, so you would send and pay for its rows twice.")
     return files
+
+
+def _is_link_to_file(name: str) -> bool:
+    """Whether a path is a link to a file, which may be missing: reading it says so."""
+    path = Path(name)
+    return path.is_symlink() and not path.is_dir()
 
 
 def _matching(path: Any) -> list[ObjectStoragePath]:
@@ -182,9 +189,12 @@ def _matching(path: Any) -> list[ObjectStoragePath]:
         found = storage.fs.glob(storage.path, detail=True)
         if not found and storage.is_file():  # such a character may be part of a name
             return [storage]
-    names = sorted(name for name, info in found.items() if info.get("type") == "file")
+    is_local = storage.protocol in LOCAL
+    names = sorted(
+        name for name, info in found.items() if info.get("type") == "file" or (is_local and _is_link_to_file(name))
+    )
     if not names:
         raise GroqInputError(f"input_path {path} matches no file. Correct it, or check that the files exist.")
-    if storage.protocol in LOCAL:
+    if is_local:
         return [ObjectStoragePath(name) for name in names]
     return [ObjectStoragePath(storage.fs.unstrip_protocol(name), conn_id=storage.conn_id) for name in names]

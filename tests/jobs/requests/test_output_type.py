@@ -22,6 +22,19 @@ from airflow_provider_groq.jobs.records import InvalidOutput
 from airflow_provider_groq.jobs.requests.output_type import OutputType
 
 
+class Whole(BaseModel):
+    size: str
+
+
+class Half(BaseModel):
+    size: str = "half"
+
+
+class Larger(BaseModel):
+    size: str | None
+    name: str = "larger"
+
+
 def nested(depth):
     """Lists within lists, so many in all."""
     return [] if depth == 1 else [nested(depth - 1)]
@@ -67,6 +80,9 @@ def nested(depth):
             {"value": {"kind": "dog", "lives": None, "friends": None}},
             {"kind": "dog", "lives": None, "friends": []},
         ),
+        (list[int] | list[Cat], {"value": [{"kind": None, "lives": None}]}, [{"kind": "cat", "lives": 9}]),
+        (Whole | Half, {"value": {"size": None}}, {"size": "half"}),
+        (Larger | Half, {"value": {"size": None}}, {"size": "half"}),
         (SCHEMA, {"a": None}, {}),
         (SCHEMA, {"a": "x"}, {"a": "x"}),
         ({"type": "array", "items": SCHEMA}, {"value": [{"a": None}, {"a": "x"}]}, [{}, {"a": "x"}]),

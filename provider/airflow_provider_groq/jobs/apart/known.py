@@ -13,7 +13,6 @@ from typing import Any, BinaryIO, NamedTuple, Self, TypeAlias
 import msgspec
 
 from airflow_provider_groq.batches.requests import read_lines
-from airflow_provider_groq.batches.results import MAX_LINE_BYTES
 from airflow_provider_groq.exceptions import GroqStorageError
 from airflow_provider_groq.jobs.apart.index import Elsewhere, Entry, Place, RequestIndex, key_of
 from airflow_provider_groq.jobs.records import Answer, RowRecord
@@ -155,7 +154,7 @@ class KnownAnswers:
 def _entries(number: int, file: BinaryIO) -> Iterator[Entry]:
     """The entries of the answers in a file that succeeded."""
     start = 0
-    for line in read_lines(file, max_bytes=MAX_LINE_BYTES):
+    for line in read_lines(file):
         head = _head(line)
         key = key_of(head.request_digest) if head is not None and head.status == "succeeded" else None
         if head is not None and key is not None:

@@ -101,8 +101,8 @@ def drop_nulls(value: Any, schema: Schema, whole: Schema) -> Any:
         whole: The schema that has the definitions.
     """
     if isinstance(value, list):
-        items = next((branch["items"] for branch in _branches(schema, whole) if "items" in branch), None)
-        return value if items is None else [drop_nulls(item, items, whole) for item in value]
+        items = {"anyOf": [branch["items"] for branch in _branches(schema, whole) if "items" in branch]}
+        return [drop_nulls(item, items, whole) for item in value]
     if not isinstance(value, dict):
         return value
     branch = _fitting(value, [branch for branch in _branches(schema, whole) if "properties" in branch], whole)
@@ -115,16 +115,21 @@ def drop_nulls(value: Any, schema: Schema, whole: Schema) -> Any:
 
 
 def _fitting(value: dict[str, Any], branches: list[Schema], whole: Schema) -> Schema:
-    """The one of several kinds of object that a value is: it has no other keys, and the constants are right."""
+    """The one of several kinds of object that a value is: if it can be several, that which has all of its keys."""
+    fitting = [branch for branch in branches if _fits(value, branch, whole)] or branches
+    return max(fitting, key=lambda branch: value.keys() == branch["properties"].keys(), default={})
 
-    def fits(branch: Schema) -> bool:
-        properties = branch["properties"]
-        if not value.keys() <= properties.keys():
-            return False
-        constants = {name: _constants(item, whole) for name, item in properties.items()}
-        return all(value.get(name) in (*right, None) for name, right in constants.items() if right)
 
-    return next(filter(fits, branches), branches[0] if branches else {})
+def _fits(value: dict[str, Any], branch: Schema, whole: Schema) -> bool:
+    """Whether a value has no other keys, null only where it may stand, and the right constants."""
+    properties, required = branch["properties"], branch.get("required", ())
+    if not value.keys() <= properties.keys():
+        return False
+    nulls = [name for name, item in value.items() if item is None and name in required]
+    if not all(_has_null(properties[name], whole) for name in nulls):
+        return False
+    constants = {name: _constants(item, whole) for name, item in properties.items()}
+    return all(value.get(name) in (*right, None) for name, right in constants.items() if right)
 
 
 def _constants(schema: Schema, whole: Schema) -> list[Any]:

@@ -11,6 +11,7 @@ from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_groq.jobs.money.estimate import RULE, by_model, for_xcom
 from airflow_provider_groq.jobs.money.prices import in_words, total
+from airflow_provider_groq.jobs.temporary import temporary_errors
 from airflow_provider_groq.jobs.work_folder import WorkFolder
 from airflow_provider_groq.operators.job import apart, canary, known, reuse, start
 from airflow_provider_groq.operators.job.job_run import JobRun
@@ -39,12 +40,15 @@ def estimate(job: JobRun) -> dict[str, Any]:
 
     Raises:
         GroqInputError: The job would be refused: for a row, a model, or an output that it reuses.
+        GroqStorageError: There is no room for the rows on this machine.
     """
     reuse.outputs(job)
     with job.in_work():
         old = job.work.seal()
     before = known.sources(job, [] if old is None else [*old.previous, old.spool])
-    with TemporaryDirectory(prefix="groq-dry-run-", ignore_cleanup_errors=True) as name:
+    with temporary_errors("rows are kept"):
+        folder = TemporaryDirectory(prefix="groq-dry-run-", ignore_cleanup_errors=True)
+    with folder as name:
         same = {field.name: getattr(job, field.name) for field in fields(job)}
         work = WorkFolder(ObjectStoragePath(f"file://{name}"), job.task.identity)
         scratch = _Scratch(**same | {"work": work})

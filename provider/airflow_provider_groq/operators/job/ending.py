@@ -108,6 +108,9 @@ def _ended(job: JobRun, manifest: Mapping[str, Any]) -> dict[str, Any]:
     job.operator.lineage.note_storage(job.output)
     if job.operator.delete_files:
         _delete_files(job)
+    if job.mark is not None:
+        with job.in_output():
+            remove_folder(job.mark.path)
     with job.in_work():
         remove_folder(job.work.path)
     for line in (*report.causes(manifest), *report.tokens(manifest, job.prices)):

@@ -15,8 +15,8 @@ from airflow_provider_groq.jobs.output.manifest import read_manifest
 from airflow_provider_groq.jobs.requests.form import RequestForm
 from airflow_provider_groq.jobs.requests.output_type import OutputType
 from airflow_provider_groq.jobs.seals import Task
-from airflow_provider_groq.jobs.work_folder import WorkFolder
-from airflow_provider_groq.storage.paths import storage_errors, storage_path
+from airflow_provider_groq.jobs.work_folder import MARK, WorkFolder
+from airflow_provider_groq.storage.paths import place_of, storage_errors, storage_path
 from airflow_provider_groq.submission.kill import Guard
 from airflow_provider_groq.submission.last_seen import LastSeen
 from airflow_provider_groq.submission.state_store import StateStore
@@ -92,6 +92,12 @@ class JobRun:
             output_type=None if operator.output_type is None else OutputType.of(operator.output_type),
             prices=operator.known_prices(),
         )
+
+    @property
+    def mark(self) -> WorkFolder | None:
+        """Where a copy of the seal tells other jobs that the output is taken; None if the seal itself lies there."""
+        beside = WorkFolder(self.output, self.task.identity, seal_name=MARK)
+        return None if place_of(beside.path) == place_of(self.work.path) else beside
 
     @property
     def is_first_of_generation(self) -> bool:

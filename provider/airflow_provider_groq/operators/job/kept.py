@@ -14,8 +14,6 @@ from airflow_provider_groq.jobs.results.merge import Merged, merge
 from airflow_provider_groq.jobs.results.summary import Summary
 from airflow_provider_groq.operators.job.round import Round
 
-MAX_LINE_BYTES = 64 << 20
-
 Tell: TypeAlias = Callable[[int, Summary], object]
 
 KNOWN = "known.jsonl"
@@ -29,7 +27,7 @@ def lines_of(paths: Iterable[Any]) -> Iterator[bytes]:
     """The lines of files, one after another."""
     for path in paths:
         with path.open("rb") as file:
-            yield from read_lines(file, max_bytes=MAX_LINE_BYTES)
+            yield from read_lines(file)
 
 
 def duplicates_of(rounds: Sequence[Round]) -> Duplicates | None:

@@ -10,6 +10,7 @@ from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.kept import KNOWN
 from airflow_provider_groq.operators.job.reuse import outputs, parts_of
 from airflow_provider_groq.operators.job.round import Round
+from airflow_provider_groq.storage.paths import place_of
 
 
 class Source(NamedTuple):
@@ -35,11 +36,11 @@ def sources(job: JobRun, previous: Sequence[str]) -> list[Source]:
         GroqInputError: An output is not there, or not whole.
     """
     found = [Source(path) for path in _own(job, previous)] if job.operator.reattach else []
-    known = {str(source.path) for source in found}
+    known = {place_of(source.path) for source in found}
     for output in outputs(job):
         for path in output.parts:
-            if str(path) not in known:  # an output that reuses itself may have been cleared too
-                known.add(str(path))
+            if place_of(path) not in known:  # an output that reuses itself may have been cleared too
+                known.add(place_of(path))
                 found.append(Source(path, output.origin))
     return found
 

@@ -13,7 +13,7 @@ from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.jobs.output.manifest import NAME as MANIFEST
 from airflow_provider_groq.jobs.output.manifest import read_manifest
 from airflow_provider_groq.operators.job.job_run import JobRun
-from airflow_provider_groq.storage.paths import storage_errors, storage_path
+from airflow_provider_groq.storage.paths import place_of, storage_errors, storage_path
 
 ARGUMENT = "reuse"
 
@@ -78,7 +78,7 @@ def _output(job: JobRun, given: Any) -> Output | None:
         raise GroqInputError(f"{ARGUMENT} {folder}: {error} Correct the path, {WITHOUT}") from error
     if manifest is not None:
         return Output(origin, parts_of(manifest, folder, ARGUMENT))
-    if _is_same(folder, job.output):
+    if place_of(folder) == place_of(job.output):
         return None
     if there:
         raise GroqInputError(
@@ -127,7 +127,3 @@ def _not_whole(argument: str, folder: Any, why: str) -> GroqInputError:
         else f"{argument} {folder} has an incomplete output: {why}. Nothing was sent. Delete its {MANIFEST} "
         "to continue without its answers; you then pay again for those rows."
     )
-
-
-def _is_same(one: Any, other: Any) -> bool:
-    return str(one).rstrip("/") == str(other).rstrip("/")

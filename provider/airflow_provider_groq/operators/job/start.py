@@ -23,7 +23,7 @@ from airflow_provider_groq.operators.job.job_run import JobRun, Passed
 from airflow_provider_groq.operators.job.partitions import checked
 from airflow_provider_groq.operators.job.spooling import drop, spooled
 from airflow_provider_groq.operators.models import check_models
-from airflow_provider_groq.storage.paths import check_writable
+from airflow_provider_groq.storage.paths import check_writable, make_folder
 from airflow_provider_groq.storage.row_files import RowFiles, rows_of
 from airflow_provider_groq.submission.kill import TaskStoppedError
 from airflow_provider_groq.submission.lookup import Lookup
@@ -96,15 +96,14 @@ def _check_folders(job: JobRun) -> None:
 
 
 def _check_no_other_job(job: JobRun) -> None:
-    with job.in_work():
-        for other in others(job.work.path.parent, job.work):
-            seal = other.seal()
-            if seal is not None and (seal.deadline or seal.sealed_at + _life(job)) > time.time():
+    with job.in_output():
+        for path, seal in others(job.output, job.work):
+            if (seal.deadline or seal.sealed_at + _life(job)) > time.time():
                 raise GroqInputError(
-                    f"{other.path} is the work folder of another job that has not ended: run {seal.task.run_id!r} of "
+                    f"{path} is the work folder of another job that has not ended: run {seal.task.run_id!r} of "
                     f"task {seal.task.task_id!r} of Dag {seal.task.dag_id!r}. Two jobs cannot share output_path "
                     f"{job.output}: give each run its own folder, such as …/{{{{ ds }}}}, or wait for the other job. "
-                    "If you do not need that job any more, delete its work folder."
+                    "If you do not need that job any more, delete that folder."
                 )
 
 
@@ -188,6 +187,10 @@ def _seal(job: JobRun, found: Spool, old: JobSeal | None, before: dict[str, Any]
     landed = job.landed()
     if job.owns(landed) and landed != before:
         raise TaskStoppedError("Another try of this task landed the job while this try read its rows.")
+    if job.mark is not None:
+        with job.in_output():
+            make_folder(job.mark.path)
+            job.mark.write_seal(seal)
     with job.in_work():
         job.work.write_seal(seal)
         sealed = job.work.seal()
@@ -195,12 +198,20 @@ def _seal(job: JobRun, found: Spool, old: JobSeal | None, before: dict[str, Any]
         _check_no_other_job(job)  # of two that seal at the same moment, at least one sees the other
     except GroqInputError:
         if sealed == seal:
-            with job.in_work():
-                job.work.take_back(old)
+            _take_back(job, old)
         raise
     if sealed is None or sealed.generation != job.generation:
         raise GroqLookupError(f"Another try sealed the job in {job.work.path} at the same time. Retry the task.")
     return sealed
+
+
+def _take_back(job: JobRun, old: JobSeal | None) -> None:
+    """Put the seal of before, or none, in the place of the one that was written."""
+    with job.in_work():
+        job.work.take_back(old)
+    if job.mark is not None:
+        with job.in_output():
+            job.mark.take_back(old)
 
 
 def _new_seal(job: JobRun, found: Spool) -> JobSeal:
