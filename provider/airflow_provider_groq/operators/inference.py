@@ -35,7 +35,8 @@ class GroqBatchInferenceOperator(BatchOperator):
         input_path: A file of rows (JSON Lines, or CSV with a header; also gzipped), a list of files, or a pattern such
             as ``s3://bucket/in/*.jsonl``.
         output_path: The folder for the answers: a local path, or the URI of an object storage.
-        work_path: Parent of the job's work folder; by default ``output_path``. All workers need access. Jobs may share it.
+        work_path: Parent of the job's work folder; by default ``output_path``. All workers need access to it; jobs may
+            share it.
         model: The model of rows that name none; without it, each row must name one.
         endpoint: The endpoint of rows that name none; also ``/v1/audio/transcriptions``, ``/v1/audio/translations``.
         system_prompt: The system prompt of rows that have none. Never rendered by Jinja.
