@@ -336,7 +336,7 @@ class TestCost:
 class TestDeadline:
     def test_what_was_not_sent_is_said(self, stored_job):
         with pytest.raises(AirflowFailException, match="8 of 8 rows failed: 8 with not_sent"):
-            stored_job.run(timeout=0.001)
+            stored_job.run(timeout=1e-9)
         assert statuses(stored_job) == 8 * ["not_sent"]
         assert stored_job.emulator.requests("POST") == []
         manifest = json.loads((stored_job.output / "manifest.json").read_text())

@@ -232,6 +232,22 @@ def test_speech_becomes_text(stored_job):
     assert (answer["output"], answer["input"]) == ("Hello, this is a call.", {"customer": 7})
 
 
+def test_the_endpoint_may_be_a_template(stored_job):
+    rows = [{"custom_id": "call", "audio_url": "https://example.com/call.mp3"}]
+    options = {"rows": rows, "prompt_template": None, "model": "whisper-large-v3", "endpoint": "{{ endpoint }}"}
+    for endpoint, wrong in (
+        ("/v1/audio/transcriptions", None),
+        ("/v1/embeddings", "endpoint is '/v1/embeddings', but"),
+    ):
+        operator = stored_job.operator(**options)
+        operator.render_template_fields({"endpoint": endpoint})
+        if wrong is None:
+            assert operator.execute(stored_job.context())["rows"]["succeeded"] == 1
+        else:
+            with pytest.raises(AirflowFailException, match=wrong):
+                operator.execute(stored_job.context())
+
+
 def test_a_prompt_is_never_rendered(stored_job):
     stored_job.run(rows=["{{ ds }} {% if %}"], prompt_template=None, delete_files=False)
     (batch,) = stored_job.emulator.batches()

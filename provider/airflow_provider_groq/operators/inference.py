@@ -12,7 +12,7 @@ from airflow_provider_groq.compat import conf
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.jobs.money.prices import Prices
-from airflow_provider_groq.jobs.requests.form import AUDIO, RequestForm, check_params
+from airflow_provider_groq.jobs.requests.form import AUDIO, CHAT, RequestForm, check_params
 from airflow_provider_groq.operators import outlets
 from airflow_provider_groq.operators.base import DEFERRABLE, BatchOperator
 from airflow_provider_groq.storage.inline import InlineRequests
@@ -237,7 +237,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         _check_flag("dedupe", self.dedupe)
         _check_escalate(self.escalate)
         outlets.check_arguments(self)
-        self.request_form()
+        self.request_form(endpoint=CHAT if _is_template(self.endpoint) else None)
         self._check_cost()
 
     def _check_cost(self) -> None:
@@ -252,7 +252,7 @@ class GroqBatchInferenceOperator(BatchOperator):
         if self.endpoint in AUDIO:
             raise GroqInputError(f"max_cost cannot be enforced for {self.endpoint}: its answers have no token counts.")
         models = [self.model, *(override["model"] for override in self.escalate or () if "model" in override)]
-        for model in prices.lacking(model for model in models if model is not None and "{{" not in model):
+        for model in prices.lacking(model for model in models if model is not None and not _is_template(model)):
             raise GroqInputError(
                 f"max_cost needs the price of model {model!r}. Add it to prices, or to [groq] prices in Airflow's "
                 "configuration."
@@ -273,8 +273,11 @@ class GroqBatchInferenceOperator(BatchOperator):
             return Prices.of(self.prices)
         return Prices.of(conf.get("groq", "prices", fallback=None), where="[groq] prices in Airflow's configuration")
 
-    def request_form(self) -> RequestForm:
+    def request_form(self, *, endpoint: str | None = None) -> RequestForm:
         """How rows become requests.
+
+        Args:
+            endpoint: Takes the place of the operator's, as long as that is a template.
 
         Raises:
             GroqInputError: An argument is invalid.
@@ -287,7 +290,7 @@ class GroqBatchInferenceOperator(BatchOperator):
             response_format, output_schema = kind.response_format(self.model), kind.schema
         return RequestForm(
             model=self.model,
-            endpoint=self.endpoint,
+            endpoint=endpoint or self.endpoint,
             system_prompt=self.system_prompt,
             prompt_template=self.prompt_template,
             columns=self.columns,
@@ -323,6 +326,11 @@ def _check_escalate(escalate: Any) -> None:
         model = override.get("model", "")
         if "model" in override and not (isinstance(model, str) and model.strip()):
             raise GroqInputError(f"escalate[{number}] sets model to {shown(model)}, but it must be non-empty text.")
+
+
+def _is_template(value: Any) -> bool:
+    """Whether Jinja is still to render a text."""
+    return isinstance(value, str) and ("{{" in value or "{%" in value)
 
 
 def _check_flag(argument: str, value: Any) -> None:
