@@ -23,10 +23,6 @@ from types import SimpleNamespace
 ROWS, FEW, ROUNDS = 50_000, 10, 3
 WORDS = "How does the customer feel about this product, which came late and was broken? "
 PROMPT_CHARS, ANSWER_CHARS = 1_500, 1_150
-WRITTEN_BYTES = 8_000
-"""How much a step writes for a row, at most."""
-
-BLOCK = bytes(1 << 20)
 LIMIT_MB = 60
 FASTER = {"create": 2.5, "download": 4.0}
 """How many times as fast as common-ai the steps are to be."""
@@ -164,19 +160,7 @@ def step(package, kind, ports, rows, folder):
     print(json.dumps([time.perf_counter() - start, time.process_time() - cpu, most_mb() - before]))
 
 
-def touch_memory(rows, folder):
-    """Let the system have memory for the files of so many rows before they are timed.
-
-    A virtual machine may be given memory only when it first writes there, and be relieved of it soon after. That makes
-    its files up to eight times as slow, and many rows slower than few.
-    """
-    with tempfile.TemporaryFile(dir=folder) as file:
-        for _ in range(rows * WRITTEN_BYTES // len(BLOCK)):
-            file.write(BLOCK)
-
-
 def run_step(package, kind, ports, rows, folder, *, script=__file__):
-    touch_memory(rows, folder)
     command = [sys.executable, script, "--step", package, kind, json.dumps(ports), str(folder), "--rows", str(rows)]
     environment = os.environ | {"AIRFLOW_HOME": str(folder)}
     done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)

@@ -17,7 +17,7 @@ import time
 from pathlib import Path
 from types import SimpleNamespace
 
-from memory import FEW, MODEL, Store, TaskInstance, most_mb, touch_memory
+from memory import FEW, MODEL, Store, TaskInstance, most_mb
 
 ROWS = 1_000_000
 LIMIT_MB, TIMES = 80, 1.5
@@ -94,7 +94,6 @@ def measure(count, folder):
     """What each job takes."""
     measured = {}
     for kind in JOBS:
-        touch_memory(count, folder)
         with serving() as port:
             command = [sys.executable, __file__, "--rows", str(count), "--step", kind, str(port), str(folder)]
             environment = os.environ | {"AIRFLOW_HOME": str(folder)}
