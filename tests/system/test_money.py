@@ -184,6 +184,7 @@ def test_what_a_dry_run_tells_is_approved_and_then_sent(airflow, emulator, jobs)
     assert told["cost"] == pytest.approx(cost(SMALL, told["models"][SMALL]))
     assert batches() == []
     airflow.call("PATCH", question, chosen_options=["Approve"])
+    await_that(batches, "the rows are sent")
     airflow.await_end(jobs.approved, "success")
     assert [batch["request_counts"]["completed"] for batch in batches()] == [2]
 
