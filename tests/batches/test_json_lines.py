@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from airflow_provider_groq.batches.json_lines import Reader, write
+from airflow_provider_groq.batches.json_lines import DEEP, Reader, write
 
 LIMIT = sys.get_int_max_str_digits()
 
@@ -274,7 +274,8 @@ def test_a_block_is_read_as_its_lines_are_or_not_at_all(lines, ended):
     block = block if ended else block.removesuffix(b"\n")
     read = [reader.read(line) for line in io.BytesIO(block)]
     assert reader.read_block(block) in ([None] if None in read else [None, read])
-    if all(line == lines[0] for line in lines) and None not in read:
+    has_many_brackets = any(line.count(b"[") + line.count(b"{") > DEEP for line in lines)
+    if all(line == lines[0] for line in lines) and None not in read and not has_many_brackets:
         assert reader.read_block(block) == read
 
 

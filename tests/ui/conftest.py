@@ -2,6 +2,7 @@
 
 import io
 import json
+import mimetypes
 
 import blocking
 import httpx
@@ -22,6 +23,7 @@ LINE = {
 
 @pytest.fixture(autouse=True)
 def no_blocking_calls():
+    mimetypes.init()  # reads files for the first who asks
     with blocking.detected(["airflow_provider_groq.ui"]):  # and what that calls
         yield
 
