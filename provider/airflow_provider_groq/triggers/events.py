@@ -1,4 +1,4 @@
-"""`GroqBatchEventTrigger`: reports batches that have ended, whoever created them."""
+"""`GroqBatchEventTrigger`: reports batches that have ended, also those that others created."""
 
 from __future__ import annotations
 
