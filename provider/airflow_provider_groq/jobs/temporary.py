@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from tempfile import TemporaryFile
 from typing import BinaryIO, cast
 
@@ -47,8 +47,12 @@ def temporary_file(purpose: str) -> Iterator[BinaryIO]:
     """
     with temporary_errors(purpose):
         file = TemporaryFile()  # noqa: SIM115 - closed below
-    with file:
+    try:
         yield cast("BinaryIO", file)
+    finally:
+        # What finds no room when it is closed is gone with the file, and must not replace the error of the block.
+        with suppress(OSError):
+            file.close()
 
 
 def open_database(*tables: str) -> sqlite3.Connection:

@@ -1,6 +1,5 @@
 """Rows that ask what another one asks: found, and answered with what the other was answered."""
 
-import io
 import json
 import subprocess
 import sys
@@ -13,7 +12,6 @@ from hypothesis import strategies as st
 from jobs.result_lines import harvested, refused, said
 
 from airflow_provider_groq.exceptions import GroqStorageError
-from airflow_provider_groq.jobs.apart import duplicates as module
 from airflow_provider_groq.jobs.apart.duplicates import Duplicate, followed, read, write
 from airflow_provider_groq.jobs.records import RowRecord
 from airflow_provider_groq.jobs.results.merge import merge
@@ -91,14 +89,30 @@ def test_a_line_that_cannot_be_read_is_an_error(line):
         list(read([line]))
 
 
-def test_an_answer_that_finds_no_room_is_no_fault_of_the_output(monkeypatch):
-    class Full(io.BytesIO):
-        def write(self, _):
-            raise OSError(28, "No space left on device")
+FULL = """
+import resource
+import signal
 
-    monkeypatch.setattr(module, "TemporaryFile", Full)
-    with pytest.raises(GroqStorageError, match=r"the answers of equal requests are kept .*No space left.*TMPDIR"):
-        answered([{"row-0": said}], rows_asking("aa"))
+import msgspec
+
+from airflow_provider_groq.jobs.apart.duplicates import Duplicate, followed
+from airflow_provider_groq.jobs.results.kept import Run
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+rows = [Run(1, number, 1, 3_000 * b"x", whole=True) for number in range(10)]
+duplicates = [Duplicate(10 + number, number, "", msgspec.Raw(b"null")) for number in range(10)]
+list(followed(rows, lambda: iter(duplicates), total=20))
+"""
+
+
+def test_an_answer_that_finds_no_room_is_no_fault_of_the_output():
+    """In a process that may write only small files: the file cannot be closed properly either."""
+    done = subprocess.run([sys.executable, "-c", FULL], stderr=subprocess.PIPE, text=True, check=False)
+    *_, error = done.stderr.splitlines()
+    assert "GroqStorageError: The temporary file in which the answers of equal requests are kept" in error
+    assert "File too large" in error
+    assert "TMPDIR" in error
 
 
 CHILD = """

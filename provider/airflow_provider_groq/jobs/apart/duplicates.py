@@ -9,8 +9,8 @@ from __future__ import annotations
 import os
 import struct
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import ExitStack
 from io import BytesIO
-from tempfile import TemporaryFile
 from types import TracebackType
 from typing import Self, TypeAlias
 
@@ -21,7 +21,7 @@ from airflow_provider_groq.jobs.records import Answer
 from airflow_provider_groq.jobs.results.answer_lines import encode, head_of
 from airflow_provider_groq.jobs.results.kept import REMEDY, Run
 from airflow_provider_groq.jobs.results.merge import Merged, Sent
-from airflow_provider_groq.jobs.temporary import temporary_error, temporary_errors
+from airflow_provider_groq.jobs.temporary import temporary_error, temporary_file
 
 KEEPING = "the answers of equal requests are kept"
 
@@ -128,8 +128,8 @@ class _Originals:
     """
 
     def __init__(self) -> None:
-        with temporary_errors(KEEPING):
-            self._lines, self._places = TemporaryFile(), TemporaryFile()  # noqa: SIM115 - closed in __exit__
+        self._files = ExitStack()
+        self._lines, self._places = (self._files.enter_context(temporary_file(KEEPING)) for _ in range(2))
         self._end = self._rows = 0
         self._is_flushed = True
         self._decode = msgspec.json.Decoder(Answer).decode
@@ -141,8 +141,7 @@ class _Originals:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._lines.close()
-        self._places.close()
+        self._files.close()
 
     def keep(self, number: int, round_: int, line: bytes) -> None:
         """Keep an answer that duplicates are to have, with its round; the number of its row is higher than the last."""
