@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -72,6 +74,25 @@ def write_whole(path: Path, content: bytes) -> None:
     """Write a file so that a reader sees what was there before, or all of it."""
     with replacing(path) as file:
         file.write(content)
+
+
+def link_or_copy(source: Path, target: Path) -> None:
+    """Give a file a second name on the same local disk, which takes no time; copy it to anywhere else."""
+    if _is_linked(source, target):
+        return
+    with source.open("rb", block_size=BLOCK_BYTES) as file, target.open("wb", block_size=BLOCK_BYTES) as copy:
+        shutil.copyfileobj(file, copy, READ_BYTES)
+
+
+def _is_linked(source: Path, target: Path) -> bool:
+    if not all(getattr(path.fs, "local_file", False) for path in (source, target)):
+        return False
+    try:
+        os.link(source.path, target.path)
+        os.utime(target.path)  # as new as a copy would be
+    except OSError:  # on another disk, or on one without links; any other cause stops the copy too
+        return False
+    return True
 
 
 def blocks_of_lines(file: BinaryIO, size: int) -> Iterator[bytes]:

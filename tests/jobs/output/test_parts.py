@@ -1,5 +1,6 @@
 """The files of a job's output: whole or not at all, locally and in object storage, whenever a process is killed."""
 
+import errno
 import json
 import os
 import subprocess
@@ -13,6 +14,7 @@ from storage.s3_server import ObjectStorage
 
 from airflow_provider_groq.jobs.output import parts as module
 from airflow_provider_groq.jobs.output.parts import commit, remove_unlisted, write_parts
+from airflow_provider_groq.jobs.results.kept import WholeFile
 
 TESTS = Path(__file__).parents[2]
 
@@ -69,6 +71,60 @@ def test_lines_that_come_together_are_divided_as_they_are_alone(monkeypatch, tmp
     blocks = [b"".join(some[start : start + together]) for start in range(0, len(some), together)]
     assert write_parts(blocks, folder, "abc") == alone
     assert contents(tmp_path) == before
+
+
+def whole(folder, name, count, word="x", first=0):
+    """A file of whole answers, as a job keeps them."""
+    path = folder / name
+    path.write_bytes(b"".join(lines(count, word)))
+    return WholeFile(1, first, count, path.stat().st_size, path)
+
+
+def test_a_large_file_is_a_part_of_its_own_and_is_not_copied(monkeypatch, tmp_path, folder):
+    """Landed twice, it is the same file still, and nothing is left beside it."""
+    monkeypatch.setattr(module, "MAX_ROWS", 6)
+    files = [whole(folder, "small", 2), whole(folder, "large", 3, "z"), whole(folder, "larger", 7)]
+    some = [files[0], *lines(3, "y"), files[1], b"w\n", files[2]]
+    names = {"small", "large", "larger"}
+    for _ in range(2):
+        manifest = {"parts": write_parts(some, folder, "abc"), "job": "abc"}
+        commit(manifest, folder)
+        assert [part["rows"] for part in manifest["parts"]] == [5, 3, 6, 2]
+        files = contents(tmp_path)
+        assert set(files) == names | {"manifest.json"} | {part["name"] for part in manifest["parts"]}
+        landed = [files[part["name"]] for part in manifest["parts"]]
+        assert [part["bytes"] for part in manifest["parts"]] == [*map(len, landed)]
+        assert b"".join(landed) == b"".join([*lines(2), *lines(3, "y"), *lines(3, "z"), b"w\n", *lines(7)])
+        assert (tmp_path / "large").samefile(tmp_path / "part-abc-00001.jsonl")
+
+
+def test_what_is_no_output_yet_is_never_taken_for_old(monkeypatch, tmp_path, folder):
+    """Though the answers were kept long ago."""
+    monkeypatch.setattr(module, "MAX_ROWS", 6)
+    kept = whole(folder, "large", 3)
+    os.utime(tmp_path / "large", (1, 1))
+
+    def some():
+        yield kept
+        yield b"x\n"
+        remove_unlisted({"parts": []}, folder)  # another job in the same folder
+        yield b"y\n"
+
+    assert [part["rows"] for part in write_parts(some(), folder, "abc")] == [3, 2]
+
+
+def test_where_nothing_can_be_linked_it_is_copied(monkeypatch, tmp_path, folder):
+    monkeypatch.setattr(module, "MAX_ROWS", 6)
+    kept = whole(folder, "large", 5)
+
+    def refused(*_):
+        raise PermissionError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refused)
+    (part,) = write_parts([kept], folder, "abc")
+    copied = tmp_path / part["name"]
+    assert copied.read_bytes() == (tmp_path / "large").read_bytes()
+    assert not copied.samefile(tmp_path / "large")
 
 
 def test_a_second_landing_gives_the_same_bytes(monkeypatch, tmp_path, folder):
@@ -170,6 +226,16 @@ def test_in_object_storage_too(monkeypatch, s3, bucket):
     found = s3.contents(bucket)
     assert set(found) == {f"out/{name}" for name in ["manifest.json", *(part["name"] for part in manifest["parts"])]}
     assert found["out/part-new-00000.jsonl"] + found["out/part-new-00001.jsonl"] == b"".join(lines(4, "y"))
+
+
+@pytest.mark.parametrize("is_local", [True, False])
+def test_a_large_file_is_a_part_of_its_own_in_object_storage_too(monkeypatch, folder, s3, bucket, is_local):
+    """Whether it was kept on a local disk or there."""
+    monkeypatch.setattr(module, "MAX_ROWS", 6)
+    kept = whole(folder if is_local else ObjectStoragePath(s3.uri(bucket, "work")), "large", 5)
+    parts = write_parts([kept, b"x\n"], ObjectStoragePath(s3.uri(bucket, "out")), "abc")
+    assert [part["rows"] for part in parts] == [5, 1]
+    assert s3.contents(bucket)["out/part-abc-00000.jsonl"] == b"".join(lines(5))
 
 
 def test_an_error_publishes_nothing_in_object_storage(monkeypatch, s3, bucket):

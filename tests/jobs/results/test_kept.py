@@ -12,40 +12,44 @@ from airflow.sdk import ObjectStoragePath
 from hypothesis import given
 from hypothesis import strategies as st
 from jobs.output.test_manifest import PRICES
-from jobs.result_lines import MODEL, harvested, records, refused, said, unfinished
+from jobs.result_lines import MODEL, harvested, records, refused, said
 from jobs.results.test_merge import jobs
 
 from airflow_provider_groq.exceptions import GroqStorageError
 from airflow_provider_groq.jobs import files as job_files
 from airflow_provider_groq.jobs.output.manifest import Accounts
-from airflow_provider_groq.jobs.results import kept as module
 from airflow_provider_groq.jobs.results import merge as merging
 from airflow_provider_groq.jobs.results.answer_lines import read_head
-from airflow_provider_groq.jobs.results.kept import Run, kept_runs, read_summary, write_summary
+from airflow_provider_groq.jobs.results.kept import KeptFile, Run, WholeFile, opened
 from airflow_provider_groq.jobs.results.merge import merge
 from airflow_provider_groq.jobs.results.outcomes import is_sent_again
 
 
 def keep(folder, name, found, written):
     """A file of kept answers."""
-    path = ObjectStoragePath(f"file://{folder}/{name}")
-    with path.open("wb") as file:
-        file.write(written)
-        write_summary(file, found.summary)
-    return path
+    kept = KeptFile(ObjectStoragePath(f"file://{folder}/{name}"))
+
+    def fill(sink):
+        sink.write(written)
+        return found.summary
+
+    kept.write(fill)
+    return kept
 
 
 def landed(answers, accounts, rows):
     """What lands, and the manifest."""
-    lines = b"".join(accounts.count(merge(answers, rows=rows)))
-    return lines, accounts.manifest(path="", job={}, batches=[], times={}, parts=[], prices=PRICES)
+    lines = [
+        some.lines if isinstance(some, Run) else some for some in opened(accounts.count(merge(answers, rows=rows)))
+    ]
+    return b"".join(lines), accounts.manifest(path="", job={}, batches=[], times={}, parts=[], prices=PRICES)
 
 
-def runs_of(path, number=1, accounts=None):
-    summary = read_summary(path)
+def runs_of(kept, number=1, accounts=None):
+    summary = kept.summary()
     if accounts:
         accounts.count_usage(number, summary)
-    return kept_runs(path, summary, round=number)
+    return kept.runs(summary, round=number)
 
 
 def split(sent, size):
@@ -64,8 +68,8 @@ def test_what_is_landed_and_counted_is_the_same_as_if_each_line_were_read(job, s
             sent = [record for record in everyone if record.index in kinds]
             parts = [harvested(shard, lines, round=number) for shard in split(sent, shard_size)]
             plain[number] = [line for part in parts for line in part[2].splitlines(keepends=True)]
-            paths = [keep(folder, f"{number}-{shard}", found, part) for shard, (found, _, part) in enumerate(parts)]
-            kept[number] = chain.from_iterable(map(partial(runs_of, number=number, accounts=accounts), paths))
+            files = [keep(folder, f"{number}-{shard}", found, part) for shard, (found, _, part) in enumerate(parts)]
+            kept[number] = chain.from_iterable(map(partial(runs_of, number=number, accounts=accounts), files))
         assert landed(kept, accounts, rows) == landed(plain, Accounts(), rows)
 
 
@@ -106,15 +110,49 @@ def test_a_whole_answer_that_another_round_brings_again_is_read_and_counted_once
     assert [sent["tokens"][MODEL]["total_tokens"] for sent in manifest["rounds"]] == [3 * 90, 90]
 
 
-def test_a_long_summary_is_found(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "TAIL_BYTES", 16)
-    rows = [f"row-{n}" for n in range(1000)]
-    path = keep(tmp_path, "1", *harvested(rows, [unfinished(row) for row in rows])[::2])
-    assert read_summary(path).again == list(range(1000))
+def test_a_file_of_whole_answers_is_given_as_it_is_unless_another_round_has_one_of_its_rows(tmp_path):
+    def whole(number, start):
+        rows = [f"row-{n}" for n in range(start, start + 3)]
+        return keep(
+            tmp_path, f"{number}-{start}", *harvested(records(rows, start=start), map(said, rows), round=number)[::2]
+        )
+
+    first, second = whole(1, 0), whole(1, 3)
+    size = second.path.stat().st_size
+    alone = list(merge({1: chain(runs_of(first), runs_of(second))}, rows=6))
+    assert alone == [WholeFile(1, 0, 3, size, first.path), WholeFile(1, 3, 3, size, second.path)]
+    later = keep(tmp_path, "2", *harvested(records(["row-1"], start=1), [said("row-1")], round=2)[::2])
+    found = list(merge({1: chain(runs_of(first), runs_of(second)), 2: runs_of(later, 2)}, rows=6))
+    assert [(row.first, row.rows) if isinstance(row, Run) else row for row in (found[0], found[2])] == [(0, 1), (2, 1)]
+    assert (found[1].best.head.index, found[3]) == (1, alone[1])
+
+
+def test_answers_without_their_summary_are_none(tmp_path):
+    """A process was killed between the two files, or one of them was deleted."""
+    kept = keep(tmp_path, "1.jsonl", *harvested(["a"], [said("a")])[::2])
+    files = [tmp_path / "1.jsonl", tmp_path / "1.summary.json"]
+    assert sorted(tmp_path.iterdir()) == files
+    for file in files:
+        content = file.read_bytes()
+        file.unlink()
+        assert not kept.exists()
+        file.write_bytes(content)
+        assert kept.exists()
+
+
+def test_what_cannot_be_written_leaves_nothing(tmp_path):
+    kept = KeptFile(ObjectStoragePath(f"file://{tmp_path}/1.jsonl"))
+
+    def fill(sink):
+        sink.write(b"some")
+        raise OSError("such as a full disk")
+
+    with pytest.raises(OSError, match="full disk"):
+        kept.write(fill)
+    assert list(tmp_path.iterdir()) == []
 
 
 CHANGES = {
-    "cut in its summary": lambda content: content[:-9],
     "cut in an answer": lambda content: content[:100],
     "cut after an answer": lambda content: content[: content.index(b"\n") + 1],
     "empty": lambda _: b"",
@@ -127,12 +165,20 @@ CHANGES = {
 
 @pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES)
 def test_a_file_that_was_cut_off_or_changed_is_an_error(tmp_path, change):
-    path = keep(tmp_path, "kept", *harvested(["a", "b", "c"], [said("a"), said("b"), said("c")])[::2])
+    kept = keep(tmp_path, "kept", *harvested(["a", "b", "c"], [said("a"), said("b"), said("c")])[::2])
     file = Path(tmp_path, "kept")
-    assert sum(run.rows for run in runs_of(path)) == 3
+    assert sum(run.rows for run in opened(runs_of(kept))) == 3
     file.write_bytes(change(file.read_bytes()))
     with pytest.raises(GroqStorageError, match=r"kept in .*/kept cannot be read: it .*run the task again"):
-        list(runs_of(path))
+        list(opened(runs_of(kept)))
+
+
+@pytest.mark.parametrize("damaged", [b"", b'{"bytes": 3', b"\xff{}", b"[]"])
+def test_a_damaged_summary_is_an_error(tmp_path, damaged):
+    kept = keep(tmp_path, "kept", *harvested(["a"], [said("a")])[::2])
+    Path(tmp_path, "kept.summary.json").write_bytes(damaged)
+    with pytest.raises(GroqStorageError, match=r"kept in .*/kept cannot be read: their summary .*run the task again"):
+        kept.summary()
 
 
 def test_a_row_of_another_number_in_a_run_is_an_error_where_it_is_read():

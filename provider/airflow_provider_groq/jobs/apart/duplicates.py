@@ -19,7 +19,7 @@ import msgspec
 from airflow_provider_groq.exceptions import GroqStorageError
 from airflow_provider_groq.jobs.records import Answer
 from airflow_provider_groq.jobs.results.answer_lines import encode, head_of
-from airflow_provider_groq.jobs.results.kept import REMEDY, Run
+from airflow_provider_groq.jobs.results.kept import REMEDY, Run, WholeFile, opened
 from airflow_provider_groq.jobs.results.merge import Merged, Sent
 from airflow_provider_groq.jobs.temporary import temporary_error, temporary_file
 
@@ -71,7 +71,7 @@ def read(lines: Iterable[bytes]) -> Iterator[Duplicate]:
         yield duplicate
 
 
-def followed(rows: Iterable[Merged | Run], duplicates: Duplicates, *, total: int) -> Iterator[Merged | Run]:
+def followed(rows: Iterable[Merged | Run | WholeFile], duplicates: Duplicates, *, total: int) -> Iterator[Merged | Run]:
     """Give all rows of a job: those that were sent with their answers, and each duplicate with that of its original.
 
     Args:
@@ -88,7 +88,7 @@ def followed(rows: Iterable[Merged | Run], duplicates: Duplicates, *, total: int
     with _Originals() as originals:
         left = duplicates()
         following = next(left, None)
-        for row in rows:
+        for row in opened(rows):
             index = row.first if isinstance(row, Run) else row.best.head.index
             while following is not None and following.index < index:
                 yield originals.answer(following)

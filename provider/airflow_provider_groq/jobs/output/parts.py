@@ -15,8 +15,9 @@ from itertools import chain
 from typing import Any, BinaryIO, TypeAlias
 
 from airflow_provider_groq.batches.json_lines import count_lines
-from airflow_provider_groq.jobs.files import BLOCK_BYTES, write_whole
+from airflow_provider_groq.jobs.files import BLOCK_BYTES, link_or_copy, write_whole
 from airflow_provider_groq.jobs.output.manifest import NAME, write
+from airflow_provider_groq.jobs.results.kept import WholeFile
 
 Path: TypeAlias = Any
 """``ObjectStoragePath``: what is Airflow's is not imported here."""
@@ -43,11 +44,15 @@ class _Parts:
         self._job = job
         self.written: dict[Path, dict[str, Any]] = {}
 
-    def write(self, blocks: Iterator[bytes], first: bytes) -> bytes:
-        """Write one part; what it gives are the first lines of the next."""
+    def write(self, blocks: Iterator[bytes | WholeFile], first: bytes | WholeFile) -> bytes | WholeFile:
+        """Write one part; what it gives are the first answers of the next, if it has read them."""
         name = f"part-{self._job}-{len(self.written):05}.jsonl"
         beside = self._folder / f".{name}.{uuid.uuid4().hex}.part"
         part = self.written[beside] = {"name": name, "rows": 0, "bytes": 0}
+        if isinstance(first, WholeFile):
+            link_or_copy(first.path, beside)
+            part |= {"rows": first.rows, "bytes": first.bytes}
+            return b""
         with beside.open("wb", block_size=BLOCK_BYTES) as file:
             return _fill(part, file, chain([first], blocks))
 
@@ -69,10 +74,13 @@ class _Parts:
             beside.unlink(missing_ok=True)
 
 
-def _fill(part: dict[str, Any], file: BinaryIO, blocks: Iterable[bytes]) -> bytes:
+def _fill(part: dict[str, Any], file: BinaryIO, blocks: Iterable[bytes | WholeFile]) -> bytes | WholeFile:
     rows = size = 0
-    left = b""
+    left: bytes | WholeFile = b""
     for block in blocks:
+        if isinstance(block, WholeFile):
+            left = block
+            break
         count, fits = count_lines(block), block
         if rows + count > MAX_ROWS or size + len(block) > MAX_BYTES:
             count, fits = _fitting(block, MAX_ROWS - rows, MAX_BYTES - size, first=not rows)
@@ -86,11 +94,11 @@ def _fill(part: dict[str, Any], file: BinaryIO, blocks: Iterable[bytes]) -> byte
     return left
 
 
-def _gathered(blocks: Iterable[bytes]) -> Iterator[bytes]:
+def _gathered(answers: Iterable[bytes | WholeFile]) -> Iterator[bytes | WholeFile]:
     """Put single lines together."""
     some = bytearray()
-    for block in blocks:
-        if len(some) + len(block) < GATHERED_BYTES:
+    for block in _with_small_files_opened(answers):
+        if isinstance(block, bytes) and len(some) + len(block) < GATHERED_BYTES:
             some += block
             continue
         if some:
@@ -99,6 +107,20 @@ def _gathered(blocks: Iterable[bytes]) -> Iterator[bytes]:
         yield block
     if some:
         yield bytes(some)
+
+
+def _with_small_files_opened(answers: Iterable[bytes | WholeFile]) -> Iterator[bytes | WholeFile]:
+    for some in answers:
+        if isinstance(some, WholeFile) and not _is_part(some):
+            yield from (run.lines for run in some.runs())
+        else:
+            yield some
+
+
+def _is_part(file: WholeFile) -> bool:
+    """Whether a file becomes a part as it is: there are to be as few parts as if all answers were copied, or twice."""
+    is_large = 2 * file.rows >= MAX_ROWS or 2 * file.bytes >= MAX_BYTES
+    return is_large and file.rows <= MAX_ROWS and file.bytes <= MAX_BYTES
 
 
 def _fitting(block: bytes, rows: int, size: int, *, first: bool) -> tuple[int, bytes]:
@@ -112,13 +134,14 @@ def _fitting(block: bytes, rows: int, size: int, *, first: bool) -> tuple[int, b
     return count, block[:end]
 
 
-def write_parts(blocks: Iterable[bytes], folder: Path, job: str) -> list[dict[str, Any]]:
+def write_parts(answers: Iterable[bytes | WholeFile], folder: Path, job: str) -> list[dict[str, Any]]:
     """Write answers into the files of an output, which are no output yet: that is for `commit`.
 
     Until all are written, they are beside their final places, under names that begin with a dot.
 
     Args:
-        blocks: The answers: a line, or several, at a time.
+        answers: A line, several lines or a file at a time. A large file becomes a part of its own: on the same local
+            disk it is not copied.
         folder: The output folder, which is there.
         job: Names the parts: for the same answers the same, and for other answers of this task another.
 
@@ -126,7 +149,7 @@ def write_parts(blocks: Iterable[bytes], folder: Path, job: str) -> list[dict[st
         The ``name``, ``rows`` and ``bytes`` of each.
     """
     parts = _Parts(folder, job)
-    rest = _gathered(blocks)
+    rest = _gathered(answers)
     try:
         block = next(rest, b"")
         while block:

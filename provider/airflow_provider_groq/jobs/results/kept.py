@@ -1,29 +1,27 @@
-"""Answers of a shard, kept in a file until the job is landed: a line each, and one with their summary at the end.
+"""Answers of a shard, kept in a file until the job is landed: a line each. Their summary lies beside it.
 
-The summary is of the same file, so that there is none without the answers, and no answers without it.
+Most of these answers are landed as they are, without being read again.
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Iterator
-from typing import Any, BinaryIO, NamedTuple, TypeAlias
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, BinaryIO, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
 from airflow_provider_groq.batches.json_lines import count_lines
 from airflow_provider_groq.exceptions import GroqStorageError
-from airflow_provider_groq.jobs.files import BLOCK_BYTES, blocks_of_lines
-from airflow_provider_groq.jobs.results.summary import Summary
+from airflow_provider_groq.jobs.files import BLOCK_BYTES, blocks_of_lines, replacing, write_whole
+from airflow_provider_groq.jobs.results.summary import Segment, Summary
 
 Path: TypeAlias = Any
 """``ObjectStoragePath``: what is Airflow's is not imported here."""
 
-TAIL_BYTES = 1 << 16
-"""How much of a file's end is read to find its last line; more if that is not enough."""
+T = TypeVar("T")
 
 REMEDY = (
-    "Files in the work folder are missing or were changed. Delete its files answers-*.jsonl and run the task again: it "
+    "Files in the work folder are missing or were changed. Delete its files answers-* and run the task again: it "
     "downloads them again, and costs nothing. If it fails again, delete the work folder and clear the task; you then "
     "pay again for rows that were answered only there."
 )
@@ -47,40 +45,109 @@ class Run(NamedTuple):
     whole: bool
 
 
-def write_summary(sink: BinaryIO, summary: Summary) -> None:
-    """End a file of kept answers."""
-    sink.write(msgspec.json.encode(summary) + b"\n")
+class WholeFile(NamedTuple):
+    """A file of whole answers to rows that follow each other, and of nothing else.
 
-
-def read_summary(path: Path) -> Summary:
-    """The summary of a file of kept answers.
-
-    Raises:
-        FileNotFoundError: It is not there.
-        GroqStorageError: It was cut off, or changed.
+    Attributes:
+        round: The round, from 1.
+        first: The number of the first row.
+        rows: How many rows.
+        bytes: How large it is.
+        path: Where it lies.
     """
-    with path.open("rb", block_size=TAIL_BYTES) as file:
-        return _summary(path, file)
+
+    round: int
+    first: int
+    rows: int
+    bytes: int
+    path: Path
+
+    def runs(self) -> Iterator[Run]:
+        """Its answers, in as few runs as there can be.
+
+        Raises:
+            GroqStorageError: It was cut off, or changed.
+        """
+        return _runs(self.path, self.bytes, [Segment(self.first, self.rows, whole=True)], self.round)
 
 
-def kept_runs(path: Path, summary: Summary, *, round: int) -> Iterator[Run]:  # noqa: A002 - the field's own name
-    """Give the answers of a file, in as few runs as there can be.
+class KeptFile:
+    """The kept answers of a shard. Their summary is written after them: without it, they count for nothing.
 
     Args:
-        path: The file.
-        summary: Its summary.
-        round: The round that they are of, from 1.
-
-    Raises:
-        GroqStorageError: The file was cut off, or changed.
+        path: Where they are kept.
     """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self._summary_path = path.parent / f"{path.stem}.summary.json"
+
+    def exists(self) -> bool:
+        """Whether the answers are there, and all of them."""
+        return bool(self._summary_path.exists() and self.path.exists())
+
+    def write(self, fill: Callable[[BinaryIO], Summary]) -> Summary:
+        """Write the answers and their summary; neither is there if it raises.
+
+        Args:
+            fill: Writes the answers, and returns their summary.
+        """
+        with replacing(self.path) as sink:
+            summary = fill(sink)
+        write_whole(self._summary_path, msgspec.json.encode(summary) + b"\n")
+        return summary
+
+    def summary(self) -> Summary:
+        """The summary of the answers.
+
+        Raises:
+            FileNotFoundError: They or it are not there.
+            GroqStorageError: They were cut off, or one of both was changed.
+        """
+        with self._summary_path.open("rb") as file:
+            content = file.read()
+        try:
+            summary = msgspec.json.decode(content, type=Summary)
+        except (msgspec.MsgspecError, UnicodeDecodeError) as error:
+            raise _changed(self.path, f"their summary beside it is damaged: {error}") from None
+        if (size := self.path.stat().st_size) != summary.bytes:
+            raise _changed(self.path, f"it has {size:,} bytes, not {summary.bytes:,} as its summary says")
+        return summary
+
+    def runs(self, summary: Summary, *, round: int) -> Iterator[Run | WholeFile]:  # noqa: A002 - the field's own name
+        """Give the answers in as few runs as there can be, or all at once where the whole file is one.
+
+        Args:
+            summary: Their summary.
+            round: The round that they are of, from 1.
+
+        Raises:
+            GroqStorageError: The file was cut off, or changed.
+        """
+        segments = list(summary.segments())
+        if len(segments) == 1 and segments[0].whole:
+            (segment,) = segments
+            return iter([WholeFile(round, segment.first, segment.rows, summary.bytes, self.path)])
+        return _runs(self.path, summary.bytes, segments, round)
+
+
+def opened(answers: Iterable[T | Run | WholeFile]) -> Iterator[T | Run]:
+    """Give the runs of whole files in their place, and all else as it is."""
+    for some in answers:
+        if isinstance(some, WholeFile):
+            yield from some.runs()
+        else:
+            yield some
+
+
+def _runs(path: Path, size: int, segments: Iterable[Segment], round_: int) -> Iterator[Run]:
     with path.open("rb", block_size=BLOCK_BYTES) as file:
-        lines = _Lines(path, file, summary.bytes)
-        for index, rows, whole in summary.segments():
+        lines = _Lines(path, file, size)
+        for index, rows, whole in segments:
             done = 0
             while done < rows:
                 count, some = lines.take(rows - done)
-                yield Run(round, index + done, count, some, whole)
+                yield Run(round_, index + done, count, some, whole)
                 done += count
         lines.end()
 
@@ -114,30 +181,6 @@ class _Lines:
         """There must be no more."""
         if self._count or next(self._blocks, b""):
             raise _changed(self._path, "it has more answers than its summary says")
-
-
-def _summary(path: Path, file: BinaryIO) -> Summary:
-    size = file.seek(0, os.SEEK_END)
-    line = _last_line(file, size)
-    try:
-        summary = msgspec.json.decode(line, type=Summary)
-    except (msgspec.MsgspecError, UnicodeDecodeError) as error:
-        raise _changed(path, f"it does not end with their summary: {error}") from None
-    if summary.bytes + len(line) != size:
-        raise _changed(path, f"it has {size:,} bytes, not {summary.bytes + len(line):,} as its summary says")
-    return summary
-
-
-def _last_line(file: BinaryIO, size: int) -> bytes:
-    tail = TAIL_BYTES
-    while True:
-        start = max(0, size - tail)
-        file.seek(start)
-        read = file.read(size - start)
-        end = read.rfind(b"\n", 0, -1) + 1
-        if end or not start:
-            return read[end:]
-        tail *= 16
 
 
 def _changed(path: Path, why: str) -> GroqStorageError:

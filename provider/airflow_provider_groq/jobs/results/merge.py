@@ -5,12 +5,12 @@ from __future__ import annotations
 import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from io import BytesIO
-from itertools import islice
+from itertools import chain, islice
 from typing import NamedTuple
 
 from airflow_provider_groq.exceptions import GroqStorageError
 from airflow_provider_groq.jobs.results.answer_lines import Head, read_head
-from airflow_provider_groq.jobs.results.kept import REMEDY, Run
+from airflow_provider_groq.jobs.results.kept import REMEDY, Run, WholeFile
 from airflow_provider_groq.jobs.results.outcomes import Ended, is_good
 
 END = sys.maxsize
@@ -55,15 +55,15 @@ def goodness(answer: Ended) -> int:
 
 
 def merge(
-    rounds: Mapping[int, Iterable[bytes | Run]], *, rows: int, elsewhere: Iterable[int] = ()
-) -> Iterator[Merged | Run]:
+    rounds: Mapping[int, Iterable[bytes | Run | WholeFile]], *, rows: int, elsewhere: Iterable[int] = ()
+) -> Iterator[Merged | Run | WholeFile]:
     """Give each row with the best of its answers, one at a time; of equally good ones the earliest.
 
-    Rows that have a whole answer in a run, and no other, are given together, as the run has them.
+    Rows that have a whole answer in a run or a whole file, and no other, are given together, as it has them.
 
     Args:
-        rounds: The answers of each round, as lines or in runs, by number of the row. Each row is in one of them at
-            least.
+        rounds: The answers of each round, as lines, in runs or as whole files, by number of the row. Each row is in one
+            of them at least.
         rows: How many rows there are.
         elsewhere: The numbers of the rows that are in none, in ascending order. They are left out.
 
@@ -107,9 +107,10 @@ class _Answers:
         is_whole: Whether its answer is known to be whole without being read.
     """
 
-    def __init__(self, number: int, items: Iterable[bytes | Run]) -> None:
+    def __init__(self, number: int, items: Iterable[bytes | Run | WholeFile]) -> None:
         self._number = number
         self._items = iter(items)
+        self._file: WholeFile | None = None
         self._sent: Sent | None = None
         self._lines = BytesIO()
         self._left = 0
@@ -117,6 +118,7 @@ class _Answers:
 
     def take(self) -> Sent:
         """What the round brought for the next row."""
+        self._open()
         sent = self._sent
         if sent is None:
             sent = self._read(self._lines.readline())._replace(is_counted=True)
@@ -125,12 +127,23 @@ class _Answers:
         self._forward(1)
         return sent
 
-    def run(self, most: int) -> Run:
+    def run(self, most: int) -> Run | WholeFile:
         """What it brought for the next rows, for so many at most."""
+        if self._file is not None and self._left <= most:
+            file = self._file
+            self._forward(file.rows)
+            return file
+        self._open()
         index, rows = self.index, min(most, self._left)
         lines = self._lines.read() if rows == self._left else b"".join(islice(self._lines, rows))
         self._forward(rows)
         return Run(self._number, index, rows, lines, whole=True)
+
+    def _open(self) -> None:
+        """Take a whole file run by run."""
+        if self._file is not None:
+            self._items = chain(self._file.runs(), self._items)
+            self._next()
 
     def _forward(self, rows: int) -> None:
         self.index += rows
@@ -140,9 +153,11 @@ class _Answers:
 
     def _next(self) -> None:
         item = next(self._items, None)
-        self._sent, self._left, self.is_whole = None, 1, False
+        self._file, self._sent, self._left, self.is_whole = None, None, 1, False
         if item is None:
             self.index = END
+        elif isinstance(item, WholeFile):
+            self._file, self.index, self._left, self.is_whole = item, item.first, item.rows, True
         elif isinstance(item, Run):
             self.index, self._left, self.is_whole, self._lines = item.first, item.rows, item.whole, BytesIO(item.lines)
         else:

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from functools import partial
 from typing import BinaryIO
 
 from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.batches.outcome import batch_problem
-from airflow_provider_groq.jobs.files import replacing
 from airflow_provider_groq.jobs.records import Error, RowRecord
 from airflow_provider_groq.jobs.results import unanswered
 from airflow_provider_groq.jobs.results.harvest import becomes_without_line, harvest
-from airflow_provider_groq.jobs.results.kept import write_summary
 from airflow_provider_groq.jobs.results.summary import Summary
 from airflow_provider_groq.jobs.spools.shards import Shard
 from airflow_provider_groq.operators.job.journal import RoundJournal
@@ -41,27 +40,27 @@ def keep(round_: Round, ended: Mapping[int, Batch | None]) -> None:
     """
     why = RoundJournal(round_).why_stopped if None in ended.values() else None
     not_sent = Error("not_sent", None, NOT_SENT["deadline" if why is None else why.reason])
-    for shard in round_.seal.shards:
-        path = round_.folder.answers(round_.number, shard.number)
+    for shard, kept in zip(round_.seal.shards, round_.kept_files(), strict=True):
         with round_.job.in_work():
-            if path.exists():
+            if kept.exists():
                 continue
-        with round_.job.in_work(), replacing(path) as sink:
             batch = ended[shard.number]
-            if batch is None:
-                records = round_.requests.records(shard)
-                summary = unanswered.write(
-                    records, sink, status="not_sent", error=not_sent, batch_id=None, round=round_.number
-                )
-            else:
-                summary = _write(round_, shard, batch, sink)
-            write_summary(sink, summary)
+            summary = kept.write(
+                partial(_not_sent, round_, shard, not_sent) if batch is None else partial(_ended, round_, shard, batch)
+            )
         if batch is not None:
             telemetry.ended(round_.job.operator.groq_conn_id, batch)
             telemetry.tokens(round_.job.operator.groq_conn_id, summary.tokens)
 
 
-def _write(round_: Round, shard: Shard, batch: Batch, sink: BinaryIO) -> Summary:
+def _not_sent(round_: Round, shard: Shard, why: Error, sink: BinaryIO) -> Summary:
+    """Write the answers of a shard that no batch was made for."""
+    records = round_.requests.records(shard)
+    return unanswered.write(records, sink, status="not_sent", error=why, batch_id=None, round=round_.number)
+
+
+def _ended(round_: Round, shard: Shard, batch: Batch, sink: BinaryIO) -> Summary:
+    """Write the answers of a shard whose batch has ended."""
     job = round_.job
     records = round_.requests.records(shard)
     if batch.status == BatchStatus.FAILED and not (batch.output_file_id or batch.error_file_id):

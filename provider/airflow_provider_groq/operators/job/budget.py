@@ -8,7 +8,6 @@ from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.jobs.money.prices import in_words
 from airflow_provider_groq.jobs.money.usage import Projection, Usage
 from airflow_provider_groq.jobs.results.answer_lines import Head
-from airflow_provider_groq.jobs.results.kept import read_summary
 from airflow_provider_groq.jobs.seals import Stop
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.round import Round
@@ -39,8 +38,8 @@ def spent(rounds: Sequence[Round]) -> Usage:
     """What was used in some rounds, as far as answers are kept."""
     usage = Usage()
     for round_ in rounds:
-        for path in round_.answer_paths():
-            summary = read_summary(path)
+        for kept in round_.kept_files():
+            summary = kept.summary()
             usage.add_sums(summary.answers, summary.unmetered, summary.tokens)
     return usage
 

@@ -50,9 +50,10 @@ def _own(job: JobRun, previous: Sequence[str]) -> Iterator[Any]:
     for name in previous:
         before = job.work.spool(name)
         rounds = [Round(job, before, sealed) for sealed in before.rounds()]
-        for path in (path for round_ in rounds for path in (round_.path / KNOWN, *round_.answer_paths())):
-            if path.exists():
-                yield path
+        for round_ in rounds:
+            for path in (round_.path / KNOWN, *(kept.path for kept in round_.kept_files())):
+                if path.exists():
+                    yield path
     manifest = job.landed()
     if manifest is not None and task_of(manifest) == job.task:
         yield from parts_of(manifest, job.output, "output_path")

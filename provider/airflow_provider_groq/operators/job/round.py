@@ -8,6 +8,7 @@ from typing import Any
 
 import msgspec
 
+from airflow_provider_groq.jobs.results.kept import KeptFile
 from airflow_provider_groq.jobs.seals import RoundSeal
 from airflow_provider_groq.jobs.spools.spool import Spool
 from airflow_provider_groq.jobs.work_folder import SpoolFolder
@@ -53,11 +54,11 @@ class Round:
         """The shards that are sent first, as a round of their own."""
         return replace(self, seal=msgspec.structs.replace(self.seal, shards=self.seal.shards[: self.seal.canary]))
 
-    def answer_paths(self) -> list[Any]:
+    def kept_files(self) -> list[KeptFile]:
         """Where the answers of its shards are kept."""
-        return [self.folder.answers(self.number, shard.number) for shard in self.seal.shards]
+        return [KeptFile(self.folder.answers(self.number, shard.number)) for shard in self.seal.shards]
 
     def is_answered(self) -> bool:
         """Whether an answer to each of its rows is kept."""
         with self.job.in_work():
-            return all(path.exists() for path in self.answer_paths())
+            return all(kept.exists() for kept in self.kept_files())

@@ -9,7 +9,7 @@ from itertools import accumulate, chain
 from msgspec.structs import replace
 
 from airflow_provider_groq import telemetry
-from airflow_provider_groq.jobs.results.kept import Run, read_summary
+from airflow_provider_groq.jobs.results.merge import Merged
 from airflow_provider_groq.jobs.results.outcomes import is_sent_again
 from airflow_provider_groq.jobs.seals import JobSeal, RoundSeal, Stop
 from airflow_provider_groq.jobs.spools.override import overridden
@@ -103,7 +103,7 @@ def _next(job: JobRun, seal: JobSeal, rounds: list[Round]) -> Round | None:
             chosen = _failed(rounds[-1], changed=override != job.operator.override(len(mine)))
         else:  # the task was cleared since the last round: all that is not good is resent
             merged = sent_rows(rounds, rows=seal.rows)
-            heads = (row.best.head for row in merged if not isinstance(row, Run))  # a run's are whole
+            heads = (row.best.head for row in merged if isinstance(row, Merged))  # the others are whole
             chosen = (head.index for head in heads if head.status != "succeeded")
         first = next(chosen, None)
         if first is None:
@@ -129,7 +129,7 @@ def _next(job: JobRun, seal: JobSeal, rounds: list[Round]) -> Round | None:
 def _tell_what_is_left(job: JobRun, last: Round) -> None:
     """Say what the deadline has kept from being sent."""
     with job.in_work():
-        heads = [head for head in not_good(last.answer_paths()) if head.status != "succeeded"]
+        heads = [head for head in not_good(last.kept_files()) if head.status != "succeeded"]
     not_sent = sum(head.status == "not_sent" for head in heads)
     cancelled = sum(head.status == "cancelled" for head in heads)
     again = sum(is_sent_again(head, changed=False) for head in heads)
@@ -144,8 +144,8 @@ def _tell_what_is_left(job: JobRun, last: Round) -> None:
 
 def _failed(round_: Round, *, changed: bool) -> Iterator[int]:
     """The rows of a round that are resent."""
-    for path in round_.answer_paths():
-        yield from read_summary(path).sent_again(changed=changed)
+    for kept in round_.kept_files():
+        yield from kept.summary().sent_again(changed=changed)
 
 
 def _seal(
