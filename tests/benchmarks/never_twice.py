@@ -20,7 +20,9 @@ from types import SimpleNamespace
 from memory import FEW, MODEL, Store, TaskInstance, most_mb
 
 ROWS = 1_000_000
-LIMIT_MB, TIMES = 80, 1.5
+LIMIT_MB = 80
+TIMES = 1.5
+"""How many times as long a job may take with one of them; with both, each may add as much."""
 WORDS = "How does the customer feel about this product, which came late and was broken? "
 
 JOBS = {
@@ -117,7 +119,8 @@ def report(measured, count):
             f"  {JOBS[kind]}"
         )
         missed += [f"{kind}: over {LIMIT_MB} MB"] if added > LIMIT_MB else []
-        missed += [f"{kind}: over {TIMES} times the time"] if times > TIMES else []
+        most = 1 + (TIMES - 1) * (2 if kind == "both" else 1)
+        missed += [f"{kind}: over {most:g} times the time"] if times > most else []
     return missed
 
 
@@ -132,7 +135,7 @@ def main():
         return 0
     with tempfile.TemporaryDirectory() as name:
         missed = report(measure(options.rows, Path(name)), options.rows)
-    print(f"Limits: {LIMIT_MB} MB added, {TIMES} times.{' MISSED: ' if missed else ''}{', '.join(missed)}")
+    print(f"Limits: {LIMIT_MB} MB added, {TIMES} times for each.{' MISSED: ' if missed else ''}{', '.join(missed)}")
     return int(bool(missed) and options.rows >= ROWS)  # few rows show only that it still measures
 
 
