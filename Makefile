@@ -8,6 +8,9 @@ INSTALLED := .venv/installed
 TOOLS := .venv/tools
 # Its warnings, such as of an index that is not there, help nobody here; its errors are shown.
 PIP := $(PY) -m pip --quiet --quiet --disable-pip-version-check install
+# Where the environment forbids to keep bytecode, as images of containers do, each process of Airflow would compile anew what
+# it imports, for seconds.
+unexport PYTHONDONTWRITEBYTECODE
 # The first of these that runs and has the right version.
 PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 
@@ -75,6 +78,7 @@ release: build ## build the distributions, and list the remaining steps of a rel
 
 clean: ## remove what make created
 	rm -rf .venv .demo .mypy_cache .pytest_cache .ruff_cache build dist docs/_build
+	find . -name __pycache__ -prune -exec rm -r {} +
 
 $(INSTALLED): pyproject.toml constraints.txt
 	@for python in $(PYTHONS); do \
