@@ -1,11 +1,10 @@
 """What all tests share: an Airflow of their own, and Groq's emulator."""
 
 import atexit
+import fcntl
 import json
 import os
 import shutil
-import subprocess
-import sys
 import tempfile
 from importlib.metadata import version
 from pathlib import Path
@@ -111,9 +110,33 @@ def pytest_xdist_make_scheduler(config, log):
 
 
 @pytest.fixture(scope="session")
-def airflow_database():
-    """Airflow's database, made once."""
-    subprocess.run([sys.executable, "-m", "airflow", "db", "migrate"], check=True, capture_output=True)
+def new_database(tmp_path_factory):
+    """Puts a new database of Airflow into a folder, which its `Home` then need not make.
+
+    It is made once for all processes of tests: a migration takes some seconds.
+    """
+    from airflow_provider_groq.demo.home import Home
+
+    folder = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        folder = folder.parent  # of all workers
+    made = Home(folder / "new-database", None)
+    with (folder / "new-database.lock").open("wb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        made.migrate()
+
+    def put(path):
+        path.mkdir(parents=True, exist_ok=True)
+        for name in (made.database.name, "migrated-by"):
+            shutil.copy(made.path / name, path)
+
+    return put
+
+
+@pytest.fixture(scope="session")
+def airflow_database(new_database):
+    """The database of these tests' own Airflow."""
+    new_database(Path(HOME))
 
 
 @pytest.fixture

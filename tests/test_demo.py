@@ -68,8 +68,9 @@ def test_ends_with_a_table_of_answers_and_their_path(tmp_path):
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_leaves_nothing_running_when_stopped(tmp_path, number):
+def test_leaves_nothing_running_when_stopped(tmp_path, new_database, number):
     folder = tmp_path / "demo"
+    new_database(folder / "airflow")
     with start(folder) as demo:
         assert next(line for line in demo.stdout if "sent" in line and "batch" in line)
         assert holders(folder)
@@ -158,9 +159,9 @@ def test_a_folder_is_taken_for_as_long_as_a_process_uses_it(tmp_path):
         assert path == tmp_path / "airflow"
 
 
-def test_a_saved_connection_replaces_the_one_before(tmp_path):
+def test_a_saved_connection_replaces_the_one_before(tmp_path, new_database):
     home = Home(tmp_path / "airflow", None)
-    home.migrate()
+    new_database(home.path)
     connection = {"conn_type": "groq", "host": "http://127.0.0.1:1", "password": "gsk_key"}
     home.save_connection(json.dumps(connection | {"extra": {}}))
     home.save_connection(json.dumps(connection | {"host": "http://127.0.0.1:2", "extra": {"timeout": 30}}))

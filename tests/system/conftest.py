@@ -74,7 +74,7 @@ def told():
 
 
 @pytest.fixture(scope="session")
-def airflow(emulator, told, tmp_path_factory):
+def airflow(emulator, told, new_database, tmp_path_factory):
     """Scheduler, triggerer, API server and Dag processor on a database of their own.
 
     When the tests have run, the key is in no file of theirs: no log, rendered field, trigger's row, XCom or exception;
@@ -83,7 +83,7 @@ def airflow(emulator, told, tmp_path_factory):
     folder = tmp_path_factory.mktemp("standalone")
     lineage = folder / "lineage.jsonl"
     home = Home(folder / "airflow", emulator.connection_json)
-    home.migrate()
+    new_database(home.path)
     settings = {
         **FILES_STAY,
         "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False",

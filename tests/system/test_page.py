@@ -33,11 +33,11 @@ def groq():
 
 
 @pytest.fixture(scope="module")
-def airflow(groq, chromium, tmp_path_factory):
+def airflow(groq, chromium, new_database, tmp_path_factory):
     """Airflow, on which three Dags have made batches: two of them one, the other a job of four."""
     folder = tmp_path_factory.mktemp("page")
     home = Home(folder / "airflow", None)
-    home.migrate()
+    new_database(home.path)
     home.save_connection(groq.connection_json)
     settings = {
         **FILES_STAY,

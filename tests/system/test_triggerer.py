@@ -13,11 +13,12 @@ pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
 WAITS = 100
 
 
-def test_every_wait_survives_its_triggerer(groq_emulator, make_batch, tmp_path):
+def test_every_wait_survives_its_triggerer(groq_emulator, make_batch, new_database, tmp_path):
     """All are resumed with their own event, none twice, and nothing is cancelled."""
     groq_emulator.set(seconds=10_000)
     batch_ids = [make_batch() for _ in range(WAITS)]
     home = Home(tmp_path / "airflow", groq_emulator.connection_json)
+    new_database(home.path)
     with (tmp_path / "triggerer.log").open("wb") as log, Triggerers(home) as triggerers:
         triggerers.defer(batch_ids)
         for number in (signal.SIGTERM, signal.SIGKILL):
