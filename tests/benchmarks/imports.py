@@ -41,8 +41,7 @@ def measure(module, home):
     """Milliseconds, modules and third-party modules that the import adds."""
     done = subprocess.run(
         [sys.executable, "-c", CODE.format(module=module)],
-        env=os.environ
-        | {"AIRFLOW_HOME": home, "PYTHONPYCACHEPREFIX": f"{home}/bytecode", "PYTHONDONTWRITEBYTECODE": ""},
+        env=os.environ | {"AIRFLOW_HOME": home, "PYTHONDONTWRITEBYTECODE": ""},
         stdout=subprocess.PIPE,
         text=True,
         check=True,
