@@ -102,7 +102,7 @@ def test_no_equal_request_is_paid_twice_whatever_is_killed(thrifty_seed, groq_em
             assert answer.reused_from == (str(tmp_path / "earlier") if question in KNOWN else None)
 
     batches = [batch for batch in groq_emulator.batches() if batch["id"] not in this.others]
-    assert {batch["status"] for batch in batches} <= {"completed", "cancelled", "failed", "expired"}
+    assert not {batch["status"] for batch in batches} & RUNNING
     unknown = QUESTIONS - len(KNOWN)
     assert sum(batch["request_counts"]["completed"] for batch in batches) == (0 if plan.stops else unknown)
     if not plan.clear_after:
