@@ -64,11 +64,15 @@ def pytest_addoption(parser):
 
 IN_ONE_PROCESS = (
     # Tests that start an Airflow each:
-    ("tests/test_demo.py", "tests/system/test_event_trigger.py", "tests/system/test_triggerer.py"),
+    (
+        "tests/benchmarks/test_triggerer.py",
+        "tests/system/test_event_trigger.py",
+        "tests/system/test_triggerer.py",
+        "tests/test_demo.py",
+    ),
     (
         "tests/docs/test_tutorial.py",
         "tests/emulator/test_docs.py",
-        "tests/benchmarks/test_triggerer.py",
         "tests/system/test_fire.py",
         "tests/system/test_page.py",
     ),
