@@ -115,7 +115,7 @@ def pytest_xdist_make_scheduler(config, log):
 
 @pytest.fixture(scope="session")
 def new_database(tmp_path_factory):
-    """Puts a new database of Airflow into a folder, which its `Home` then need not make.
+    """Puts a new database of Airflow and its configuration into a folder, which its `Home` then need not make.
 
     It is made once for all processes of tests: a migration takes some seconds.
     """
@@ -133,6 +133,9 @@ def new_database(tmp_path_factory):
         path.mkdir(parents=True, exist_ok=True)
         for name in (made.database.name, "migrated-by"):
             shutil.copy(made.path / name, path)
+        # Processes of one Airflow that start together would each write a configuration with secrets of its own.
+        config = (made.path / "airflow.cfg").read_text().replace(str(made.path), str(path))
+        (path / "airflow.cfg").write_text(config)
 
     return put
 
