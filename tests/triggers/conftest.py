@@ -1,8 +1,13 @@
 """Every trigger test runs under a detector of blocking calls."""
 
+import logging
+
 import blocking
 import pytest
+import structlog
 from airflows import cache_secrets
+
+from airflow_provider_groq.triggers import wait
 
 
 @pytest.fixture(autouse=True)
@@ -27,3 +32,32 @@ def make_batches(make_batch):
         return [await asyncio.to_thread(make_batch) for _ in range(number)]
 
     return make
+
+
+class Lines(logging.Handler):
+    """What waits say, and in whose context: Airflow sorts the lines of a triggerer by that."""
+
+    def __init__(self):
+        super().__init__()
+        self.lines = []
+        self.contexts = []
+
+    def emit(self, record):
+        self.lines.append(record.getMessage())
+        self.contexts.append(structlog.contextvars.get_contextvars())
+
+
+@pytest.fixture
+def logged(monkeypatch):
+    """What waits say, with the context of each line."""
+    lines = Lines()
+    monkeypatch.setattr(wait.log, "level", logging.INFO)
+    wait.log.addHandler(lines)
+    yield lines
+    wait.log.removeHandler(lines)
+
+
+@pytest.fixture
+def told(logged):
+    """What waits say, as it comes."""
+    return logged.lines

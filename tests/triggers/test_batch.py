@@ -2,7 +2,6 @@
 
 import asyncio
 import json
-import logging
 import time
 from concurrent.futures import ThreadPoolExecutor
 
@@ -244,10 +243,9 @@ def two_hundred(groq_emulator, make_batch):
     return batch_ids
 
 
-async def test_a_kill_cancels_two_hundred_batches_many_at_once(two_hundred, groq_emulator):
+async def test_a_kill_cancels_two_hundred_batches_many_at_once(two_hundred, groq_emulator, told):
     """One after another they would take ten seconds at least; Airflow gives one."""
     trigger = GroqBatchTrigger(two_hundred, end_time=time.time(), cancel_on_kill=True, reattach=False, brief=True)
-    told = lines_of(trigger)
     start = time.monotonic()
     await trigger.on_kill()
     assert time.monotonic() - start < 9
@@ -269,30 +267,18 @@ async def test_what_airflow_does_not_wait_for_is_done_all_the_same(two_hundred, 
     assert {batch["status"] for batch in batches} <= {"cancelling", "cancelled"}
 
 
-def lines_of(trigger):
-    """What the trigger says in its task's log, as it comes."""
-    lines = []
-
-    class Collector(logging.Handler):
-        def emit(self, record):
-            lines.append(record.getMessage())
-
-    trigger._log = logging.Logger("of the trigger")  # noqa: LOG001 - one of its own
-    trigger._log.addHandler(Collector())
-    return lines
-
-
 async def brief_event_of(trigger):
     (event,) = [event async for event in trigger.run()]
     return BriefEvent.read(json.loads(json.dumps(event.payload)))
 
 
-async def test_a_brief_trigger_tells_ids_and_statuses_and_logs_one_line_for_all(groq_emulator, make_batches, quick):
+async def test_a_brief_trigger_tells_ids_and_statuses_and_logs_one_line_for_all(
+    groq_emulator, make_batches, quick, told
+):
     await asyncio.to_thread(groq_emulator.set, seconds=0.3)
     ids = await make_batches(6)
     await asyncio.to_thread(groq_emulator.force_status, ids[2], "failed")
     trigger = GroqBatchTrigger(ids, poll_interval=0.05, end_time=time.time() + 30, brief=True, total_rows=6)
-    told = lines_of(trigger)
     event = await brief_event_of(trigger)
     assert {(end.reason, end.status): end.batch_ids for end in event.brief} == {
         ("terminal", "completed"): (*ids[:2], *ids[3:]),
@@ -304,11 +290,12 @@ async def test_a_brief_trigger_tells_ids_and_statuses_and_logs_one_line_for_all(
     assert len(told) <= 4
 
 
-async def test_several_batches_are_told_of_in_one_line_though_the_event_has_each(groq_emulator, make_batches, quick):
+async def test_several_batches_are_told_of_in_one_line_though_the_event_has_each(
+    groq_emulator, make_batches, quick, told
+):
     ids = await make_batches(3)
     await asyncio.to_thread(groq_emulator.advance, 100)
     trigger = GroqBatchTrigger(ids, poll_interval=0.05, end_time=time.time() + 30)
-    told = lines_of(trigger)
     ends = await event_of(trigger)
     assert [(end.batch_id, end.batch.request_counts.completed) for end in ends] == [(id_, 1) for id_ in ids]
     assert told == ["3 of 3 rows (100 %), 3 of 3 batches ended, 0 failed"]
@@ -322,11 +309,10 @@ async def test_a_brief_trigger_tells_of_a_deadline(groq_emulator, make_batches, 
     assert (reason, status, batch_ids) == ("timeout", "", tuple(ids))
 
 
-async def test_progress_is_told_while_a_brief_trigger_waits(groq_emulator, make_batches, quick):
+async def test_progress_is_told_while_a_brief_trigger_waits(groq_emulator, make_batches, quick, told):
     await asyncio.to_thread(groq_emulator.set, seconds=1000)
     ids = await make_batches(3)
     trigger = GroqBatchTrigger(ids, poll_interval=0.05, end_time=time.time() + 30, brief=True)
-    told = lines_of(trigger)
     wait = asyncio.create_task(brief_event_of(trigger))
     async with asyncio.timeout(10):
         while not told:  # noqa: ASYNC110 - from outside
@@ -345,7 +331,7 @@ async def test_a_batch_that_has_ended_is_not_cancelled(groq_emulator, make_batch
     )
     wait = asyncio.create_task(brief_event_of(trigger))
     async with asyncio.timeout(10):
-        while ended not in trigger._waiting()._ended:  # noqa: ASYNC110 - from outside
+        while ended not in trigger.ended:  # noqa: ASYNC110 - from outside
             await asyncio.sleep(0.02)
     wait.cancel()
     await asyncio.gather(wait, return_exceptions=True)

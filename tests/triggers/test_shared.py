@@ -2,10 +2,10 @@
 
 import asyncio
 import json
-import logging
 import time
 
 import pytest
+import structlog
 
 from airflow_provider_groq.batches.events import BatchEvent
 from airflow_provider_groq.batches.poll_loop import REQUESTS_AT_ONCE
@@ -135,30 +135,19 @@ async def test_metrics_of_all_waits_are_told_together(trigger, groq_emulator, ma
     assert len(await control(statsd.values, "groq.waits.triggerer")) == 30
 
 
-async def test_news_of_a_batch_go_to_the_log_of_its_own_trigger(trigger, groq_emulator, make_batches, caplog):
+async def test_news_of_a_batch_go_to_the_log_of_its_own_trigger(trigger, groq_emulator, make_batches, logged):
     """Each trigger writes its lines in the context of its own task."""
-    caplog.set_level(logging.INFO)
     ids = await make_batches(2)
-    triggers = [trigger(batch_id) for batch_id in ids]
-    lines = {batch_id: [] for batch_id in ids}
-    for each in triggers:
-        log = logging.Logger(each.batch_ids[0])  # noqa: LOG001 - one of its own
-        log.addHandler(Collector(lines[each.batch_ids[0]]))
-        each._log = log
+
+    async def run(batch_id):
+        structlog.contextvars.bind_contextvars(trigger_id=batch_id)
+        await ends(trigger(batch_id))
+
     await control(groq_emulator.advance, 100)
-    await asyncio.gather(*map(ends, triggers))
-    for batch_id, said in lines.items():
-        assert said
-        assert all(batch_id in line for line in said)
-
-
-class Collector(logging.Handler):
-    def __init__(self, lines):
-        super().__init__()
-        self._lines = lines
-
-    def emit(self, record):
-        self._lines.append(record.getMessage())
+    await asyncio.gather(*map(run, ids))
+    said = list(zip(logged.contexts, logged.lines, strict=True))
+    assert {context["trigger_id"] for context, _ in said} == set(ids)
+    assert all(context["trigger_id"] in line for context, line in said)
 
 
 def test_an_event_of_many_batches_stays_small():

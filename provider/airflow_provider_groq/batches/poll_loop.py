@@ -80,14 +80,21 @@ class PollLoop:
     Args:
         source: Where batches are asked for.
         on_poll: Called before each request.
+        on_count: Called with 1 when a wait begins, and with -1 when it ends.
 
     Attributes:
         broken: What ended the loop, if anything did; no wait can begin then.
     """
 
-    def __init__(self, source: Source, on_poll: Callable[[Poll], object] = lambda _: None) -> None:
+    def __init__(
+        self,
+        source: Source,
+        on_poll: Callable[[Poll], object] = lambda _: None,
+        on_count: Callable[[int], object] = lambda _: None,
+    ) -> None:
         self._source = source
         self._on_poll = on_poll
+        self._on_count = on_count
         self._queue = PollQueue()
         self._sleeping_until = float("-inf")
         self._earlier = asyncio.Event()
@@ -109,6 +116,7 @@ class PollLoop:
             raise self.broken
         clock = asyncio.get_running_loop()
         wait = self._queue.join(poller)
+        self._on_count(1)
         self._push(wait, clock.time() + max(0.0, min(first_pause, poller.end_time - time.time())))
         try:
             while True:
@@ -119,6 +127,7 @@ class PollLoop:
         finally:
             wait.bell = None
             self._queue.leave(wait)
+            self._on_count(-1)
 
     async def run(self) -> None:
         """Poll until cancelled."""

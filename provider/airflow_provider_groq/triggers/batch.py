@@ -6,16 +6,13 @@ import asyncio
 import logging
 import random
 import time
-from collections.abc import AsyncIterator, Sequence
-from typing import TYPE_CHECKING, Any
+from collections.abc import AsyncIterator, Collection, Sequence
+from typing import Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.triggers.events import GroqBatchEventTrigger
-
-if TYPE_CHECKING:
-    from airflow_provider_groq.triggers.wait import Wait
 
 __all__ = ["GroqBatchEventTrigger", "GroqBatchTrigger"]
 
@@ -54,6 +51,9 @@ class GroqBatchTrigger(BaseTrigger):
             Groq counts them.
         later: Arguments of a newer version of this package, whose worker deferred the task. They are kept, and have no
             effect.
+
+    Attributes:
+        ended: Which of several batches have ended.
     """
 
     def __init__(
@@ -81,7 +81,8 @@ class GroqBatchTrigger(BaseTrigger):
         self.brief = brief
         self.total_rows = total_rows
         self._later = later
-        self._wait: Wait | None = None
+        # There may be ten thousand triggers, and few of them wait for several batches.
+        self.ended: Collection[str] = ()
 
     def serialize(self) -> tuple[str, dict[str, Any]]:
         """Return the class and the arguments that recreate this trigger in any triggerer."""
@@ -102,10 +103,13 @@ class GroqBatchTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event. `BatchEvent.read` reads its payload, or `BriefEvent.read` if ``brief``."""
-        began, wait = time.monotonic(), self._waiting()
-        earliest = EARLIEST_EVENT_TRACED if wait.is_traced else EARLIEST_EVENT
+        from airflow_provider_groq import telemetry  # noqa: PLC0415 - Dag files with a watcher import this module
+        from airflow_provider_groq.triggers.wait import Wait  # noqa: PLC0415
+
+        began = time.monotonic()
+        earliest = EARLIEST_EVENT_TRACED if telemetry.exports_spans() else EARLIEST_EVENT
         # The task polled just before it deferred, and no event may come before `EARLIEST_EVENT`.
-        payload = await wait.payload(first_poll=EARLIEST_EVENT * random.uniform(0.7, 0.9))
+        payload = await Wait(self).payload(first_poll=EARLIEST_EVENT * random.uniform(0.7, 0.9))
         await asyncio.sleep(began + earliest - time.monotonic())
         yield TriggerEvent(payload)
 
@@ -115,14 +119,9 @@ class GroqBatchTrigger(BaseTrigger):
         Airflow gives this a second and then cancels it, so the work runs in its own task.
         """
         if self.cancel_on_kill:
-            work = asyncio.create_task(self._waiting().cancel_if_wanted())
+            from airflow_provider_groq.triggers.wait import Wait  # noqa: PLC0415 - as above
+
+            work = asyncio.create_task(Wait(self).cancel_if_wanted())
             _killing.add(work)
             work.add_done_callback(_killing.discard)
             await asyncio.shield(work)
-
-    def _waiting(self) -> Wait:
-        from airflow_provider_groq.triggers.wait import Wait  # noqa: PLC0415 - Dag files with a watcher import this module
-
-        if self._wait is None:
-            self._wait = Wait(self)
-        return self._wait

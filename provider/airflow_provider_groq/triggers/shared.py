@@ -14,6 +14,7 @@ from airflow_provider_groq import telemetry
 from airflow_provider_groq.batches.poll_loop import Poll, PollLoop
 from airflow_provider_groq.batches.watch_loop import WatchLoop
 from airflow_provider_groq.hooks.source import ConnectionSource
+from airflow_provider_groq.triggers.freezer import Freezer
 
 log = logging.getLogger(__name__)
 
@@ -77,6 +78,10 @@ class Shared(Generic[L]):
             await self.source.close()
 
 
+freezer = Freezer()
+"""Of this process: the waits of all connections count together."""
+
+
 class Waits(PollLoop):
     """The poll loop of waits, which sends the metrics of its polls.
 
@@ -86,7 +91,7 @@ class Waits(PollLoop):
     """
 
     def __init__(self, source: ConnectionSource, groq_conn_id: str) -> None:
-        super().__init__(source, self._told)
+        super().__init__(source, self._told, freezer.count)
         self._polls = telemetry.TriggererPolls(groq_conn_id)
 
     def _told(self, poll: Poll) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from airflow_provider_groq import telemetry
@@ -20,22 +21,19 @@ from airflow_provider_groq.triggers.shared import shared
 if TYPE_CHECKING:
     from airflow_provider_groq.triggers.batch import GroqBatchTrigger
 
+log = logging.getLogger(__name__)
+"""For all of them: a trigger's own logger is objects that only the garbage collector would free."""
+
 
 class Wait:
-    """The wait of one trigger.
+    """The wait of one trigger. The trigger does not refer to it, so both are freed without the garbage collector.
 
     Args:
         trigger: The trigger.
-
-    Attributes:
-        is_traced: Whether Airflow exports spans.
     """
 
     def __init__(self, trigger: GroqBatchTrigger) -> None:
-        self.is_traced = telemetry.exports_spans()
         self._trigger = trigger
-        # There may be ten thousand waits, and few of them are for several batches.
-        self._ended: Collection[str] = ()
 
     async def payload(self, first_poll: float) -> dict[str, Any]:
         """Wait until all batches have ended, and give what the event says of it.
@@ -53,11 +51,11 @@ class Wait:
     async def cancel_if_wanted(self) -> None:
         """Cancel the batches if a user has marked the task, or no other try is to resume them."""
         trigger = self._trigger
-        running = [batch_id for batch_id in trigger.batch_ids if batch_id not in self._ended]
+        running = [batch_id for batch_id in trigger.batch_ids if batch_id not in trigger.ended]
         state = await states.ask_in_triggerer(trigger.task_instance) if trigger.reattach else None
         if trigger.reattach and state not in states.MARKED:
             # After a clear, the next try may have deferred already, and waits for these batches.
-            trigger.log.warning(
+            log.warning(
                 "The task was not marked (its state is %s), so this keeps running at Groq: %s.",
                 state or "unknown",
                 names_of(running),
@@ -67,7 +65,7 @@ class Wait:
         with shared(trigger.groq_conn_id) as ours:
             results = await ours.source.cancel(running)
         for level, line in cancelling_report(results, why):
-            trigger.log.log(level, line)
+            log.log(level, line)
 
     async def _ends(self, loop: PollLoop, first_pause: float) -> tuple[WaitEnd, ...]:
         trigger = self._trigger
@@ -85,7 +83,7 @@ class Wait:
         progress = Progress(
             trigger.batch_ids, poll_interval=trigger.poll_interval, now=time.time(), total_rows=trigger.total_rows
         )
-        self._ended = ended = set[str]()
+        trigger.ended = ended = set[str]()
 
         async def wait(batch_id: str) -> WaitEnd:
             poller = progress.poller(batch_id, end_time=trigger.end_time)
@@ -112,7 +110,7 @@ class Wait:
 
     def _say_all(self, news: Iterable[News]) -> None:
         for level, line in news:
-            self._trigger.log.log(level, line)
+            log.log(level, line)
 
     def _say(self, step: Step) -> None:
-        self._trigger.log.log(step.level, step.news)
+        log.log(step.level, step.news)
