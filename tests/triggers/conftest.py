@@ -7,7 +7,7 @@ import pytest
 import structlog
 from airflows import cache_secrets
 
-from airflow_provider_groq.triggers import wait
+from airflow_provider_groq.triggers.batch import GroqBatchTrigger
 
 
 @pytest.fixture(autouse=True)
@@ -50,11 +50,10 @@ class Lines(logging.Handler):
 @pytest.fixture
 def logged(monkeypatch):
     """What waits say, with the context of each line."""
-    lines = Lines()
-    monkeypatch.setattr(wait.log, "level", logging.INFO)
-    wait.log.addHandler(lines)
-    yield lines
-    wait.log.removeHandler(lines)
+    lines, log = Lines(), logging.Logger("of all triggers", logging.INFO)  # noqa: LOG001 - one of its own
+    log.addHandler(lines)
+    monkeypatch.setattr(GroqBatchTrigger, "_log", log)
+    return lines
 
 
 @pytest.fixture

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import logging
 import time
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
@@ -21,9 +20,6 @@ from airflow_provider_groq.triggers.shared import shared
 if TYPE_CHECKING:
     from airflow_provider_groq.triggers.batch import GroqBatchTrigger
 
-log = logging.getLogger(__name__)
-"""For all of them: a trigger's own logger is objects that only the garbage collector would free."""
-
 
 class Wait:
     """The wait of one trigger. The trigger does not refer to it, so both are freed without the garbage collector.
@@ -34,6 +30,8 @@ class Wait:
 
     def __init__(self, trigger: GroqBatchTrigger) -> None:
         self._trigger = trigger
+        # That of the class: each trigger's own would be objects that only the garbage collector frees.
+        self._log = trigger.logger()
 
     async def payload(self, first_poll: float) -> dict[str, Any]:
         """Wait until all batches have ended, and give what the event says of it.
@@ -55,7 +53,7 @@ class Wait:
         state = await states.ask_in_triggerer(trigger.task_instance) if trigger.reattach else None
         if trigger.reattach and state not in states.MARKED:
             # After a clear, the next try may have deferred already, and waits for these batches.
-            log.warning(
+            self._log.warning(
                 "The task was not marked (its state is %s), so this keeps running at Groq: %s.",
                 state or "unknown",
                 names_of(running),
@@ -65,7 +63,7 @@ class Wait:
         with shared(trigger.groq_conn_id) as ours:
             results = await ours.source.cancel(running)
         for level, line in cancelling_report(results, why):
-            log.log(level, line)
+            self._log.log(level, line)
 
     async def _ends(self, loop: PollLoop, first_pause: float) -> tuple[WaitEnd, ...]:
         trigger = self._trigger
@@ -110,7 +108,7 @@ class Wait:
 
     def _say_all(self, news: Iterable[News]) -> None:
         for level, line in news:
-            log.log(level, line)
+            self._log.log(level, line)
 
     def _say(self, step: Step) -> None:
-        log.log(step.level, step.news)
+        self._log.log(step.level, step.news)
