@@ -120,7 +120,7 @@ class Airflow:
         self._http.delete(path).raise_for_status()
 
 
-def await_that(holds, what, seconds=120):
+def await_that(holds, what, seconds=240):
     """Wait until something holds, and return it."""
     deadline = time.monotonic() + seconds
     while not (result := holds()):
