@@ -66,7 +66,7 @@ class Airflow:
     def task(self, run, task_id):
         return self.call("GET", f"{run}/taskInstances/{task_id}")
 
-    def await_state(self, run, task_id, *states, seconds=120):
+    def await_state(self, run, task_id, *states, seconds=240):
         """Wait until the task is in one of the states; it must not end in another."""
 
         def there():
