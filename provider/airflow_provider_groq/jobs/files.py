@@ -78,18 +78,20 @@ def write_whole(path: Path, content: bytes) -> None:
 
 def link_or_copy(source: Path, target: Path) -> None:
     """Give a file a second name on the same local disk, which takes no time; copy it to anywhere else."""
-    if _is_linked(source, target):
+    if _link(source, target):
         return
     with source.open("rb", block_size=BLOCK_BYTES) as file, target.open("wb", block_size=BLOCK_BYTES) as copy:
         shutil.copyfileobj(file, copy, READ_BYTES)
 
 
-def _is_linked(source: Path, target: Path) -> bool:
+def _link(source: Path, target: Path) -> bool:
+    """Give it a second name if that can be done; whether it has one."""
     if not all(getattr(path.fs, "local_file", False) for path in (source, target)):
         return False
     try:
+        # As new as a copy would be. First: once it is linked, a copy would be written over the source itself.
+        os.utime(source.path)
         os.link(source.path, target.path)
-        os.utime(target.path)  # as new as a copy would be
     except OSError:  # on another disk, or on one without links; any other cause stops the copy too
         return False
     return True

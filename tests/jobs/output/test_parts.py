@@ -120,11 +120,14 @@ def test_where_nothing_can_be_linked_it_is_copied(monkeypatch, tmp_path, folder)
     def refused(*_):
         raise PermissionError(errno.EPERM, "Operation not permitted")
 
-    monkeypatch.setattr(os, "link", refused)
-    (part,) = write_parts([kept], folder, "abc")
-    copied = tmp_path / part["name"]
-    assert copied.read_bytes() == (tmp_path / "large").read_bytes()
-    assert not copied.samefile(tmp_path / "large")
+    before = (tmp_path / "large").read_bytes()
+    for function in ("link", "utime"):
+        with monkeypatch.context() as patch:
+            patch.setattr(os, function, refused)
+            (part,) = write_parts([kept], folder, function)
+        copied = tmp_path / part["name"]
+        assert copied.read_bytes() == (tmp_path / "large").read_bytes() == before
+        assert not copied.samefile(tmp_path / "large")
 
 
 def test_a_second_landing_gives_the_same_bytes(monkeypatch, tmp_path, folder):

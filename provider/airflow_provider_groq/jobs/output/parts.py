@@ -118,7 +118,7 @@ def _with_small_files_opened(answers: Iterable[bytes | WholeFile]) -> Iterator[b
 
 
 def _is_part(file: WholeFile) -> bool:
-    """Whether a file becomes a part as it is: there are to be as few parts as if all answers were copied, or twice."""
+    """Whether a file becomes a part as it is: there are at most twice as many parts as if all answers were copied."""
     is_large = 2 * file.rows >= MAX_ROWS or 2 * file.bytes >= MAX_BYTES
     return is_large and file.rows <= MAX_ROWS and file.bytes <= MAX_BYTES
 
