@@ -7,12 +7,15 @@ import logging
 import random
 import time
 from collections.abc import AsyncIterator, Collection, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from airflow.triggers.base import BaseTrigger, TriggerEvent
 
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.triggers.events import GroqBatchEventTrigger
+
+if TYPE_CHECKING:
+    from airflow_provider_groq.triggers.wait import Wait
 
 __all__ = ["GroqBatchEventTrigger", "GroqBatchTrigger"]
 
@@ -103,13 +106,10 @@ class GroqBatchTrigger(BaseTrigger):
 
     async def run(self) -> AsyncIterator[TriggerEvent]:
         """Yield one event. `BatchEvent.read` reads its payload, or `BriefEvent.read` if ``brief``."""
-        from airflow_provider_groq import telemetry  # noqa: PLC0415 - Dag files with a watcher import this module
-        from airflow_provider_groq.triggers.wait import Wait  # noqa: PLC0415
-
-        began = time.monotonic()
-        earliest = EARLIEST_EVENT_TRACED if telemetry.exports_spans() else EARLIEST_EVENT
+        began, wait = time.monotonic(), self._waiting()
+        earliest = EARLIEST_EVENT_TRACED if wait.is_traced else EARLIEST_EVENT
         # The task polled just before it deferred, and no event may come before `EARLIEST_EVENT`.
-        payload = await Wait(self).payload(first_poll=EARLIEST_EVENT * random.uniform(0.7, 0.9))
+        payload = await wait.payload(first_poll=EARLIEST_EVENT * random.uniform(0.7, 0.9))
         await asyncio.sleep(began + earliest - time.monotonic())
         yield TriggerEvent(payload)
 
@@ -119,9 +119,12 @@ class GroqBatchTrigger(BaseTrigger):
         Airflow gives this a second and then cancels it, so the work runs in its own task.
         """
         if self.cancel_on_kill:
-            from airflow_provider_groq.triggers.wait import Wait  # noqa: PLC0415 - as above
-
-            work = asyncio.create_task(Wait(self).cancel_if_wanted())
+            work = asyncio.create_task(self._waiting().cancel_if_wanted())
             _killing.add(work)
             work.add_done_callback(_killing.discard)
             await asyncio.shield(work)
+
+    def _waiting(self) -> Wait:
+        from airflow_provider_groq.triggers.wait import Wait  # noqa: PLC0415 - Dag files with a watcher import this module
+
+        return Wait(self)

@@ -26,9 +26,13 @@ class Wait:
 
     Args:
         trigger: The trigger.
+
+    Attributes:
+        is_traced: Whether Airflow exports spans.
     """
 
     def __init__(self, trigger: GroqBatchTrigger) -> None:
+        self.is_traced = telemetry.exports_spans()
         self._trigger = trigger
         # That of the class: each trigger's own would be objects that only the garbage collector frees.
         self._log = trigger.logger()
