@@ -7,7 +7,7 @@ import signal
 import sqlite3
 import tempfile
 import time
-from contextlib import closing
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 import pytest
@@ -48,6 +48,24 @@ class Watched:
 
     def stop(self, number):
         self.triggerers.stop(self.triggerer, number)
+
+    @contextmanager
+    def frozen(self, process):
+        """Freeze a triggerer while it writes nothing: SQLite lets no other write until a write has ended."""
+        with self._writing():
+            os.killpg(process.pid, signal.SIGSTOP)
+        try:
+            yield
+        finally:
+            os.killpg(process.pid, signal.SIGCONT)
+
+    @contextmanager
+    def _writing(self):
+        """Be the one process that writes to Airflow's database."""
+        with closing(sqlite3.connect(self._database, timeout=60, isolation_level=None)) as database:
+            database.execute("begin exclusive")
+            yield
+            database.execute("rollback")
 
     def make(self, number):
         """Make batches that all but the watcher of failures tell of, and wait until they are watched."""
@@ -214,11 +232,10 @@ def test_a_second_triggerer_takes_over_and_loses_nothing(watched, groq):
 def test_a_triggerer_that_was_frozen_and_comes_back_loses_nothing(watched, groq):
     """Both may tell of the same."""
     first, ids = watched.triggerer, watched.make(3)
-    os.killpg(first.pid, signal.SIGSTOP)
-    watched.start()
-    groq.advance(2_000)
-    watched.await_told(ids, *OF_OURS)
-    os.killpg(first.pid, signal.SIGCONT)
+    with watched.frozen(first):
+        watched.start()
+        groq.advance(2_000)
+        watched.await_told(ids, *OF_OURS)
     ids += watched.make(3)
     groq.advance(2_000)
     watched.await_told(ids, *OF_OURS)
