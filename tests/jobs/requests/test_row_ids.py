@@ -2,8 +2,11 @@
 
 import json
 import re
+import subprocess
+import sys
 from datetime import date
 from decimal import Decimal
+from enum import StrEnum
 from itertools import combinations
 
 import pytest
@@ -15,8 +18,13 @@ from jobs.row_requests import (
     refusal,
 )
 
-from airflow_provider_groq.exceptions import GroqInputError, GroqStorageError
+from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.jobs.requests import unique_ids
+
+
+class Name(StrEnum):
+    EMPTY = ""
+    BLANK = " "
 
 
 @pytest.mark.parametrize(
@@ -70,12 +78,37 @@ def test_equal_ids_and_only_those_are_found(ids, together):
     assert found in (equal or [None])
 
 
-def test_a_temporary_file_without_room_is_no_fault_of_the_rows(monkeypatch):
-    monkeypatch.setattr(unique_ids, "TOGETHER", 1)
-    with unique_ids.UniqueIds() as ids:
-        ids.add("a", 0)
-        ids.add("b", 1)
-        ids._file.execute("PRAGMA max_page_count = 3")
-        ids._new = {f"{'x' * 100}{row}": row for row in range(2, 1000)}
-        with pytest.raises(GroqStorageError, match=r"database or disk is full.*SQLITE_TMPDIR"):
-            ids.check()
+@pytest.mark.parametrize("value", [Name.EMPTY, Name.BLANK])
+def test_an_id_without_text_is_refused_also_as_the_member_of_an_enumeration(value):
+    assert "custom_id is" in refusal([{"custom_id": value, "prompt": "Hi"}])
+    assert "must not be empty" in refusal([{"custom_id": value, "prompt": "Hi"}])
+
+
+FULL = """
+import resource
+import signal
+
+from airflow_provider_groq.jobs.requests import unique_ids
+
+signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
+unique_ids.TOGETHER = 100
+with unique_ids.UniqueIds() as ids:
+    for row in range(1_000):
+        ids.add(f"{'x' * 100}{row}", row)
+    ids.check()
+"""
+
+
+def test_a_temporary_file_without_room_is_no_fault_of_the_rows():
+    """In a process that may write only small files."""
+    done = subprocess.run([sys.executable, "-c", FULL], stderr=subprocess.PIPE, text=True, check=False)
+    *_, error = done.stderr.splitlines()
+    assert "GroqStorageError: The temporary file in which equal custom_ids are found cannot be used" in error
+    assert "File too large" in error
+    assert "TMPDIR" in error
+
+
+def test_of_many_equal_ids_the_first_row_that_repeats_one_is_named(together):
+    ids = [str(number % 40) for number in range(100)]
+    assert found_equal(ids) == (0, 40)

@@ -192,7 +192,7 @@ class RowReader:
             return f"row-{index}"
         value = columns.pop(name)
         if value.__class__ is not str:
-            return _id_of(name, value)
+            value = _text_of(name, value)
         if not value or value.isspace():
             raise RowProblem(f"{name} is {value!r}, but must not be empty")
         if not value.isascii() and not is_utf8(value):
@@ -200,7 +200,7 @@ class RowReader:
         return value
 
 
-def _id_of(name: str, value: Any) -> str:
+def _text_of(name: str, value: Any) -> str:
     """The text of an id that is none: a number, or what else is written as text."""
     written = plain(value, name)
     if isinstance(written, (bool, list, dict)) or written is None:
