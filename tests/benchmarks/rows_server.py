@@ -40,6 +40,7 @@ def batch(rows, number=0):
 
 class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True  # else a body would wait up to 40 ms until its head is acknowledged
     results = Path()
     rows = 0
 
