@@ -19,7 +19,7 @@ import msgspec
 from airflow_provider_groq.exceptions import GroqStorageError
 from airflow_provider_groq.jobs.records import Answer
 from airflow_provider_groq.jobs.results.answer_lines import encode, head_of
-from airflow_provider_groq.jobs.results.kept import REMEDY, Run, WholeFile, opened
+from airflow_provider_groq.jobs.results.kept import REMEDY, Kept, Run, opened
 from airflow_provider_groq.jobs.results.merge import Merged, Sent
 from airflow_provider_groq.jobs.temporary import temporary_error, temporary_file
 
@@ -71,7 +71,7 @@ def read(lines: Iterable[bytes]) -> Iterator[Duplicate]:
         yield duplicate
 
 
-def followed(rows: Iterable[Merged | Run | WholeFile], duplicates: Duplicates, *, total: int) -> Iterator[Merged | Run]:
+def followed(rows: Iterable[Merged | Kept], duplicates: Duplicates, *, total: int) -> Iterator[Merged | Run]:
     """Give all rows of a job: those that were sent with their answers, and each duplicate with that of its original.
 
     Args:

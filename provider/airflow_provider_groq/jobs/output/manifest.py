@@ -15,7 +15,7 @@ from airflow_provider_groq.jobs.money.usage import Usage
 from airflow_provider_groq.jobs.output.causes import Causes, in_words
 from airflow_provider_groq.jobs.records import Status
 from airflow_provider_groq.jobs.results.answer_lines import Head
-from airflow_provider_groq.jobs.results.kept import Run, WholeFile
+from airflow_provider_groq.jobs.results.kept import Kept, Run, WholeFile
 from airflow_provider_groq.jobs.results.merge import Merged, Sent
 from airflow_provider_groq.jobs.results.outcomes import is_cut_off
 from airflow_provider_groq.jobs.results.summary import Summary
@@ -48,7 +48,7 @@ class Accounts:
         """Count what the answers in a file of a round used; their runs do not say it."""
         self._usage[number].add_sums(summary.answers, summary.unmetered, summary.tokens)
 
-    def count(self, rows: Iterable[Merged | Run | WholeFile]) -> Iterator[bytes | WholeFile]:
+    def count(self, rows: Iterable[Merged | Kept]) -> Iterator[bytes | WholeFile]:
         """Give the lines of the rows' answers once they are counted: those of a run together, and files as they are."""
         for row in rows:
             if not isinstance(row, Merged):
@@ -120,7 +120,7 @@ class Accounts:
             "cost": used.cost(prices),
         }
 
-    def _take_run(self, run: Run | WholeFile) -> None:
+    def _take_run(self, run: Kept) -> None:
         self._rows["succeeded"] += run.rows
         self._rounds[run.round]["rows"] += run.rows
         self._rounds[run.round]["succeeded"] += run.rows

@@ -71,6 +71,10 @@ class WholeFile(NamedTuple):
         return _runs(self.path, self.bytes, [Segment(self.first, self.rows, whole=True)], self.round)
 
 
+Kept: TypeAlias = Run | WholeFile
+"""Answers to rows that follow each other, as they were written."""
+
+
 class KeptFile:
     """The kept answers of a shard. Their summary is written after them: without it, they count for nothing.
 
@@ -114,7 +118,7 @@ class KeptFile:
             raise _changed(self.path, f"it has {size:,} bytes, not {summary.bytes:,} as its summary says")
         return summary
 
-    def runs(self, summary: Summary, *, round: int) -> Iterator[Run | WholeFile]:  # noqa: A002 - the field's own name
+    def runs(self, summary: Summary, *, round: int) -> Iterator[Kept]:  # noqa: A002 - the field's own name
         """Give the answers in as few runs as there can be, or all at once where the whole file is one.
 
         Args:
@@ -131,7 +135,7 @@ class KeptFile:
         return _runs(self.path, summary.bytes, segments, round)
 
 
-def opened(answers: Iterable[T | Run | WholeFile]) -> Iterator[T | Run]:
+def opened(answers: Iterable[T | Kept]) -> Iterator[T | Run]:
     """Give the runs of whole files in their place, and all else as it is."""
     for some in answers:
         if isinstance(some, WholeFile):

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from airflow_provider_groq.exceptions import GroqStorageError
 from airflow_provider_groq.jobs.results.answer_lines import Head, read_head
-from airflow_provider_groq.jobs.results.kept import REMEDY, Run, WholeFile
+from airflow_provider_groq.jobs.results.kept import REMEDY, Kept, Run, WholeFile
 from airflow_provider_groq.jobs.results.outcomes import Ended, is_good
 
 END = sys.maxsize
@@ -55,8 +55,8 @@ def goodness(answer: Ended) -> int:
 
 
 def merge(
-    rounds: Mapping[int, Iterable[bytes | Run | WholeFile]], *, rows: int, elsewhere: Iterable[int] = ()
-) -> Iterator[Merged | Run | WholeFile]:
+    rounds: Mapping[int, Iterable[bytes | Kept]], *, rows: int, elsewhere: Iterable[int] = ()
+) -> Iterator[Merged | Kept]:
     """Give each row with the best of its answers, one at a time; of equally good ones the earliest.
 
     Rows that have a whole answer in a run or a whole file, and no other, are given together, as it has them.
@@ -107,7 +107,7 @@ class _Answers:
         is_whole: Whether its answer is known to be whole without being read.
     """
 
-    def __init__(self, number: int, items: Iterable[bytes | Run | WholeFile]) -> None:
+    def __init__(self, number: int, items: Iterable[bytes | Kept]) -> None:
         self._number = number
         self._items = iter(items)
         self._file: WholeFile | None = None
@@ -127,7 +127,7 @@ class _Answers:
         self._forward(1)
         return sent
 
-    def run(self, most: int) -> Run | WholeFile:
+    def run(self, most: int) -> Kept:
         """What it brought for the next rows, for so many at most."""
         if self._file is not None and self._left <= most:
             file = self._file

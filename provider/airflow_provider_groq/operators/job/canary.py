@@ -12,7 +12,7 @@ from itertools import takewhile
 from airflow_provider_groq.api.text import counted
 from airflow_provider_groq.jobs.output.causes import Causes, in_words
 from airflow_provider_groq.jobs.results.answer_lines import Head, read_head
-from airflow_provider_groq.jobs.results.kept import Run, WholeFile
+from airflow_provider_groq.jobs.results.kept import Kept
 from airflow_provider_groq.jobs.results.merge import goodness
 from airflow_provider_groq.jobs.results.outcomes import is_good, too_many_failed
 from airflow_provider_groq.jobs.seals import Stop
@@ -23,7 +23,7 @@ from airflow_provider_groq.operators.job.kept import kept_answers, lines_in
 from airflow_provider_groq.operators.job.round import Round
 
 
-def is_needed(job: JobRun, kept: Iterable[Iterator[bytes | Run | WholeFile]], *, rows: int) -> bool:
+def is_needed(job: JobRun, kept: Iterable[Iterator[bytes | Kept]], *, rows: int) -> bool:
     """Whether the first rows of a round that is not sealed yet go first, alone.
 
     Not if enough of them have a good answer already, or if the job has no others.
@@ -76,7 +76,7 @@ def let_pass(round_: Round, rounds: Sequence[Round]) -> None:
         journal.stop(time.time(), stop)
 
 
-def _first_answers(kept: Iterable[Iterator[bytes | Run | WholeFile]], most: int) -> dict[int, Head]:
+def _first_answers(kept: Iterable[Iterator[bytes | Kept]], most: int) -> dict[int, Head]:
     """The best answer to each of the first rows of a job that has one."""
     best: dict[int, Head] = {}
     for answers_ in kept:

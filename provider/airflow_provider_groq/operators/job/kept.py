@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from airflow_provider_groq.batches.requests import read_lines
 from airflow_provider_groq.jobs.apart.duplicates import Duplicates, followed, read
 from airflow_provider_groq.jobs.results.answer_lines import Head, read_head
-from airflow_provider_groq.jobs.results.kept import KeptFile, Run, WholeFile, opened
+from airflow_provider_groq.jobs.results.kept import Kept, KeptFile, Run, opened
 from airflow_provider_groq.jobs.results.merge import Merged, merge
 from airflow_provider_groq.jobs.results.summary import Summary
 from airflow_provider_groq.operators.job.round import Round
@@ -42,9 +42,7 @@ def known_lines(requests: Any) -> list[Iterator[bytes]]:
     return [lines_of([known])] if known.exists() else []
 
 
-def kept_answers(
-    rounds: Sequence[Round], *, tell: Tell = lambda *_: None
-) -> dict[int, Iterator[bytes | Run | WholeFile]]:
+def kept_answers(rounds: Sequence[Round], *, tell: Tell = lambda *_: None) -> dict[int, Iterator[bytes | Kept]]:
     """The answers by round; those from before the first as round 0.
 
     Args:
@@ -52,32 +50,30 @@ def kept_answers(
         tell: Called with the round and the summary of each file before its answers are given.
     """
 
-    def runs(round_: Round) -> Iterator[Run | WholeFile]:
+    def runs(round_: Round) -> Iterator[Kept]:
         for kept in round_.kept_files():
             summary = kept.summary()
             tell(round_.number, summary)
             yield from kept.runs(summary, round=round_.number)
 
-    before: dict[int, Iterator[bytes | Run | WholeFile]] = dict(enumerate(known_lines(rounds[0].path)))
+    before: dict[int, Iterator[bytes | Kept]] = dict(enumerate(known_lines(rounds[0].path)))
     return before | {round_.number: runs(round_) for round_ in rounds}
 
 
-def sent_rows(
-    rounds: Sequence[Round], *, rows: int, tell: Tell = lambda *_: None
-) -> Iterator[Merged | Run | WholeFile]:
+def sent_rows(rounds: Sequence[Round], *, rows: int, tell: Tell = lambda *_: None) -> Iterator[Merged | Kept]:
     """Each row that was sent or is known, with its best answer: all but duplicates."""
     duplicates = duplicates_of(rounds)
     elsewhere = () if duplicates is None else (duplicate.index for duplicate in duplicates())
     return merge(kept_answers(rounds, tell=tell), rows=rows, elsewhere=elsewhere)
 
 
-def all_rows(rounds: Sequence[Round], *, rows: int, tell: Tell) -> Iterator[Merged | Run | WholeFile]:
+def all_rows(rounds: Sequence[Round], *, rows: int, tell: Tell) -> Iterator[Merged | Kept]:
     """Each row of a job with its best answer; see `kept_answers`."""
     sent, duplicates = sent_rows(rounds, rows=rows, tell=tell), duplicates_of(rounds)
     return sent if duplicates is None else followed(sent, duplicates, total=rows)
 
 
-def lines_in(answers: Iterable[bytes | Run | WholeFile]) -> Iterator[bytes]:
+def lines_in(answers: Iterable[bytes | Kept]) -> Iterator[bytes]:
     """The lines of answers that come alone, in runs or as whole files."""
     for some in opened(answers):
         yield from BytesIO(some.lines) if isinstance(some, Run) else [some]
