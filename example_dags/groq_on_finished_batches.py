@@ -42,6 +42,6 @@ with DAG(
 
     GroqDownloadBatchResultsOperator.partial(
         task_id="download",
-        output_path="{{ params.output_path }}",
-        doc_md="The results of each batch, in files.",
+        output_path="{{ params.output_path }}/{{ task.batch_id }}",
+        doc_md="The results of each batch, in a folder named by its id.",
     ).expand(batch_id=finished())

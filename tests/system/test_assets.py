@@ -1,9 +1,11 @@
 """Events of assets, and the Dags that they wake, on the whole of Airflow."""
 
 import json
+import shutil
 import sqlite3
 import tempfile
 from contextlib import closing, suppress
+from pathlib import Path
 from urllib.parse import urlencode
 
 import pytest
@@ -109,3 +111,7 @@ def test_batches_that_others_have_made_wake_a_dag_when_they_end(airflow, emulato
     assert sorted(airflow.xcom(run, "finished", "return_value")) == sorted(ids)
     tasks = airflow.call("GET", f"{run}/taskInstances")["task_instances"]
     assert sorted(task["map_index"] for task in tasks if task["task_id"] == "download") == [0, 1, 2]
+    folders = [Path("/tmp/groq") / batch_id for batch_id in ids]  # noqa: S108 - that of the example
+    assert [[path.name for path in folder.iterdir()] for folder in folders] == [["output.jsonl"]] * 3
+    for folder in folders:
+        shutil.rmtree(folder)

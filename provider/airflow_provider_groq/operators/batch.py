@@ -49,7 +49,7 @@ class GroqCreateBatchOperator(BatchOperator):
         deferrable: Whether it waits in the triggerer, holding no worker; by default ``[operators] default_deferrable``
             of Airflow's configuration.
         poll_interval: The longest pause between two polls, in seconds or as a ``timedelta``.
-        timeout: How long to wait, in seconds or as a ``timedelta``; by default the completion window and an hour.
+        timeout: How long to wait, in seconds or as a ``timedelta``; by default the completion window plus one hour.
         reattach: Whether to resume the batch that an earlier try created from the same input.
         cancel_on_kill: Whether the batch is cancelled when a user marks the task.
         cancel_on_timeout: Whether it is cancelled when the wait times out.

@@ -67,7 +67,7 @@ class GroqBatchInferenceOperator(BatchOperator):
             default_deferrable`` of Airflow's configuration.
         poll_interval: The longest pause between two polls, in seconds or as a ``timedelta``.
         timeout: How long the whole job may take, in seconds or as a ``timedelta``; by default each round has its
-            completion window and an hour.
+            completion window plus one hour.
         reattach: Whether a clear keeps earlier answers. A retry always does.
         cancel_on_kill: Whether the batches are cancelled when a user marks the task.
         cancel_on_timeout: Whether they are cancelled at the job's deadline.

@@ -78,7 +78,7 @@ def ratios(results):
     own = mine["cpu_s"] / mine["polls"]
     own_all = mine["cpu_all_s"] / mine["polls_all"]
     return (
-        f"At {mine['waits']:,} waits, a poll takes 1/{cpu / own:.0f} of the CPU of the best peer "
+        f"At {mine['waits']:,} waits, a poll takes 1/{cpu / own:.0f} of the CPU of the best peer at 1,000 waits "
         f"(1/{cpu_all / own_all:.0f} with the start of the waits), and a wait "
         f"1/{memory / (mine['grown_mb'] / mine['waits']):.0f} of its memory. "
         f"After all batches had ended on the server, the last of the {mine['events']:,} events came "
