@@ -42,7 +42,8 @@ class Crashes:
 
         Args:
             where: "file", just before one is opened, moved or removed; "before" an exchange is sent, or "after" it,
-                before its answer is seen; "landed", when the answers are, and before the work folder is removed.
+                before its answer is seen; "cancel", before a batch is cancelled; "landed", when the answers are, and
+                before the work folder is removed.
             number: At which of these, from 1.
             full: Whether the disk is full there, in place of the crash.
         """
@@ -72,6 +73,8 @@ class Crashes:
     def _around(self, handle_request):
         def handle(transport, request):
             self._pass("before")
+            if request.url.path.endswith("/cancel"):
+                self._pass("cancel")
             response = handle_request(transport, request)
             try:
                 self._pass("after")

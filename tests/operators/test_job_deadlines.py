@@ -4,12 +4,14 @@ import asyncio
 import time
 from contextlib import contextmanager
 from datetime import timedelta
+from threading import Timer
 
 import pytest
 from airflows import TaskDeferred
 from operators.crashes import Crash, Crashes
 
 from airflow_provider_groq.compat import AirflowFailException, AirflowTaskTimeout
+from airflow_provider_groq.operators import waiting
 
 GOES_ON = {"validating", "in_progress"}
 CANCELLED = {"cancelling", "cancelled"}
@@ -100,6 +102,60 @@ def test_batches_that_end_before_execution_timeout_are_landed(slow_job):
     job = slow_job
     job.emulator.set(seconds=2)
     assert resumed(job, execution_timeout=timedelta(seconds=60))["rows"]["succeeded"] == 8
+
+
+def test_what_a_try_gave_up_and_died_before_it_was_cancelled_is_cancelled_by_the_next(slow_job, monkeypatch):
+    job = slow_job
+    options = {"timeout": 1.5, "delete_files": False}
+    with Crashes(monkeypatch, job.output).at("cancel", 1), pytest.raises(Crash):
+        job.run(**options)
+    assert statuses(job) & GOES_ON
+    with pytest.raises(AirflowFailException, match="8 of 8 rows failed: 8 with cancelled"):
+        job.run(**options)
+    assert statuses(job) == {"cancelled"}
+    assert len(job.sent()) == 3
+
+
+def test_a_clear_long_after_gives_it_time_to_be_cancelled(slow_job, clock, monkeypatch):
+    job = slow_job
+    options = {"timeout": 1.5, "delete_files": False}
+    with Crashes(monkeypatch, job.output).at("cancel", 1), pytest.raises(Crash):
+        job.run(**options)
+    job.clear()
+    job.emulator.set(cancelling_seconds=3)
+    rows = [{"custom_id": "new", "text": "new thing"}]
+    Timer(1, lambda: job.emulator.set(seconds=0)).start()
+    with clock(1):
+        assert job.run(rows=rows, **options | {"timeout": 60})["rows"]["succeeded"] == 1
+    assert statuses(job) == {"cancelled", "completed"}
+
+
+@pytest.mark.parametrize("deferrable", [False, True], ids=["in the worker", "deferred"])
+def test_a_batch_that_groq_refuses_to_cancel_for_now_is_cancelled_later(
+    slow_job, quick_retries, monkeypatch, deferrable
+):
+    job = slow_job
+    monkeypatch.setattr(waiting, "WATCH_SECONDS", 0.3)
+    job.emulator.fault("/batches/*/cancel", method="POST", status=503, times=30)
+    with pytest.raises(AirflowFailException, match="8 of 8 rows failed: 8 with cancelled"):
+        (resumed if deferrable else type(job).run)(job, timeout=1.5, delete_files=False)
+    assert statuses(job) == {"cancelled"}
+
+
+def test_a_batch_that_failed_after_some_answers_is_not_made_again_and_only_the_other_rows_are_resent(slow_job):
+    job = slow_job
+
+    def fail():
+        (batch,) = job.emulator.batches()
+        errors = [{"code": "server_error", "message": "Something broke.", "line": None, "param": None}]
+        job.emulator.set(seconds=0)
+        job.emulator.force_status(batch["id"], "failed", processed=2, errors=errors)
+
+    Timer(2, fail).start()
+    manifest = job.run(shard_size=8, delete_files=False)
+    assert manifest["rows"]["succeeded"] == 8
+    assert [(sent["rows"], sent["succeeded"]) for sent in manifest["rounds"]] == [(8, 2), (6, 6)]
+    assert sum(batch["request_counts"]["completed"] for batch in job.emulator.batches()) == 8
 
 
 @pytest.fixture

@@ -93,3 +93,14 @@ def test_a_task_that_is_marked_while_its_spans_are_sent_cancels_its_batch(
     with pytest.raises(TaskStoppedError):
         operator.execute(context)
     assert [batch["status"] for batch in groq_emulator.batches()] == ["cancelling"]
+
+
+def test_a_job_that_is_marked_while_its_spans_are_sent_cancels_its_batches(stored_job, collector, monkeypatch):
+    stored_job.emulator.set(seconds=1000)
+    monkeypatch.setattr(waiting, "WATCH_SECONDS", 0.5)
+    operator, context = stored_job.operator(deferrable=True), stored_job.context()
+    context["ti"].state = "failed"
+    monkeypatch.setattr(telemetry, "flush_spans", operator.on_kill)
+    with pytest.raises(TaskStoppedError):
+        operator.execute(context)
+    assert [batch["status"] for batch in stored_job.emulator.batches()] == 3 * ["cancelling"]

@@ -172,7 +172,7 @@ def kill_when(begun, operator, context, **stopped):
 
 def test_a_task_killed_while_uploading_creates_no_batch(create, context, groq_emulator):
     groq_emulator.fault("/files", method="POST", delay=1.0)
-    kill_when(lambda: groq_emulator.requests("POST"), create(), context, match="no batch had been created")
+    kill_when(lambda: groq_emulator.requests("POST"), create(), context, match="none of its batches was running")
     assert not groq_emulator.batches()
 
 
@@ -180,7 +180,7 @@ def test_a_task_killed_while_groq_puts_it_off_creates_no_batch(create, context, 
     """It does not wait for the end of the pause, for which Airflow would not wait either."""
     groq_emulator.fault("/batches", method="POST", status=429, headers={"Retry-After": "50"})
     start = time.monotonic()
-    unmade = "no batch had been created"
+    unmade = "none of its batches was running"
     kill_when(lambda: groq_emulator.requests("POST", "/batches"), create(), context, match=unmade)
     assert time.monotonic() - start < 20
     assert len(groq_emulator.requests("POST", "/batches")) == 1
@@ -224,7 +224,7 @@ def test_a_task_that_is_killed_before_it_begins_creates_nothing(create, context,
     ti.state = "failed"
     operator = create()
     operator.on_kill()
-    with pytest.raises(TaskStoppedError, match="no batch had been created"):
+    with pytest.raises(TaskStoppedError, match="none of its batches was running"):
         operator.execute(context)
     assert groq_emulator.requests() == []
 

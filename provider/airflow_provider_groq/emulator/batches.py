@@ -7,7 +7,7 @@ from typing import Any
 from airflow_provider_groq.emulator.answers import Answers
 from airflow_provider_groq.emulator.files import StoredFile
 from airflow_provider_groq.emulator.settings import Settings
-from airflow_provider_groq.emulator.timeline import WITH_RESULTS, Cancel, Forced, Moment, Plan, moment
+from airflow_provider_groq.emulator.timeline import Cancel, Forced, Moment, Plan, moment
 from airflow_provider_groq.emulator.validation import FAILED, MISSING, BatchError, Scan, batch_error
 
 STAMPS = (
@@ -77,7 +77,7 @@ class Batch:
     def needs_results(self, now: float) -> bool:
         """Whether output and error file have to be there before the batch can be shown."""
         then = self.at(now)
-        if then.status not in WITH_RESULTS or not then.validated:
+        if not then.has_results:
             return False
         return self.results is None or (self.results.status, self.results.processed) != self.ending(then)
 
@@ -100,7 +100,7 @@ class Batch:
     def view(self, now: float, settings: Settings) -> dict[str, Any]:
         """Return the batch as Groq shows it at `now` (Unix seconds)."""
         then = self.at(now)
-        results = self.results if then.status in WITH_RESULTS and then.validated else None
+        results = self.results if then.has_results else None
         if results and now < results.named_at:
             results = None
         output = results.output.id if results and results.output else None

@@ -241,7 +241,8 @@ class GroqEmulator:
         Args:
             batch_id: The batch.
             status: The status, one that Groq has or any other; None lets the clock decide again.
-            processed: How many requests were processed; None for as many as the clock says.
+            processed: How many requests were processed; None for as many as the clock says, and of a failed batch for
+                none.
             errors: What a failed batch gives as its errors.
 
         Returns:

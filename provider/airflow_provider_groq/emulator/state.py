@@ -187,7 +187,7 @@ class State:
         now = self.clock.now()
         await self.settle(batch, max(now, batch.plan.in_progress_at))
         invalid = batch.scan is not None and bool(batch.scan.errors)
-        if forced is not None and invalid and forced.status in WITH_RESULTS:
+        if forced is not None and invalid and (forced.status in WITH_RESULTS or forced.failed_midway):
             raise ValueError(f"{batch.id} can only fail: its input file is invalid")
         batch.forced = forced
 

@@ -78,6 +78,11 @@ class Forced:
     processed: int | None = None
     errors: list[dict[str, object]] | None = None
 
+    @property
+    def failed_midway(self) -> bool:
+        """Whether it failed after some requests had been processed."""
+        return self.status == "failed" and bool(self.processed)
+
 
 @dataclass(frozen=True)
 class Moment:
@@ -99,6 +104,11 @@ class Moment:
     def validated(self) -> bool:
         """Whether the batch has got past the check of its input file."""
         return "in_progress_at" in self.times
+
+    @property
+    def has_results(self) -> bool:
+        """Whether there are result files, if any request was processed."""
+        return self.validated and self.status in (*WITH_RESULTS, "failed")
 
 
 def moment(plan: Plan, now: float, *, invalid: bool, cancel: Cancel | None, forced: Forced | None) -> Moment:
@@ -148,7 +158,9 @@ STAGES = {
 
 def _forced(forced: Forced, before: Moment) -> Moment:
     stages = STAGES.get(forced.status, tuple(before.times))
+    if forced.failed_midway:
+        stages = ("in_progress_at", *stages)
     times = {stage: before.times.get(stage, forced.at) for stage in stages}
     share = {"validating": 0.0, "failed": 0.0, "finalizing": 1.0, "completed": 1.0}.get(forced.status, before.share)
-    processed = forced.processed if forced.status not in ("validating", "failed") else None
+    processed = forced.processed if forced.failed_midway or forced.status not in ("validating", "failed") else None
     return Moment(forced.status, share, times, processed)

@@ -116,7 +116,7 @@ class Guard:
         if self._undecided:
             self._cancel_if_wanted()
         were = "was" if len(self._watched) == 1 else "were"
-        batches = f"{names_of(self._watched)} {were} running" if self._watched else "no batch had been created"
+        batches = f"{names_of(self._watched)} {were} running" if self._watched else "none of its batches was running"
         raise TaskStoppedError(f"Airflow stopped the task while {batches}.")
 
     def sleep(self, seconds: float) -> None:

@@ -11,7 +11,7 @@ from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.api.text import counted
 from airflow_provider_groq.batches.events import WaitEnd
-from airflow_provider_groq.batches.outcome import batch_problem, failed_for_transient_cause
+from airflow_provider_groq.batches.outcome import batch_problem, failed_for_transient_cause, nothing_succeeded
 from airflow_provider_groq.exceptions import GroqBatchUnknownError, GroqError, GroqJobError
 from airflow_provider_groq.jobs.spools.shards import Shard
 from airflow_provider_groq.operators import waiting
@@ -70,7 +70,7 @@ def given_up(round_: Round) -> dict[int, Batch | None]:
     journal = RoundJournal(round_)
     _found(round_, journal)
     if journal.stopped_at is None:
-        _stop(round_.job, journal, journal.batch_ids())
+        _give_up(round_.job, journal)
     ended = _awaited(round_, journal)
     return {shard.number: ended.get(journal.batch_id(shard)) for shard in round_.seal.shards}
 
@@ -104,8 +104,12 @@ def _found(round_: Round, journal: RoundJournal) -> Submission | None:
 
 
 def _is_resumable(batch: Batch, _: float) -> bool:
-    """Whether a shard keeps a batch: with each but those that failed, whose answers, if any, are kept."""
-    return batch.status != BatchStatus.FAILED
+    """Whether a shard keeps a batch."""
+    return not _failed_unpaid(batch)
+
+
+def _failed_unpaid(batch: Batch) -> bool:
+    return batch.status == BatchStatus.FAILED and nothing_succeeded(batch)
 
 
 def _make(round_: Round, journal: RoundJournal, submission: Submission | None) -> None:
@@ -178,13 +182,13 @@ def _input(round_: Round, shard: Shard) -> Input:
 
 
 def _failed_attempts(round_: Round, journal: RoundJournal, ended: Mapping[str | None, Batch]) -> list[Shard]:
-    """The shards whose batch failed for a transient cause, and may be created again."""
+    """The shards whose batch failed for a transient cause without an answer, and may be created again."""
     return [
         shard
         for shard in round_.seal.shards
         if journal.attempt(shard) < MOST_ATTEMPTS
         and (batch := ended.get(journal.batch_id(shard))) is not None
-        and batch.status == BatchStatus.FAILED
+        and _failed_unpaid(batch)
         and failed_for_transient_cause(batch)
     ]
 
@@ -193,10 +197,13 @@ def _awaited(round_: Round, journal: RoundJournal) -> dict[str | None, Batch]:
     """The batches of a round, by id, when all have ended: in the worker for a while, then deferred."""
     batch_ids = journal.batch_ids()
     round_.job.last_seen.begin(batch_ids, round=round_.number)
+    if journal.stopped_at is not None and _cancel_running(round_.job, batch_ids):
+        journal.stop(time.time())  # a try that died had not cancelled them: they have their whole time from now on
     while batch_ids:
-        end_time = journal.deadline if journal.stopped_at is None else journal.stopped_at + CANCEL_SECONDS
-        now = time.time()
-        here_until = min(end_time, now + waiting.WATCH_SECONDS) if round_.job.operator.deferrable else end_time
+        stopped_at, now = journal.stopped_at, time.time()
+        end_time = journal.deadline if stopped_at is None else stopped_at + CANCEL_SECONDS
+        in_slices = round_.job.operator.deferrable or stopped_at is not None
+        here_until = min(end_time, now + waiting.WATCH_SECONDS) if in_slices else end_time
         ends = _ends(round_, batch_ids, max(here_until, now + 1))
         late = [end.batch_id for end in ends if end.reason == "timeout"]
         if not late:
@@ -206,11 +213,14 @@ def _awaited(round_: Round, journal: RoundJournal) -> dict[str | None, Batch]:
                 round_.job.operator.lineage.note_batch(batch)
             return ended
         if here_until < end_time:
-            _defer(round_, late, end_time)
-        if journal.stopped_at is not None:
+            all_told = stopped_at is None or not _cancel_running(round_.job, late)
+            if all_told and round_.job.operator.deferrable:
+                _defer(round_, late, end_time)
+            continue
+        if stopped_at is not None:
             raise GroqJobError(
-                f"{counted(len(late), 'batch', 'batches')} did not end within 10 minutes of being cancelled, such as "
-                f"{late[0]}. Clear the task later: it lands their answers."
+                f"{counted(len(late), 'batch', 'batches')} did not end within {CANCEL_SECONDS / 60:g} minutes of being "
+                f"cancelled, such as {late[0]}. Clear the task later: it cancels what still runs, and lands the rest."
             )
         if not round_.job.operator.cancel_on_timeout:
             raise GroqJobError(
@@ -221,7 +231,8 @@ def _awaited(round_: Round, journal: RoundJournal) -> dict[str | None, Batch]:
         round_.job.operator.log.warning(
             "The job's deadline has passed: cancelling %s.", counted(len(late), "batch", "batches")
         )
-        _stop(round_.job, journal, late)
+        _give_up(round_.job, journal)
+        _cancel_running(round_.job, late)
     return {}
 
 
@@ -233,6 +244,10 @@ def _ends(round_: Round, batch_ids: list[str], end_time: float) -> list[WaitEnd]
         job.last_seen.write()
         job.guard.sleep(seconds)
 
+    def forget(end: WaitEnd) -> None:
+        if end.reason == "terminal":  # else it may run on, and a kill concerns it
+            job.guard.forget(end.batch_id)
+
     ends = job.hook.wait_for_batches(
         batch_ids,
         end_time=end_time,
@@ -240,7 +255,7 @@ def _ends(round_: Round, batch_ids: list[str], end_time: float) -> list[WaitEnd]
         sleep=sleep,
         total_rows=round_.rows,
         say=job.operator.log.log,
-        on_end=lambda end: job.guard.forget(end.batch_id),
+        on_end=forget,
         on_poll=job.last_seen.saw,
     )
     job.guard.check()
@@ -270,12 +285,26 @@ def _defer(round_: Round, batch_ids: list[str], end_time: float) -> None:
     )
 
 
-def _stop(job: JobRun, journal: RoundJournal, batch_ids: list[str]) -> None:
-    """Give a round up, and cancel its batches."""
+def _give_up(job: JobRun, journal: RoundJournal) -> None:
+    """Write down that no more of a round is sent, and that what runs of it is to be cancelled."""
     if job.store.superseded():
         raise TaskStoppedError("Airflow gave up this try, and may have started another one: stopping.")
     journal.stop(time.time())
-    cancel(job, batch_ids)
+
+
+def _cancel_running(job: JobRun, batch_ids: Sequence[str]) -> bool:
+    """Cancel those of these batches that neither have ended nor are being cancelled; whether there were any."""
+    try:
+        found = job.hook.get_batches(batch_ids)
+    except GroqError:  # a batch that cannot be asked for may be cancelled all the same
+        found = {}
+    running = [id_ for id_ in batch_ids if not ((batch := found.get(id_)) and _is_ending(batch))]
+    cancel(job, running)
+    return bool(running)
+
+
+def _is_ending(batch: Batch) -> bool:
+    return batch.terminal or batch.status == BatchStatus.CANCELLING
 
 
 def cancel(job: JobRun, batch_ids: Sequence[str]) -> None:

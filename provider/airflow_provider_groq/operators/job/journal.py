@@ -109,7 +109,7 @@ class RoundJournal:
     def stop(self, at: float, why: Stop | None = None) -> None:
         """The round is given up from this time on (Unix time)."""
         self._record.stopped_at = at
-        self._record.stop = why
+        self._record.stop = why or self._record.stop
         self._write()
 
     def stop_after(self, why: Stop) -> None:
