@@ -39,7 +39,7 @@ def make(kind, status=400):
 def drawn():
     """The tree as the module's docstring draws it: each error with its parent."""
     above, parents = [], {}
-    for branch, name in re.findall(r"^ {4}([│├└─ ]*)(Groq\w+)", exceptions.__doc__, re.MULTILINE):
+    for branch, name in re.findall(r"^ {4}([│├└─ ]*)(\w+Error)", exceptions.__doc__, re.MULTILINE):
         depth = len(branch) // 4
         del above[depth:]
         parents[name] = above[-1] if above else "Exception"

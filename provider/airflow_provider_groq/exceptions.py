@@ -16,6 +16,7 @@
     │   ├── GroqNotFoundError           404
     │   └── GroqRateLimitError          429
     ├── GroqJobError                too many rows of a job failed, or its work folder is gone
+    ├── TaskStoppedError            Airflow stopped the task, or gave up its try
     └── GroqBatchError              the batch did not end well
         ├── GroqBatchFailedError        the whole batch failed, for example because of its input file
         ├── GroqBatchExpiredError       the completion window closed first
@@ -168,6 +169,12 @@ class GroqRateLimitError(GroqAPIError):
 
 class GroqJobError(GroqError):
     """A job failed: too many rows failed, its canary failed, it would cost too much, or its work folder is gone."""
+
+
+class TaskStoppedError(GroqError):
+    """Airflow stopped the task while its batches were running, or gave up its try."""
+
+    retryable = True
 
 
 class GroqBatchError(GroqError):

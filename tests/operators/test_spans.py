@@ -8,8 +8,8 @@ from opentelemetry import trace
 
 from airflow_provider_groq import telemetry
 from airflow_provider_groq.compat import AirflowFailException
+from airflow_provider_groq.exceptions import TaskStoppedError
 from airflow_provider_groq.operators import waiting
-from airflow_provider_groq.submission.kill import TaskStoppedError
 
 
 def came(collector):

@@ -10,7 +10,8 @@ import pytest
 from airflows import timeout
 
 from airflow_provider_groq.compat import AirflowTaskTimeout
-from airflow_provider_groq.submission.kill import Guard, TaskStoppedError
+from airflow_provider_groq.exceptions import TaskStoppedError
+from airflow_provider_groq.submission.kill import Guard
 
 
 @pytest.fixture

@@ -10,9 +10,8 @@ import pytest
 from tries import Store
 
 from airflow_provider_groq.batches.identity import ROUND_KEY
-from airflow_provider_groq.exceptions import GroqAPIError, GroqStorageError
+from airflow_provider_groq.exceptions import GroqAPIError, GroqStorageError, TaskStoppedError
 from airflow_provider_groq.submission import wave
-from airflow_provider_groq.submission.kill import TaskStoppedError
 
 SHARDS = 12
 

@@ -7,7 +7,7 @@ import pytest
 
 from airflow_provider_groq.batches.events import BatchEvent, WaitEnd
 from airflow_provider_groq.compat import AirflowFailException
-from airflow_provider_groq.submission.kill import TaskStoppedError
+from airflow_provider_groq.exceptions import TaskStoppedError
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ import pytest
 from tries import Store, context_of
 
 from airflow_provider_groq.batches.identity import Claim, Identity
-from airflow_provider_groq.submission.kill import TaskStoppedError
+from airflow_provider_groq.exceptions import TaskStoppedError
 from airflow_provider_groq.submission.state_store import StateStore
 
 IDENTITY = Identity("dag", "create", "run")

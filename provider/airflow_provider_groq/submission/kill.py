@@ -13,7 +13,7 @@ from airflow.sdk import Context
 from airflow_provider_groq.api.settings import Settings
 from airflow_provider_groq.batches.several import cancelling_report, left_report, names_of
 from airflow_provider_groq.compat import AirflowTaskTimeout
-from airflow_provider_groq.exceptions import GroqError
+from airflow_provider_groq.exceptions import GroqError, TaskStoppedError
 from airflow_provider_groq.hooks import states
 from airflow_provider_groq.hooks.cancels import cancel_batches
 from airflow_provider_groq.hooks.states import Question
@@ -26,12 +26,6 @@ SECONDS = 2.0
 
 SLICE = 1.0
 """A signal does not end a sleep, so sleeps are this short."""
-
-
-class TaskStoppedError(GroqError):
-    """Airflow stopped the task while its batches were running."""
-
-    retryable = True
 
 
 class Standing(NamedTuple):

@@ -12,8 +12,8 @@ from airflow.sdk import Context
 
 from airflow_provider_groq.batches.identity import Claim
 from airflow_provider_groq.batches.outcome import clock
+from airflow_provider_groq.exceptions import TaskStoppedError
 from airflow_provider_groq.submission.journal import Entry
-from airflow_provider_groq.submission.kill import TaskStoppedError
 
 log = logging.getLogger(__name__)
 

@@ -16,9 +16,9 @@ from queue import Empty, SimpleQueue
 
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.identity import Claim
-from airflow_provider_groq.exceptions import GroqError
+from airflow_provider_groq.exceptions import GroqError, TaskStoppedError
 from airflow_provider_groq.submission.journal import Journal
-from airflow_provider_groq.submission.kill import SLICE, Guard, TaskStoppedError
+from airflow_provider_groq.submission.kill import SLICE, Guard
 
 log = logging.getLogger(__name__)
 

@@ -12,7 +12,7 @@ from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.api.text import counted
 from airflow_provider_groq.batches.events import WaitEnd
 from airflow_provider_groq.batches.outcome import batch_problem, failed_for_transient_cause, nothing_succeeded
-from airflow_provider_groq.exceptions import GroqBatchUnknownError, GroqError, GroqJobError
+from airflow_provider_groq.exceptions import GroqBatchUnknownError, GroqError, GroqJobError, TaskStoppedError
 from airflow_provider_groq.jobs.spools.shards import Shard
 from airflow_provider_groq.operators import waiting
 from airflow_provider_groq.operators.batch import CANCEL_SECONDS
@@ -21,7 +21,6 @@ from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.journal import RoundJournal
 from airflow_provider_groq.operators.job.round import Round
 from airflow_provider_groq.storage.inputs import Input
-from airflow_provider_groq.submission.kill import TaskStoppedError
 from airflow_provider_groq.submission.submit import Submission
 from airflow_provider_groq.triggers.deferral import defer
 

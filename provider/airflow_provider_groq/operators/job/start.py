@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.text import counted
 from airflow_provider_groq.batches.identity import Claim
-from airflow_provider_groq.exceptions import GroqError, GroqInputError, GroqLookupError
+from airflow_provider_groq.exceptions import GroqError, GroqInputError, GroqLookupError, TaskStoppedError
 from airflow_provider_groq.jobs.records import Request
 from airflow_provider_groq.jobs.requests.rows import requests
 from airflow_provider_groq.jobs.seals import JobSeal, task_of
@@ -25,7 +25,6 @@ from airflow_provider_groq.operators.job.spooling import drop, spooled
 from airflow_provider_groq.operators.models import check_models
 from airflow_provider_groq.storage.paths import check_writable, make_folder
 from airflow_provider_groq.storage.row_files import RowFiles, rows_of
-from airflow_provider_groq.submission.kill import TaskStoppedError
 from airflow_provider_groq.submission.lookup import Lookup
 
 
