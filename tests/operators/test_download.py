@@ -110,6 +110,17 @@ def test_a_download_that_is_cut_is_taken_up_again(download, groq_emulator, make_
 
 
 @pytest.mark.usefixtures("quick_retries")
+def test_a_404_after_a_cut_leaves_no_part_in_front_of_the_file(download, groq_emulator, make_batch, tmp_path):
+    batch_id = make_batch(*[GOOD] * 50)
+    groq_emulator.advance(100)
+    groq_emulator.fault("/files/*/content", drop="middle")
+    groq_emulator.fault("/files/*/content", status=404)
+    assert download(batch_id, tmp_path)["lines"] == {"repeated": 0, "unreadable": 0}
+    (output,) = [file for file in groq_emulator.files() if file["purpose"] == "batch_output"]
+    assert (tmp_path / "output.jsonl").read_bytes() == groq_emulator.file_content(output["id"])
+
+
+@pytest.mark.usefixtures("quick_retries")
 def test_a_download_that_is_always_cut_lands_nothing(download, groq_emulator, make_batch, tmp_path):
     batch_id = make_batch(*[GOOD] * 50)
     groq_emulator.advance(100)
