@@ -53,6 +53,20 @@ def test_a_retry_sends_what_was_sealed_and_does_not_ask_for_the_rows_again(job, 
     assert [answer["custom_id"] for answer in job.answers()] == [f"row-{n}" for n in range(8)]
 
 
+def test_what_cannot_be_read_of_the_work_folder_while_landing_is_not_blamed_on_the_output(job, crashed):
+    """Kept answers are read while the output is written."""
+    crashed(delete_files=False)
+    (summary, *_) = job.work.rglob("*.summary.json")
+    content = summary.read_bytes()
+    summary.unlink()
+    summary.mkdir()
+    with pytest.raises(GroqStorageError, match=f"work_path {job.work}: .*IsADirectoryError"):
+        job.run(delete_files=False, max_rounds=1)
+    summary.rmdir()
+    summary.write_bytes(content)
+    assert job.run(delete_files=False, max_rounds=1)["rows"]["succeeded"] == 8
+
+
 def test_a_try_that_finds_its_own_output_returns_it(job):
     manifest = job.run(delete_files=False)
     requests = len(job.emulator.requests())
