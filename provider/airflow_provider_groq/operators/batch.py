@@ -54,7 +54,8 @@ class GroqCreateBatchOperator(BatchOperator):
         cancel_on_kill: Whether the batch is cancelled when a user marks the task.
         cancel_on_timeout: Whether it is cancelled when the wait times out.
         fail_on_partial_error: Whether the task fails when only some of the requests succeeded.
-        delete_files: Whether the input file is deleted from Groq when the batch has ended.
+        delete_files: Whether the input file is deleted from Groq when the batch has ended. If it ended badly, the file
+            that ``input_file_id`` names stays, because another try needs it.
         kwargs: The arguments of every operator.
 
     Raises:
