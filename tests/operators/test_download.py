@@ -12,6 +12,7 @@ from airflow_provider_groq.exceptions import (
     GroqResponseError,
     GroqTransportError,
 )
+from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.operators.batch import GroqDownloadBatchResultsOperator
 
 GOOD, BAD = "openai/gpt-oss-20b", "no-such-model"
@@ -182,8 +183,13 @@ def test_an_output_path_without_a_filesystem_fails_for_good(download, groq_emula
 def test_files_that_are_gone_fail_for_good(download, groq_emulator, make_batch, tmp_path):
     batch_id = make_batch()
     groq_emulator.advance(100)
-    groq_emulator.fault("/files/*/content", status=404, times=None)
-    with pytest.raises(AirflowFailException, match="GET /files/.*/content returned 404"):
+    (file_id,) = [file["id"] for file in groq_emulator.files() if file["purpose"] == "batch_output"]
+    with GroqHook() as hook:
+        hook.delete_file(file_id)
+    gone = (
+        f"no longer has file {file_id} with results of batch {batch_id}: .* still under {tmp_path}. To get its answers"
+    )
+    with pytest.raises(AirflowFailException, match=gone):
         download(batch_id, tmp_path)
     assert not names(tmp_path)
 

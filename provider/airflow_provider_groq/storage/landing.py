@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any, BinaryIO
 
 from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.results import Tally, account, landing
-from airflow_provider_groq.hooks.errors import retry_not_found
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.storage.paths import make_folder, storage_errors, storage_path
+from airflow_provider_groq.storage.results import ANEW, download_result
 
 
 def land(hook: GroqHook, batch: Batch, output_path: str | ObjectStoragePath) -> dict[str, Any]:
@@ -22,7 +23,7 @@ def land(hook: GroqHook, batch: Batch, output_path: str | ObjectStoragePath) -> 
         "errors": (folder / "errors.jsonl", batch.error_file_id),
     }
     tally = Tally()
-    targets = {path: _download(hook, file_id) for path, file_id in files.values()}
+    targets = {path: _download(hook, batch, file_id, folder) for path, file_id in files.values()}
     counts = batch.request_counts
     promised = {files["output"][0]: counts.completed, files["errors"][0]: counts.failed}
     with storage_errors("output_path", output_path, write=True):
@@ -43,5 +44,10 @@ def land(hook: GroqHook, batch: Batch, output_path: str | ObjectStoragePath) -> 
     }
 
 
-def _download(hook: GroqHook, file_id: str | None) -> Callable[[BinaryIO], int] | None:
-    return None if file_id is None else lambda sink: retry_not_found(hook.download_file, file_id, sink)
+def _download(
+    hook: GroqHook, batch: Batch, file_id: str | None, folder: ObjectStoragePath
+) -> Callable[[BinaryIO], int] | None:
+    if file_id is None:
+        return None
+    way_out = f"If an earlier try has landed it, its answers are still under {folder}. {ANEW}"
+    return partial(download_result, hook, batch, file_id, way_out=way_out)
