@@ -1,10 +1,13 @@
 """The download operator against the emulator: what it lands, and that it lands all or nothing."""
 
 import json
+import uuid
 
 import pytest
-from airflow.sdk import ObjectStoragePath
+from airflow.sdk import Asset, ObjectStoragePath
+from airflow.sdk.execution_time.context import OutletEventAccessors
 
+from airflow_provider_groq.answers import read_answers
 from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.exceptions import (
     GroqBatchNotEndedError,
@@ -14,6 +17,7 @@ from airflow_provider_groq.exceptions import (
 )
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.operators.batch import GroqDownloadBatchResultsOperator
+from airflow_provider_groq.storage.landing import NAME
 
 GOOD, BAD = "openai/gpt-oss-20b", "no-such-model"
 
@@ -239,7 +243,91 @@ def test_files_are_deleted_after_the_landing_only_if_asked(download, groq_emulat
     assert len(groq_emulator.files()) == 3
     download(batch_id, tmp_path, delete_files=True)
     assert groq_emulator.files() == []
-    assert names(tmp_path) == ["errors.jsonl", "output.jsonl"]
+    assert names(tmp_path) == [NAME, "errors.jsonl", "output.jsonl"]
+
+
+@pytest.fixture(params=["local", "memory"])
+def folder(request, tmp_path, memory_storage):
+    """An output folder, locally and in an object storage."""
+    return ObjectStoragePath(
+        f"{memory_storage}/{uuid.uuid4().hex}" if request.param == "memory" else f"file://{tmp_path}"
+    )
+
+
+@pytest.fixture
+def deleted(download, groq_emulator, make_batch, folder):
+    """Lands a batch, deletes its files, and gives its id and its manifest."""
+    batch_id = make_batch(GOOD, BAD)
+    groq_emulator.advance(100)
+    manifest = download(batch_id, folder, delete_files=True)
+    assert groq_emulator.files() == []
+    return batch_id, manifest
+
+
+@pytest.mark.parametrize("delete_files", [True, False])
+def test_once_the_files_are_deleted_a_clear_returns_what_was_landed(
+    download, context, groq_emulator, folder, deleted, delete_files
+):
+    batch_id, manifest = deleted
+    gets = len(groq_emulator.requests("GET"))
+    outlet = Asset("answers")
+    told = context["outlet_events"] = OutletEventAccessors()
+    assert download(batch_id, folder, delete_files=delete_files, outlets=[outlet]) == manifest
+    assert told[outlet].extra["manifest"] == manifest
+    assert len(groq_emulator.requests("GET")) == gets
+    assert [answer.status for answer in read_answers(folder)] == ["succeeded", "failed"]
+
+
+def test_a_try_that_is_killed_before_it_deletes_the_files_leaves_that_to_the_next(
+    download, groq_emulator, make_batch, folder, monkeypatch
+):
+    class KilledError(BaseException):
+        pass
+
+    def killed(*_):
+        raise KilledError
+
+    batch_id = make_batch(GOOD)
+    groq_emulator.advance(100)
+    with monkeypatch.context() as patch, pytest.raises(KilledError):  # noqa: PT012 - both or neither
+        patch.setattr("airflow_provider_groq.operators.downloading.delete_files", killed)
+        download(batch_id, folder, delete_files=True)
+    assert len(groq_emulator.files()) == 2
+    assert download(batch_id, folder, delete_files=True)["requests"]["succeeded"] == 1
+    assert groq_emulator.files() == []
+
+
+def test_another_batch_takes_the_place_of_what_was_landed_and_of_its_record(
+    download, groq_emulator, make_batch, folder, deleted, monkeypatch
+):
+    """However far its landing comes: with one of its files there, the record would tell of others."""
+    other = make_batch(GOOD)
+    groq_emulator.advance(100)
+    for function in ("replace", "unlink"):
+        real = getattr(ObjectStoragePath, function)
+
+        def checked(self, *arguments, real=real, **options):
+            if ".jsonl" in self.name:
+                assert not (folder / NAME).exists()
+            return real(self, *arguments, **options)
+
+        monkeypatch.setattr(ObjectStoragePath, function, checked)
+    assert download(other, folder)["batch_id"] == other
+    assert names(folder) == ["output.jsonl"]
+    with pytest.raises(AirflowFailException, match=f"no longer has file .* with results of batch {deleted[0]}"):
+        download(deleted[0], folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("output.jsonl", b"changed"), ("errors.jsonl", None), (NAME, b"{"), (NAME, b"{}")]
+)
+def test_what_is_not_as_it_was_landed_is_not_returned(download, folder, deleted, name, content):
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes(content)
+    with pytest.raises(AirflowFailException, match="no longer has file"):
+        download(deleted[0], folder)
 
 
 def test_a_landing_that_fails_deletes_nothing(download, groq_emulator, make_batch, tmp_path):

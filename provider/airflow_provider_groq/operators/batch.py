@@ -235,7 +235,8 @@ class GroqDownloadBatchResultsOperator(LineageMethods, BaseOperator):
         batch_id: The batch.
         output_path: The folder: a local path, or the URI of an object storage.
         groq_conn_id: The connection.
-        delete_files: Whether the batch's input, output and error file are deleted from Groq after the landing.
+        delete_files: Whether the batch's input, output and error file are deleted from Groq after the landing. A record
+            in the folder then lets a later try return what was landed.
         asset_partition: The partition of the outlets' assets that is landed, such as ``"{{ ds }}"``. Airflow 3.3+.
         kwargs: The arguments of every operator. The events of the assets in ``outlets`` carry the manifest.
 
