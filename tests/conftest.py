@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-pytest_plugins = ["browser", "listeners", "tries"]  # what several folders of tests use
+pytest_plugins = ["browser", "disks", "listeners", "tries"]  # what several folders of tests use
 
 TESTS = Path(__file__).parent
 HOME = tempfile.mkdtemp(prefix="airflow-")

@@ -66,13 +66,29 @@ def test_a_download_that_is_cut_every_time_ends(groq_emulator, client, call, sin
 
 
 @pytest.mark.parametrize(
-    "fault", [{"drop": "before"}, {"drop": "after"}, {"status": 503}, {"body": "<html>", "content_type": "text/html"}]
+    "fault",
+    [
+        {"drop": "before"},
+        {"drop": "after"},
+        {"status": 503},
+        {"status": 404},
+        {"body": "<html>", "content_type": "text/html"},
+    ],
 )
 def test_what_passes_is_ridden_out(groq_emulator, client, call, sink, fault):
     groq_emulator.fault("/files/*/content", drop="middle")
     groq_emulator.fault("/files/*/content", **fault)
     assert client().download(call, sink) == len(CONTENT)
     assert written(sink) == CONTENT
+
+
+def test_a_file_that_is_gone_halfway_is_no_file_that_was_never_found(groq_emulator, client, call, sink):
+    """Who waits for what is not found yet would ask again, and get the whole file behind this part."""
+    groq_emulator.fault("/files/*/content", drop="middle")
+    groq_emulator.fault("/files/*/content", status=404, times=None)
+    with pytest.raises(GroqResponseError, match=r"returned 404.* Before that, it returned [\d,]+ bytes of it"):
+        client(max_retries=2).download(call, sink)
+    assert len(groq_emulator.requests("GET", "/files")) == 3
 
 
 def test_a_page_of_a_proxy_is_not_taken_for_the_file(groq_emulator, client, call, sink):

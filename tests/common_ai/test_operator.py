@@ -2,12 +2,13 @@
 
 import asyncio
 import json
+import tempfile
 
 import pytest
 from airflows import TaskDeferred
 from common_ai.conftest import SMALL, fired, imported
 
-from airflow_provider_groq.exceptions import GroqConnectionError
+from airflow_provider_groq.exceptions import GroqConnectionError, GroqStorageError
 
 exceptions = imported("exceptions")
 
@@ -176,3 +177,24 @@ def test_a_connection_that_cannot_be_used_is_refused(tries, monkeypatch, fields,
     with pytest.raises(GroqConnectionError, match=says):
         tries.run()
     assert not tries.emulator.requests()
+
+
+def test_where_there_is_no_room_for_requests_the_temporary_file_is_named_and_nothing_is_sent(
+    submit, groq_emulator, disk, monkeypatch
+):
+    monkeypatch.setattr(tempfile, "tempdir", str(disk.path))
+    with disk.full(), pytest.raises(GroqStorageError, match=r"in which requests are kept .*No space left on device"):
+        submit()
+    assert groq_emulator.requests("POST") == []
+
+
+def test_where_there_is_no_room_for_results_the_temporary_file_is_named(
+    submit, adapter, groq_emulator, disk, monkeypatch
+):
+    groq_emulator.set(seconds=0, answer_chars=15_000)
+    batch_id = submit()
+    monkeypatch.setattr(tempfile, "tempdir", str(disk.path))
+    with pytest.raises(GroqStorageError, match=r"in which results are kept .*No space left on device"):
+        adapter.iter_results(batch_id)
+    disk.mount("8m")
+    assert len([*adapter.iter_results(batch_id)]) == 3

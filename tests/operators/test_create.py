@@ -1,9 +1,11 @@
 """The create operator against the emulator: what it sends, what it waits for, what it refuses."""
 
 import asyncio
+import io
 import json
 import re
 import time
+from contextlib import nullcontext
 from datetime import timedelta
 
 import pytest
@@ -14,6 +16,7 @@ from airflow_provider_groq.batches.events import BatchEvent, WaitEnd
 from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.emulator import GroqEmulator
 from airflow_provider_groq.exceptions import GroqBatchFailedError, GroqBatchResultsPendingError, GroqInputError
+from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.links.batch import GroqBatchLink
 
 LINE = {
@@ -344,6 +347,45 @@ def test_the_input_file_is_deleted_when_the_batch_has_ended(create, context, gro
     else:
         run(operator, context)
     assert "batch" not in [file["purpose"] for file in groq_emulator.files()]
+
+
+@pytest.fixture
+def given(groq_emulator):
+    """The id of an input file that is at Groq already."""
+    with GroqHook() as hook:
+        return hook.upload_file(io.BytesIO(lines({}).encode())).id
+
+
+@pytest.mark.parametrize("outcome", ["completed", "expired", "failed", "cancelled"])
+def test_a_given_input_file_is_deleted_only_after_a_good_end(create, context, groq_emulator, given, outcome):
+    groq_emulator.set(seconds=0.3, outcome=outcome)
+    operator = create(requests=None, input_file_id=given, delete_files=True)
+    with nullcontext() if outcome == "completed" else pytest.raises((GroqBatchFailedError, AirflowFailException)):
+        run(operator, context)
+    kept = [file["id"] for file in groq_emulator.files() if file["purpose"] == "batch"]
+    assert kept == ([] if outcome == "completed" else [given])
+
+
+def test_a_retry_after_a_transient_failure_still_has_a_given_input_file(create, context, groq_emulator, given):
+    groq_emulator.set(seconds=0.3, outcome="failed")
+    options = {"requests": None, "input_file_id": given, "delete_files": True}
+    with pytest.raises(GroqBatchFailedError):
+        run(create(**options), context)
+    groq_emulator.set(outcome="completed")
+    run(create(**options), context)
+    assert {batch["input_file_id"] for batch in groq_emulator.batches()} == {given}
+    assert "batch" not in [file["purpose"] for file in groq_emulator.files()]
+
+
+def test_the_input_file_is_kept_until_the_result_files_are_there(create, context, groq_emulator):
+    """Where a server drops the metadata, a retry finds the batch by the name of this file."""
+    groq_emulator.set(seconds=0.1)
+    late = {"output_file_id": None, "error_file_id": None}
+    groq_emulator.fault("/batches/*", method="GET", times=None, merge=late)
+    groq_emulator.fault("/batches", method="GET", times=None, merge=late)
+    with pytest.raises(GroqBatchResultsPendingError):
+        run(create(delete_files=True), context)
+    assert "batch" in [file["purpose"] for file in groq_emulator.files()]
 
 
 def test_the_input_file_of_a_batch_that_goes_on_is_kept(create, context, groq_emulator):

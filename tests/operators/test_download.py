@@ -1,10 +1,13 @@
 """The download operator against the emulator: what it lands, and that it lands all or nothing."""
 
 import json
+import uuid
 
 import pytest
-from airflow.sdk import ObjectStoragePath
+from airflow.sdk import Asset, ObjectStoragePath
+from airflow.sdk.execution_time.context import OutletEventAccessors
 
+from airflow_provider_groq.answers import read_answers
 from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.exceptions import (
     GroqBatchNotEndedError,
@@ -12,7 +15,9 @@ from airflow_provider_groq.exceptions import (
     GroqResponseError,
     GroqTransportError,
 )
+from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.operators.batch import GroqDownloadBatchResultsOperator
+from airflow_provider_groq.storage.landing import NAME
 
 GOOD, BAD = "openai/gpt-oss-20b", "no-such-model"
 
@@ -110,6 +115,17 @@ def test_a_download_that_is_cut_is_taken_up_again(download, groq_emulator, make_
 
 
 @pytest.mark.usefixtures("quick_retries")
+def test_a_404_after_a_cut_leaves_no_part_in_front_of_the_file(download, groq_emulator, make_batch, tmp_path):
+    batch_id = make_batch(*[GOOD] * 50)
+    groq_emulator.advance(100)
+    groq_emulator.fault("/files/*/content", drop="middle")
+    groq_emulator.fault("/files/*/content", status=404)
+    assert download(batch_id, tmp_path)["lines"] == {"repeated": 0, "unreadable": 0}
+    (output,) = [file for file in groq_emulator.files() if file["purpose"] == "batch_output"]
+    assert (tmp_path / "output.jsonl").read_bytes() == groq_emulator.file_content(output["id"])
+
+
+@pytest.mark.usefixtures("quick_retries")
 def test_a_download_that_is_always_cut_lands_nothing(download, groq_emulator, make_batch, tmp_path):
     batch_id = make_batch(*[GOOD] * 50)
     groq_emulator.advance(100)
@@ -171,8 +187,13 @@ def test_an_output_path_without_a_filesystem_fails_for_good(download, groq_emula
 def test_files_that_are_gone_fail_for_good(download, groq_emulator, make_batch, tmp_path):
     batch_id = make_batch()
     groq_emulator.advance(100)
-    groq_emulator.fault("/files/*/content", status=404, times=None)
-    with pytest.raises(AirflowFailException, match="GET /files/.*/content returned 404"):
+    (file_id,) = [file["id"] for file in groq_emulator.files() if file["purpose"] == "batch_output"]
+    with GroqHook() as hook:
+        hook.delete_file(file_id)
+    gone = (
+        f"no longer has file {file_id} with results of batch {batch_id}: .* still under {tmp_path}. To get its answers"
+    )
+    with pytest.raises(AirflowFailException, match=gone):
         download(batch_id, tmp_path)
     assert not names(tmp_path)
 
@@ -222,7 +243,91 @@ def test_files_are_deleted_after_the_landing_only_if_asked(download, groq_emulat
     assert len(groq_emulator.files()) == 3
     download(batch_id, tmp_path, delete_files=True)
     assert groq_emulator.files() == []
-    assert names(tmp_path) == ["errors.jsonl", "output.jsonl"]
+    assert names(tmp_path) == [NAME, "errors.jsonl", "output.jsonl"]
+
+
+@pytest.fixture(params=["local", "memory"])
+def folder(request, tmp_path, memory_storage):
+    """An output folder, locally and in an object storage."""
+    return ObjectStoragePath(
+        f"{memory_storage}/{uuid.uuid4().hex}" if request.param == "memory" else f"file://{tmp_path}"
+    )
+
+
+@pytest.fixture
+def deleted(download, groq_emulator, make_batch, folder):
+    """Lands a batch, deletes its files, and gives its id and its manifest."""
+    batch_id = make_batch(GOOD, BAD)
+    groq_emulator.advance(100)
+    manifest = download(batch_id, folder, delete_files=True)
+    assert groq_emulator.files() == []
+    return batch_id, manifest
+
+
+@pytest.mark.parametrize("delete_files", [True, False])
+def test_once_the_files_are_deleted_a_clear_returns_what_was_landed(
+    download, context, groq_emulator, folder, deleted, delete_files
+):
+    batch_id, manifest = deleted
+    gets = len(groq_emulator.requests("GET"))
+    outlet = Asset("answers")
+    told = context["outlet_events"] = OutletEventAccessors()
+    assert download(batch_id, folder, delete_files=delete_files, outlets=[outlet]) == manifest
+    assert told[outlet].extra["manifest"] == manifest
+    assert len(groq_emulator.requests("GET")) == gets
+    assert [answer.status for answer in read_answers(folder)] == ["succeeded", "failed"]
+
+
+def test_a_try_that_is_killed_before_it_deletes_the_files_leaves_that_to_the_next(
+    download, groq_emulator, make_batch, folder, monkeypatch
+):
+    class KilledError(BaseException):
+        pass
+
+    def killed(*_):
+        raise KilledError
+
+    batch_id = make_batch(GOOD)
+    groq_emulator.advance(100)
+    with monkeypatch.context() as patch, pytest.raises(KilledError):  # noqa: PT012 - both or neither
+        patch.setattr("airflow_provider_groq.operators.downloading.delete_files", killed)
+        download(batch_id, folder, delete_files=True)
+    assert len(groq_emulator.files()) == 2
+    assert download(batch_id, folder, delete_files=True)["requests"]["succeeded"] == 1
+    assert groq_emulator.files() == []
+
+
+def test_another_batch_takes_the_place_of_what_was_landed_and_of_its_record(
+    download, groq_emulator, make_batch, folder, deleted, monkeypatch
+):
+    """However far its landing comes: with one of its files there, the record would tell of others."""
+    other = make_batch(GOOD)
+    groq_emulator.advance(100)
+    for function in ("replace", "unlink"):
+        real = getattr(ObjectStoragePath, function)
+
+        def checked(self, *arguments, real=real, **options):
+            if ".jsonl" in self.name:
+                assert not (folder / NAME).exists()
+            return real(self, *arguments, **options)
+
+        monkeypatch.setattr(ObjectStoragePath, function, checked)
+    assert download(other, folder)["batch_id"] == other
+    assert names(folder) == ["output.jsonl"]
+    with pytest.raises(AirflowFailException, match=f"no longer has file .* with results of batch {deleted[0]}"):
+        download(deleted[0], folder)
+
+
+@pytest.mark.parametrize(
+    ("name", "content"), [("output.jsonl", b"changed"), ("errors.jsonl", None), (NAME, b"{"), (NAME, b"{}")]
+)
+def test_what_is_not_as_it_was_landed_is_not_returned(download, folder, deleted, name, content):
+    if content is None:
+        (folder / name).unlink()
+    else:
+        (folder / name).write_bytes(content)
+    with pytest.raises(AirflowFailException, match="no longer has file"):
+        download(deleted[0], folder)
 
 
 def test_a_landing_that_fails_deletes_nothing(download, groq_emulator, make_batch, tmp_path):

@@ -1,64 +1,14 @@
 """A disk that is full: the job says so, sends nothing that it has not kept, loses nothing, and goes on with space."""
 
-import ctypes
-import os
+import json
 import tempfile
-from contextlib import contextmanager
 
 import pytest
-from operators.conftest import texts
+from operators.conftest import SMALL, texts
 
 from airflow_provider_groq.exceptions import GroqStorageError
 
 FULL = r"No space left on device"
-PAGE = 4096
-
-
-class Disk:
-    """A file system of its own, of a few pages.
-
-    Attributes:
-        path: Where it is mounted.
-    """
-
-    def __init__(self, path):
-        self.path = path
-        self._libc = ctypes.CDLL(None, use_errno=True)
-
-    def mount(self, size):
-        """Mount it, or give it another size."""
-        remount = 0x20 if os.path.ismount(self.path) else 0
-        options = f"size={size}".encode()
-        if self._libc.mount(b"tmpfs", os.fsencode(self.path), b"tmpfs", remount, options):
-            pytest.skip(f"a disk of its own cannot be mounted: {os.strerror(ctypes.get_errno())}")
-
-    def unmount(self):
-        if os.path.ismount(self.path):
-            assert self._libc.umount2(os.fsencode(self.path), 2) == 0  # MNT_DETACH
-
-    @contextmanager
-    def full(self, *, but=0):
-        """Fill it up, but for some bytes."""
-        filler = self.path / "filler"
-        with filler.open("wb", buffering=0) as file:
-            try:
-                while True:
-                    file.write(bytes(PAGE))
-            except OSError:
-                file.truncate(max(0, file.tell() - but))
-        yield
-        filler.unlink()
-
-
-@pytest.fixture
-def disk(tmp_path):
-    """A disk of 64 KiB."""
-    path = tmp_path / "disk"
-    path.mkdir()
-    disk = Disk(path)
-    disk.mount("64k")
-    yield disk
-    disk.unmount()
 
 
 @pytest.fixture
@@ -117,6 +67,31 @@ def test_where_there_is_no_folder_for_temporary_files_that_is_said_and_a_retry_l
             job.run(delete_files=False, **options)
     assert job.run(delete_files=False)["rows"]["succeeded"] == 8
     assert paid(job) == 8
+
+
+@pytest.mark.parametrize("count", [1, 500])
+@pytest.mark.parametrize("kind", ["requests", "input_path"])
+def test_while_a_create_task_checks_its_requests_the_temporary_file_is_named_and_nothing_is_sent(
+    create, context, groq_emulator, disk, tmp_path, monkeypatch, kind, count
+):
+    """Whether they fill the disk when they are written, or when the last of them is."""
+    rows = [
+        {
+            "custom_id": f"row-{number}",
+            "body": {"model": SMALL, "messages": [{"role": "user", "content": 100 * "long "}]},
+        }
+        for number in range(count)
+    ]
+    path = tmp_path / "rows.jsonl"
+    path.write_text("".join(json.dumps(row | {"method": "POST", "url": "/v1/chat/completions"}) + "\n" for row in rows))
+    given = {"requests": rows} if kind == "requests" else {"requests": None, "input_path": str(path)}
+    monkeypatch.setattr(tempfile, "tempdir", str(disk.path))
+    groq_emulator.set(seconds=0)
+    with disk.full(), pytest.raises(GroqStorageError, match=f"temporary file in which requests are checked .*{FULL}"):
+        create(**given).execute(context)
+    assert groq_emulator.requests("POST") == []
+    disk.mount("8m")
+    create(**given).execute(context)
 
 
 def test_while_answers_are_landed_those_of_before_stay_and_a_retry_lands_the_new_ones(job, disk, tmp_path):

@@ -15,6 +15,7 @@ from operators.conftest import JobTries, texts
 
 from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.exceptions import GroqError, GroqLookupError, GroqStorageError
+from airflow_provider_groq.hooks.groq import GroqHook
 
 SHARDS = [[f"row-{n}" for n in range(3)], [f"row-{n}" for n in range(3, 6)], ["row-6", "row-7"]]
 
@@ -51,6 +52,20 @@ def test_a_retry_sends_what_was_sealed_and_does_not_ask_for_the_rows_again(job, 
     assert calls == [1]
     assert job.sent() == SHARDS
     assert [answer["custom_id"] for answer in job.answers()] == [f"row-{n}" for n in range(8)]
+
+
+def test_what_cannot_be_read_of_the_work_folder_while_landing_is_not_blamed_on_the_output(job, crashed):
+    """Kept answers are read while the output is written."""
+    crashed(delete_files=False)
+    (summary, *_) = job.work.rglob("*.summary.json")
+    content = summary.read_bytes()
+    summary.unlink()
+    summary.mkdir()
+    with pytest.raises(GroqStorageError, match=f"work_path {job.work}: .*IsADirectoryError"):
+        job.run(delete_files=False, max_rounds=1)
+    summary.rmdir()
+    summary.write_bytes(content)
+    assert job.run(delete_files=False, max_rounds=1)["rows"]["succeeded"] == 8
 
 
 def test_a_try_that_finds_its_own_output_returns_it(job):
@@ -186,12 +201,28 @@ def test_a_batch_that_fails_for_a_transient_cause_is_made_again_and_is_no_round(
     assert [(sent["round"], sent["rows"], sent["succeeded"]) for sent in manifest["rounds"]] == [(1, 8, 8)]
 
 
-def test_a_result_file_that_is_gone_is_an_error_and_nothing_is_sent_again(job):
-    job.emulator.fault("/files/*/content", method="GET", status=404, times=None)
-    with pytest.raises(AirflowFailException, match="GroqNotFoundError"):
-        job.run(delete_files=False)
+def test_a_result_file_that_is_gone_is_an_error_and_nothing_is_sent_again_until_the_user_starts_over(job):
+    job.emulator.set(seconds=1000)
+    with pytest.raises(TaskDeferred):
+        job.run(deferrable=True, delete_files=False)
+    job.emulator.advance(2000)
+    job.emulator.set(seconds=0)
+    batch = job.emulator.batches()[1]
+    with GroqHook() as hook:
+        hook.delete_file(batch["output_file_id"])
+    gone = (
+        f"no longer has file {batch['output_file_id']} with results of batch {batch['id']}: .* delete .* {job.work} and"
+    )
+    for again in (lambda: None, job.clear):
+        again()
+        with pytest.raises(AirflowFailException, match=gone):
+            job.run(delete_files=False)
     assert job.sent() == SHARDS
     assert not (job.output / "manifest.json").exists()
+    shutil.rmtree(job.work)
+    job.clear()
+    assert job.run(delete_files=False)["rows"]["succeeded"] == 8
+    assert len(job.emulator.batches()) == 6
 
 
 def test_an_output_folder_of_another_task_is_refused_before_anything_is_paid(job, groq_emulator):

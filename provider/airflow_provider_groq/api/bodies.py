@@ -5,13 +5,14 @@ from __future__ import annotations
 import time
 import zlib
 from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from typing import Any, BinaryIO
 
 import httpx
 
 from airflow_provider_groq.api.calls import Call
 from airflow_provider_groq.api.settings import Settings
-from airflow_provider_groq.exceptions import GroqError, GroqResponseError, GroqTransportError
+from airflow_provider_groq.exceptions import GroqError, GroqNotFoundError, GroqResponseError, GroqTransportError
 
 MAX_BYTES = 16 << 20
 """The largest answer that is read into memory; Groq's largest, 200 batches, is a hundredth of it."""
@@ -136,9 +137,21 @@ class Resume:
         self._position = 0
         self.written = 0
 
-    def rewind(self) -> None:
-        """The content begins again."""
+    @contextmanager
+    def again(self) -> Iterator[None]:
+        """While the block runs, the content comes from its beginning.
+
+        Raises:
+            GroqResponseError: It is not found, though a part of it has come. Not the error of what was never found:
+                who asks for that again begins anew, behind this part.
+        """
         self._position = 0
+        try:
+            yield
+        except GroqNotFoundError as error:
+            if not self.written:
+                raise
+            raise GroqResponseError(f"{error} Before that, it returned {self.written:,} bytes of it.") from error
 
     def write(self, pieces: Iterable[bytes]) -> None:
         """Take the next pieces of the content."""

@@ -133,7 +133,8 @@ class GroqClient(_Base):
     def download(self, call: Call[bytes], sink: BinaryIO) -> int:
         """Stream the answer of the call into an open file, and return the number of bytes.
 
-        When the connection breaks, the content is asked for again, and what the file has is passed over.
+        When the connection breaks, the content is asked for again, and what the file has is passed over. What has
+        begun to come is there, so a 404 after that is retried too.
 
         Raises:
             GroqError: As for `send`. The file then holds a part.
@@ -191,8 +192,7 @@ class GroqClient(_Base):
                 return answers.read(call, response, _whole(call, response, self.settings), self.settings)
 
     def _download_once(self, call: Call[bytes], resume: bodies.Resume) -> None:
-        resume.rewind()
-        with _errors_of(call, self.settings):
+        with resume.again(), _errors_of(call, self.settings):
             response = self._http.send(_request(self._http, call, None), stream=True)
             with closing(response):
                 if not response.is_success or answers.is_page(response):
@@ -264,8 +264,7 @@ class AsyncGroqClient(_Base):
                 return answers.read(call, response, body, self.settings)
 
     async def _download_once(self, call: Call[bytes], resume: bodies.Resume) -> None:
-        resume.rewind()
-        with _errors_of(call, self.settings):
+        with resume.again(), _errors_of(call, self.settings):
             response = await self._http.send(_request(self._http, call, None), stream=True)
             async with aclosing(response):
                 if not response.is_success or answers.is_page(response):

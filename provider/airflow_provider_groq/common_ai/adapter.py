@@ -25,7 +25,9 @@ from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.jobs.records import InvalidOutput
 from airflow_provider_groq.jobs.requests.form import CHAT
 from airflow_provider_groq.jobs.requests.output_type import OutputType
-from airflow_provider_groq.jobs.temporary import temporary_file
+from airflow_provider_groq.jobs.temporary import filling, temporary_file
+
+PURPOSE = "requests are kept"
 
 NO_CONN_ID = "common-ai"
 """What stands in metrics where it is not known which connection common-ai uses."""
@@ -125,6 +127,7 @@ class GroqBatchAdapter(contract.BatchAdapter):
 
         Raises:
             LLMBatchInputError: As for `validate_requests`; nothing was sent.
+            GroqStorageError: There is no room for the requests on this machine; nothing was sent.
             GroqLostAnswerError: The batch may exist or not; the next try finds it.
             GroqError: It could not be created.
         """
@@ -133,8 +136,9 @@ class GroqBatchAdapter(contract.BatchAdapter):
             check_options(endpoint=CHAT, completion_window=completion_window, metadata=None)
         except GroqInputError as error:
             raise contract.LLMBatchInputError(str(error)) from error
-        with temporary_file("requests are kept") as file:
-            file.writelines(self._lines(form, requests, idempotency_key))
+        with temporary_file(PURPOSE) as file:
+            with filling(file, PURPOSE) as sink:
+                sink.writelines(self._lines(form, requests, idempotency_key))
             batch = Batches(self._client, idempotency_key, input_fingerprint).create(
                 file, completion_window=completion_window
             )

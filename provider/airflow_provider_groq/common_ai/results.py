@@ -22,10 +22,12 @@ from airflow_provider_groq.jobs.money.usage import counts_of
 from airflow_provider_groq.jobs.records import NOTHING, Answer, Error, RowRecord, Status
 from airflow_provider_groq.jobs.results.files import custom_id_of
 from airflow_provider_groq.jobs.results.harvest import becomes_without_line, harvest
-from airflow_provider_groq.jobs.temporary import temporary_errors
+from airflow_provider_groq.jobs.temporary import filling, temporary_errors
 from airflow_provider_groq.storage.results import downloaded
 
 log = logging.getLogger(__name__)
+
+PURPOSE = "results are kept"
 
 STATUSES: dict[Status, Literal["success", "errored", "expired", "cancelled"]] = {
     "succeeded": "success",
@@ -49,17 +51,18 @@ def results(hook: GroqHook, batch: Batch) -> Iterator[RawResultItem]:
         GroqBatchResultsPendingError: It promises a result file that is not there yet.
         GroqNotFoundError: A result file is gone.
         GroqResponseError: It promises more answers than there are.
+        GroqStorageError: There is no room for the results on this machine.
     """
     # Where the server does not count the requests, common-ai knows how many there are.
     known = batch.request_counts.total
-    with temporary_errors("results are kept"):
+    with temporary_errors(PURPOSE):
         sink = cast("BinaryIO", TemporaryFile())  # noqa: SIM115 - read by the iterator
     try:
-        with downloaded(hook, batch) as files:
+        with downloaded(hook, batch) as files, filling(sink, PURPOSE) as answers:
             found = harvest(
                 _records(_key(batch, files), known or MAX_LINES),
                 files,
-                sink,
+                answers,
                 batch_id=batch.id,
                 status_without_line=becomes_without_line(batch) if known else "missing",
                 round=1,

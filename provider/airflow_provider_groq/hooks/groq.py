@@ -213,6 +213,8 @@ class GroqHook(BaseHook):
 
         Raises:
             GroqInputError: The target cannot be written, or is open for text; nothing was sent.
+            GroqNotFoundError: There is no such file; nothing was written.
+            GroqError: The download failed. An open file holds a part: cut that off before you download to it again.
         """
         call = calls.file_content(file_id)
         with telemetry.span(telemetry.DOWNLOAD, self.groq_conn_id, file_id=file_id) as tell, opened(target) as sink:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from tempfile import TemporaryFile
 from typing import BinaryIO, cast
@@ -53,6 +53,42 @@ def temporary_file(purpose: str) -> Iterator[BinaryIO]:
         # What finds no room when it is closed is gone with the file, and must not replace the error of the block.
         with suppress(OSError):
             file.close()
+
+
+@contextmanager
+def filling(file: BinaryIO, purpose: str) -> Iterator[BinaryIO]:
+    """What a temporary file is written to by; when the block ends, all of it is on the disk.
+
+    Only what is wrong with this file becomes its error: what the lines come from may fail in the block too.
+
+    Args:
+        file: The temporary file.
+        purpose: What it is for, as for `temporary_errors`.
+
+    Raises:
+        GroqStorageError: It cannot be written; also from the block.
+    """
+    yield cast("BinaryIO", _Filling(file, purpose))
+    with temporary_errors(purpose):
+        file.flush()
+
+
+class _Filling:
+    """Writes to a temporary file."""
+
+    def __init__(self, file: BinaryIO, purpose: str) -> None:
+        self._file = file
+        self._purpose = purpose
+
+    def write(self, content: bytes) -> int:
+        try:
+            return self._file.write(content)
+        except OSError as error:
+            raise temporary_error(self._purpose, error) from error
+
+    def writelines(self, lines: Iterable[bytes]) -> None:
+        for line in lines:
+            self.write(line)
 
 
 def open_database(*tables: str) -> sqlite3.Connection:

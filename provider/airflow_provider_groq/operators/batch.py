@@ -54,7 +54,8 @@ class GroqCreateBatchOperator(BatchOperator):
         cancel_on_kill: Whether the batch is cancelled when a user marks the task.
         cancel_on_timeout: Whether it is cancelled when the wait times out.
         fail_on_partial_error: Whether the task fails when only some of the requests succeeded.
-        delete_files: Whether the input file is deleted from Groq when the batch has ended.
+        delete_files: Whether the input file is deleted from Groq when the batch has ended. If it ended badly, the file
+            that ``input_file_id`` names stays, because another try needs it.
         kwargs: The arguments of every operator.
 
     Raises:
@@ -234,7 +235,8 @@ class GroqDownloadBatchResultsOperator(LineageMethods, BaseOperator):
         batch_id: The batch.
         output_path: The folder: a local path, or the URI of an object storage.
         groq_conn_id: The connection.
-        delete_files: Whether the batch's input, output and error file are deleted from Groq after the landing.
+        delete_files: Whether the batch's input, output and error file are deleted from Groq after the landing. A record
+            in the folder then lets a later try return what was landed.
         asset_partition: The partition of the outlets' assets that is landed, such as ``"{{ ds }}"``. Airflow 3.3+.
         kwargs: The arguments of every operator. The events of the assets in ``outlets`` carry the manifest.
 

@@ -12,7 +12,7 @@ from airflow_provider_groq.batches.identity import Claim, check_metadata
 from airflow_provider_groq.batches.options import check_options, default_timeout
 from airflow_provider_groq.batches.outcome import describe, duration, problem, results_pending, warning
 from airflow_provider_groq.batches.rendered import SKIPPED, check_id
-from airflow_provider_groq.exceptions import GroqBatchTimeoutError
+from airflow_provider_groq.exceptions import GroqBatchError, GroqBatchResultsPendingError, GroqBatchTimeoutError
 from airflow_provider_groq.hooks.errors import fail_for_good
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.operators import waiting
@@ -63,15 +63,15 @@ def finish(operator: GroqCreateBatchOperator, context: Context, end: WaitEnd) ->
     if end.reason == "timeout":
         end, fate = waiting.last_poll(operator, context, end, cancel=operator.cancel_on_timeout)
     reasons = ""
-    if end.batch:
-        operator.lineage.note_batch(end.batch)
-        if not results_pending(end.batch):  # else the next try tells it
-            telemetry.ended(operator.groq_conn_id, end.batch)
-        with GroqHook(operator.groq_conn_id) as hook:
+    with GroqHook(operator.groq_conn_id) as hook:
+        if end.batch:
+            operator.lineage.note_batch(end.batch)
+            if not results_pending(end.batch):  # else the next try tells it
+                telemetry.ended(operator.groq_conn_id, end.batch)
             reasons = hook.failure_reasons(end.batch)
-            if operator.delete_files:
-                delete_files(hook, end.batch.input_file_id)
-    wrong = problem(end, fail_on_partial_error=operator.fail_on_partial_error, reasons=reasons)
+        wrong = problem(end, fail_on_partial_error=operator.fail_on_partial_error, reasons=reasons)
+        if end.batch and operator.delete_files and not _is_input_needed(operator, wrong):
+            delete_files(hook, end.batch.input_file_id)
     if isinstance(wrong, GroqBatchTimeoutError):
         raise GroqBatchTimeoutError(f"{wrong} {fate}", batch_id=end.batch_id)
     if wrong is not None:
@@ -79,6 +79,11 @@ def finish(operator: GroqCreateBatchOperator, context: Context, end: WaitEnd) ->
     if end.batch and (said := warning(end.batch, reasons)):
         operator.log.warning(said)
     return end.batch_id
+
+
+def _is_input_needed(operator: GroqCreateBatchOperator, wrong: GroqBatchError | None) -> bool:
+    """Whether another try needs the input file: it was not uploaded here, or its name may mark the batch to resume."""
+    return wrong is not None and (bool(operator.input_file_id) or isinstance(wrong, GroqBatchResultsPendingError))
 
 
 def _batch(

@@ -19,11 +19,11 @@ from airflow_provider_groq.hooks.errors import fail_for_good, retry_not_found
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.operators import outlets
 from airflow_provider_groq.operators.deleting import delete_files
-from airflow_provider_groq.storage.landing import land
+from airflow_provider_groq.storage.landing import Landed, land, record, recorded
 from airflow_provider_groq.storage.paths import check_writable
 
 if TYPE_CHECKING:
-    from airflow.sdk import Context
+    from airflow.sdk import Context, ObjectStoragePath
 
     from airflow_provider_groq.operators.batch import GroqDownloadBatchResultsOperator
 
@@ -36,37 +36,51 @@ def execute(operator: GroqDownloadBatchResultsOperator, context: Context) -> dic
         # Before Groq is asked for anything, so that a path of no use is known at once.
         folder = check_writable("output_path", operator.output_path)
         outlets.check(operator, folder)
-        batch = _ended(hook, operator.batch_id)
-        operator.lineage.note_batch(batch)
-        reasons = hook.failure_reasons(batch)
-        wrong = batch_problem(batch, reasons=reasons)
-        nothing_to_land = not (batch.output_file_id or batch.error_file_id) and isinstance(wrong, GroqBatchFailedError)
-        if wrong and (nothing_to_land or isinstance(wrong, GroqBatchResultsPendingError)):
-            # To land a failed batch once more does not help, whatever it failed for.
-            wrong.retryable = not nothing_to_land
-            raise wrong
-        with telemetry.span(telemetry.LAND, operator.groq_conn_id, batch_id=batch.id):
-            manifest = land(hook, batch, operator.output_path)
-        telemetry.landed(operator.groq_conn_id, manifest["requests"])
-        telemetry.tokens(operator.groq_conn_id, manifest["tokens"])
-        operator.lineage.note_download(manifest, operator.output_path)
+        landed = recorded(folder, operator.batch_id)
+        if landed is None:
+            landed = _land(operator, hook, folder)
+        else:
+            operator.lineage.note_ids([operator.batch_id], status=landed.manifest["status"])
+            operator.log.info("An earlier try already landed the results of batch %s.", operator.batch_id)
+        operator.lineage.note_download(landed.manifest, operator.output_path)
         operator.lineage.note_storage(folder)
-        rows = ", ".join(f"{count:,} {name}" for name, count in manifest["requests"].items() if count)
-        operator.log.info("Landed the results of batch %s under %s: %s.", batch.id, operator.output_path, rows)
-        if said := str(wrong or "") or warning(batch, reasons):
-            operator.log.warning(said)
-        unreadable, missing = manifest["lines"]["unreadable"], manifest["requests"]["missing"]
-        if unreadable or missing:
-            operator.log.warning(
-                "Batch %s: %s lines of its files cannot be read, and %s requests have no line.",
-                batch.id,
-                f"{unreadable:,}",
-                f"{missing:,}",
-            )
+        outlets.announce(operator, context, landed.manifest, folder, partitions=outlets.partitions_of(operator))
         if operator.delete_files:
-            delete_files(hook, batch.input_file_id, batch.output_file_id, batch.error_file_id)
-        outlets.announce(operator, context, manifest, folder, partitions=outlets.partitions_of(operator))
-        return manifest
+            delete_files(hook, *landed.file_ids)
+        return landed.manifest
+
+
+def _land(operator: GroqDownloadBatchResultsOperator, hook: GroqHook, folder: ObjectStoragePath) -> Landed:
+    """Land the results; if Groq's files are to be deleted, record that first."""
+    batch = _ended(hook, operator.batch_id)
+    operator.lineage.note_batch(batch)
+    reasons = hook.failure_reasons(batch)
+    wrong = batch_problem(batch, reasons=reasons)
+    nothing_to_land = not (batch.output_file_id or batch.error_file_id) and isinstance(wrong, GroqBatchFailedError)
+    if wrong and (nothing_to_land or isinstance(wrong, GroqBatchResultsPendingError)):
+        # To land a failed batch once more does not help, whatever it failed for.
+        wrong.retryable = not nothing_to_land
+        raise wrong
+    with telemetry.span(telemetry.LAND, operator.groq_conn_id, batch_id=batch.id):
+        landed = land(hook, batch, operator.output_path)
+    if operator.delete_files:
+        record(landed, folder)
+    manifest = landed.manifest
+    telemetry.landed(operator.groq_conn_id, manifest["requests"])
+    telemetry.tokens(operator.groq_conn_id, manifest["tokens"])
+    rows = ", ".join(f"{count:,} {name}" for name, count in manifest["requests"].items() if count)
+    operator.log.info("Landed the results of batch %s under %s: %s.", batch.id, operator.output_path, rows)
+    if said := str(wrong or "") or warning(batch, reasons):
+        operator.log.warning(said)
+    unreadable, missing = manifest["lines"]["unreadable"], manifest["requests"]["missing"]
+    if unreadable or missing:
+        operator.log.warning(
+            "Batch %s: %s lines of its files cannot be read, and %s requests have no line.",
+            batch.id,
+            f"{unreadable:,}",
+            f"{missing:,}",
+        )
+    return landed
 
 
 def _ended(hook: GroqHook, batch_id: str) -> Batch:

@@ -12,11 +12,13 @@ from airflow_provider_groq import telemetry
 from airflow_provider_groq.batches import requests as batch_requests
 from airflow_provider_groq.batches.identity import digest_of_file
 from airflow_provider_groq.hooks.groq import GroqHook
-from airflow_provider_groq.jobs.temporary import temporary_file
+from airflow_provider_groq.jobs.temporary import filling, temporary_file
 from airflow_provider_groq.storage.inline import InlineRequests
 from airflow_provider_groq.storage.input_file import open_source
 
 log = logging.getLogger(__name__)
+
+PURPOSE = "requests are checked"
 
 
 @dataclass(frozen=True)
@@ -59,16 +61,16 @@ def open_input(hook: GroqHook, source: Any, *, file_id: str | None = None, endpo
         yield Input(digest_of_file(file_id), "", None, lambda _: file_id)
         return
     max_bytes = hook.get_conn().settings.max_file_bytes
-    with temporary_file("requests are checked") as copy:
-        with telemetry.span(telemetry.CHECK, hook.groq_conn_id) as tell:
+    with temporary_file(PURPOSE) as copy:
+        with telemetry.span(telemetry.CHECK, hook.groq_conn_id) as tell, filling(copy, PURPOSE) as sink:
             if isinstance(source, InlineRequests):
                 lines = batch_requests.encode(source.rows(), endpoint=endpoint)
-                summary = batch_requests.copy_checked(lines, copy, max_bytes=max_bytes)
+                summary = batch_requests.copy_checked(lines, sink, max_bytes=max_bytes)
             else:
                 with open_source(source, max_bytes=max_bytes) as opened:
                     stem = opened.stem
                     lines = batch_requests.read_lines(opened.file, max_bytes=max_bytes)
-                    summary = batch_requests.copy_checked(lines, copy, max_bytes=max_bytes)
+                    summary = batch_requests.copy_checked(lines, sink, max_bytes=max_bytes)
             tell(requests=summary.lines, bytes=summary.bytes)
 
         def upload(name: str) -> str:

@@ -13,7 +13,7 @@ from airflow.sdk import ObjectStoragePath
 from storage.s3_server import ObjectStorage
 
 from airflow_provider_groq.jobs.output import parts as module
-from airflow_provider_groq.jobs.output.parts import commit, remove_unlisted, write_parts
+from airflow_provider_groq.jobs.output.parts import commit, remove_unlisted, small_files_opened, write_parts
 from airflow_provider_groq.jobs.results.kept import WholeFile
 
 TESTS = Path(__file__).parents[2]
@@ -87,7 +87,7 @@ def test_a_large_file_is_a_part_of_its_own_and_is_not_copied(monkeypatch, tmp_pa
     some = [files[0], *lines(3, "y"), files[1], b"w\n", files[2]]
     names = {"small", "large", "larger"}
     for _ in range(2):
-        manifest = {"parts": write_parts(some, folder, "abc"), "job": "abc"}
+        manifest = {"parts": write_parts(small_files_opened(some), folder, "abc"), "job": "abc"}
         commit(manifest, folder)
         assert [part["rows"] for part in manifest["parts"]] == [5, 3, 6, 2]
         files = contents(tmp_path)

@@ -97,7 +97,7 @@ def _fill(part: dict[str, Any], file: BinaryIO, blocks: Iterable[bytes | WholeFi
 def _gathered(answers: Iterable[bytes | WholeFile]) -> Iterator[bytes | WholeFile]:
     """Put single lines together."""
     some = bytearray()
-    for block in _with_small_files_opened(answers):
+    for block in answers:
         if isinstance(block, bytes) and len(some) + len(block) < GATHERED_BYTES:
             some += block
             continue
@@ -107,14 +107,6 @@ def _gathered(answers: Iterable[bytes | WholeFile]) -> Iterator[bytes | WholeFil
         yield block
     if some:
         yield bytes(some)
-
-
-def _with_small_files_opened(answers: Iterable[bytes | WholeFile]) -> Iterator[bytes | WholeFile]:
-    for some in answers:
-        if isinstance(some, WholeFile) and not _is_part(some):
-            yield from (run.lines for run in some.runs())
-        else:
-            yield some
 
 
 def _is_part(file: WholeFile) -> bool:
@@ -134,14 +126,23 @@ def _fitting(block: bytes, rows: int, size: int, *, first: bool) -> tuple[int, b
     return count, block[:end]
 
 
+def small_files_opened(answers: Iterable[bytes | WholeFile]) -> Iterator[bytes | WholeFile]:
+    """Give the lines of small files in their place, and all else as it is, for `write_parts`."""
+    for some in answers:
+        if isinstance(some, WholeFile) and not _is_part(some):
+            yield from (run.lines for run in some.runs())
+        else:
+            yield some
+
+
 def write_parts(answers: Iterable[bytes | WholeFile], folder: Path, job: str) -> list[dict[str, Any]]:
     """Write answers into the files of an output, which are no output yet: that is for `commit`.
 
     Until all are written, they are beside their final places, under names that begin with a dot.
 
     Args:
-        answers: A line, several lines or a file at a time. A large file becomes a part of its own: on the same local
-            disk it is not copied.
+        answers: A line, several lines or a file at a time. A file becomes a part of its own, and is not copied on the
+            same local disk; `small_files_opened` gives those that are too small for that as lines.
         folder: The output folder, which is there.
         job: Names the parts: for the same answers the same, and for other answers of this task another.
 

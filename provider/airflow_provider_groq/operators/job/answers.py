@@ -76,7 +76,11 @@ def _ended(round_: Round, shard: Shard, batch: Batch, sink: BinaryIO) -> Summary
 def _harvested(round_: Round, records: Iterable[RowRecord], batch: Batch, sink: BinaryIO) -> Summary:
     job = round_.job
     validate = None if job.output_type is None else job.output_type.validate
-    with downloaded(job.hook, batch) as files:
+    way_out = (
+        f"To resend its rows, delete the work folder {job.work.path} and clear the task; you then pay again for "
+        "all rows whose answers have not been landed."
+    )
+    with downloaded(job.hook, batch, way_out=way_out) as files:
         found = harvest(
             records,
             files,

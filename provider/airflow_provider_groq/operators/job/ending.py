@@ -11,7 +11,8 @@ from airflow_provider_groq import telemetry
 from airflow_provider_groq.exceptions import GroqError, GroqJobError
 from airflow_provider_groq.jobs.output import report
 from airflow_provider_groq.jobs.output.manifest import Accounts, for_xcom, message
-from airflow_provider_groq.jobs.output.parts import commit, remove_unlisted, write_parts
+from airflow_provider_groq.jobs.output.parts import commit, remove_unlisted, small_files_opened, write_parts
+from airflow_provider_groq.jobs.results.kept import WholeFile
 from airflow_provider_groq.jobs.results.outcomes import too_many_failed
 from airflow_provider_groq.jobs.seals import JobSeal
 from airflow_provider_groq.operators import outlets
@@ -63,8 +64,7 @@ def _landed(job: JobRun, seal: JobSeal) -> dict[str, Any]:
     job.fence()
     with job.in_output():
         make_folder(job.output)
-        answers = all_rows(rounds, rows=seal.rows, tell=accounts.count_usage)
-        parts = write_parts(accounts.count(answers), job.output, _name(job, seal))
+        parts = write_parts(_answers(job, seal, rounds, accounts), job.output, _name(job, seal))
         manifest = accounts.manifest(
             path=str(job.output),
             job=job.owner(),
@@ -76,6 +76,12 @@ def _landed(job: JobRun, seal: JobSeal) -> dict[str, Any]:
         )
         commit(manifest, job.output)
     return manifest
+
+
+def _answers(job: JobRun, seal: JobSeal, rounds: Sequence[Round], accounts: Accounts) -> Iterator[bytes | WholeFile]:
+    """The answers to all rows, counted; read while the output is written, so errors say which it was."""
+    with job.in_work():
+        yield from small_files_opened(accounts.count(all_rows(rounds, rows=seal.rows, tell=accounts.count_usage)))
 
 
 def _stopped(rounds: Sequence[Round]) -> dict[str, str] | None:
