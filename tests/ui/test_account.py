@@ -29,17 +29,19 @@ async def test_twenty_tabs_are_served_by_one_request_each_five_seconds(
     groq_emulator.clear_requests()
     if fault:
         groq_emulator.fault("/batches", times=None, **fault)
+    tabs = [browser(user) for user in ["user", "op", "viewer", "admin"] * 5]
     began = time.monotonic()
     answers = []
 
-    async def tab(user):
-        client = browser(user)
-        while time.monotonic() < began + 2.2:
-            answer = await client.get(BATCHES)
+    async def keep_open(tab):
+        fresh_for = 0.0
+        while not answers or time.monotonic() < began + 2.2:
+            await asyncio.sleep(fresh_for)
+            answer = await tab.get(BATCHES)
             answers.append(answer.status_code)
-            await asyncio.sleep(answer.json().get("fresh_for", 0.1) if answer.is_success else 0.1)
+            fresh_for = answer.json().get("fresh_for", 0.1) if answer.is_success else 0.1
 
-    await asyncio.gather(*(tab(user) for user in ["user", "op", "viewer", "admin"] * 5))
+    await asyncio.gather(*map(keep_open, tabs))
     assert len(answers) >= 20
     assert set(answers) == ({502} if fault and "status" in fault else {200})
     assert 1 <= len(questions(groq_emulator)) <= (time.monotonic() - began) / 0.5 + 1
