@@ -158,7 +158,7 @@ def test_times_may_be_timedeltas(groq_emulator, hook, clock, new_batch):
 
 
 @pytest.mark.parametrize("name", ["end_time", "poll_interval"])
-@pytest.mark.parametrize("value", ["60", None, True, -timedelta(1), float("nan")])
+@pytest.mark.parametrize("value", ["60", None, True, -timedelta(1), timedelta.max, float("nan"), 1e300])
 def test_what_is_no_time_is_refused_before_anything_is_sent(groq_emulator, hook, name, value):
     times = {"end_time": time.time() + 60, name: value}
     with pytest.raises(GroqInputError, match=f"^{name} must be a number of seconds or a timedelta"):

@@ -60,8 +60,11 @@ class GroqBatchSensor(LineageMethods, BaseSensorOperator):
     ) -> None:
         if poll_interval is not None:
             kwargs["poke_interval"] = seconds("poll_interval", poll_interval)
+        elif "poke_interval" in kwargs:
+            seconds("poke_interval", kwargs["poke_interval"])
+        if kwargs.get("timeout"):  # None is Airflow's default, and 0 polls once
+            seconds("timeout", kwargs["timeout"])
         super().__init__(**kwargs)
-        seconds("poke_interval", self.poke_interval)
         self.batch_id = batch_id
         self.groq_conn_id = groq_conn_id
         self.deferrable = deferrable
