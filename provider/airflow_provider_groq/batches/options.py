@@ -90,6 +90,20 @@ def moment(name: str, value: float | timedelta, *, now: float) -> float:
     return seconds(name, value, most=now + LONGEST_SECONDS)
 
 
+def check_flags(**flags: bool) -> None:
+    """Check arguments that turn something on or off: any text counts as true, also ``"False"``.
+
+    Args:
+        flags: Each by the name of its argument.
+
+    Raises:
+        GroqInputError: One is neither True nor False.
+    """
+    for name, value in flags.items():
+        if not isinstance(value, bool):
+            raise GroqInputError(f"{name} is {shown(value)}, but must be True or False.")
+
+
 def check_options(*, endpoint: str, completion_window: str, metadata: Mapping[str, str] | None) -> None:
     """Check what is said of a batch as a whole.
 

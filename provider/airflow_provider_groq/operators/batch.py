@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_groq.batches.options import seconds
+from airflow_provider_groq.batches.options import check_flags, seconds
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.lineage.methods import LineageMethods
@@ -102,6 +102,13 @@ class GroqCreateBatchOperator(BatchOperator):
             deferrable=deferrable,
             poll_interval=poll_interval,
             **kwargs,
+        )
+        check_flags(
+            reattach=reattach,
+            cancel_on_kill=cancel_on_kill,
+            cancel_on_timeout=cancel_on_timeout,
+            fail_on_partial_error=fail_on_partial_error,
+            delete_files=delete_files,
         )
         if delete_files and not wait_for_completion:
             raise GroqInputError(
@@ -264,6 +271,7 @@ class GroqDownloadBatchResultsOperator(LineageMethods, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        check_flags(delete_files=delete_files)
         self.batch_id = batch_id
         self.output_path = output_path
         self.groq_conn_id = groq_conn_id

@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_groq.batches.options import MAX_LINES, default_timeout, seconds, shown
+from airflow_provider_groq.batches.options import MAX_LINES, check_flags, default_timeout, seconds, shown
 from airflow_provider_groq.compat import conf
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
@@ -146,6 +146,14 @@ class GroqBatchInferenceOperator(BatchOperator):
             poll_interval=poll_interval,
             **kwargs,
         )
+        check_flags(
+            dedupe=dedupe,
+            reattach=reattach,
+            cancel_on_kill=cancel_on_kill,
+            cancel_on_timeout=cancel_on_timeout,
+            delete_files=delete_files,
+            dry_run=dry_run,
+        )
         self.rows = None if rows is None else InlineRequests(rows, argument="rows")
         self.input_path = input_path
         self.output_path = output_path
@@ -229,12 +237,10 @@ class GroqBatchInferenceOperator(BatchOperator):
         ratio = self.max_failed_ratio
         if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0 <= ratio <= 1:
             raise GroqInputError(f"max_failed_ratio is {shown(ratio)}, but must be a number from 0.0 to 1.0.")
-        _check_flag("dry_run", self.is_dry_run)
         if self.is_dry_run and self.outlets:
             raise GroqInputError(
                 "A dry run lands nothing, so it cannot have outlets: move them to the task that sends."
             )
-        _check_flag("dedupe", self.dedupe)
         _check_escalate(self.escalate)
         outlets.check_arguments(self)
         self.request_form(endpoint=CHAT if _is_template(self.endpoint) else None)
@@ -331,11 +337,6 @@ def _check_escalate(escalate: Any) -> None:
 def _is_template(value: Any) -> bool:
     """Whether Jinja is still to render a text."""
     return isinstance(value, str) and ("{{" in value or "{%" in value)
-
-
-def _check_flag(argument: str, value: Any) -> None:
-    if not isinstance(value, bool):
-        raise GroqInputError(f"{argument} is {shown(value)}, but must be True or False.")
 
 
 def _check_number(argument: str, value: Any, least: int, most: int) -> None:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator
 
-from airflow_provider_groq.batches.options import seconds
+from airflow_provider_groq.batches.options import check_flags, seconds
 from airflow_provider_groq.compat import conf
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.lineage.methods import LineageMethods
@@ -65,6 +65,7 @@ class GroqBatchSensor(LineageMethods, BaseSensorOperator):
         if kwargs.get("timeout"):  # None is Airflow's default, and 0 polls once
             seconds("timeout", kwargs["timeout"])
         super().__init__(**kwargs)
+        check_flags(deferrable=deferrable, fail_on_partial_error=fail_on_partial_error)
         self.batch_id = batch_id
         self.groq_conn_id = groq_conn_id
         self.deferrable = deferrable
