@@ -262,7 +262,7 @@ class GroqHook(BaseHook):
             How it ended; see `airflow_provider_groq.batches.outcome.problem`.
 
         Raises:
-            GroqInputError: A time has an invalid form.
+            GroqInputError: The id or a time has an invalid form; nothing was sent.
         """
         (end,) = self.wait_for_batches([batch_id], end_time=end_time, poll_interval=poll_interval, sleep=sleep)
         return end
@@ -298,7 +298,7 @@ class GroqHook(BaseHook):
         now = time.time()
         until = moment("end_time", end_time, now=now)
         interval = seconds("poll_interval", poll_interval)
-        ids = list(batch_ids)
+        ids = calls.checked_ids(batch_ids)
         waits = Waits(
             ids,
             self.groq_conn_id,

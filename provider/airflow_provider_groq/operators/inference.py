@@ -234,9 +234,10 @@ class GroqBatchInferenceOperator(BatchOperator):
             raise GroqInputError(
                 f"Exactly one of rows and input_path must be given, but {'both' if given else 'none'}."
             )
-        _check_number("shard_size", self.shard_size, 1, MAX_LINES)
         _check_number("max_rounds", self.max_rounds, 1, 10)
-        _check_number("canary", self.canary, 1, MAX_LINES)
+        for name in ("shard_size", "canary"):
+            if getattr(self, name) is not None:
+                _check_number(name, getattr(self, name), 1, MAX_LINES)
         ratio = self.max_failed_ratio
         if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0 <= ratio <= 1:
             raise GroqInputError(f"max_failed_ratio is {shown(ratio)}, but must be a number from 0.0 to 1.0.")
@@ -344,5 +345,5 @@ def _check_escalate(escalate: Any) -> None:
 
 
 def _check_number(argument: str, value: Any, least: int, most: int) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most):
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise GroqInputError(f"{argument} is {shown(value)}, but must be a whole number from {least:,} to {most:,}.")
