@@ -9,19 +9,14 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseOperator
 
 from airflow_provider_groq.batches.options import check_flags, seconds
-from airflow_provider_groq.compat import conf
 from airflow_provider_groq.lineage.methods import LineageMethods
-from airflow_provider_groq.links.batch import GroqBatchLink
+from airflow_provider_groq.links.batch import COLOR, GroqBatchLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_groq.batches.events import WaitEnd
     from airflow_provider_groq.submission.kill import Guard
-
-DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
-
-COLOR = "#fbe3dc"
 
 
 class BatchOperator(LineageMethods, BaseOperator):

@@ -1,7 +1,7 @@
 """`GroqCreateBatchOperator`, `GroqCancelBatchOperator`, `GroqDownloadBatchResultsOperator`.
 
 The classes and their arguments, which a Dag file needs. What they do is in `creation`, `cancelling` and
-`landing`, which are imported when the task runs: parsing a Dag file needs none of it.
+`downloading`, which are imported when the task runs: parsing a Dag file needs none of it.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any, ClassVar
 from airflow.sdk import BaseOperator
 
 from airflow_provider_groq.batches.options import check_flags, seconds
+from airflow_provider_groq.compat import DEFERRABLE
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.lineage.methods import LineageMethods
-from airflow_provider_groq.links.batch import GroqBatchLink
+from airflow_provider_groq.links.batch import COLOR, GroqBatchLink
 from airflow_provider_groq.operators import outlets
-from airflow_provider_groq.operators.base import COLOR, DEFERRABLE, BatchOperator
+from airflow_provider_groq.operators.base import BatchOperator
 from airflow_provider_groq.storage.inline import InlineRequests
 
 if TYPE_CHECKING:

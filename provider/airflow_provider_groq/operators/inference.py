@@ -8,13 +8,13 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow_provider_groq.batches.options import MAX_LINES, check_flags, default_timeout, seconds, shown
-from airflow_provider_groq.compat import conf
+from airflow_provider_groq.compat import DEFERRABLE, conf
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.jobs.money.prices import Prices
 from airflow_provider_groq.jobs.requests.form import AUDIO, CHAT, RequestForm, check_params
 from airflow_provider_groq.operators import outlets
-from airflow_provider_groq.operators.base import DEFERRABLE, BatchOperator
+from airflow_provider_groq.operators.base import BatchOperator
 from airflow_provider_groq.storage.inline import InlineRequests, is_unrendered
 
 if TYPE_CHECKING:

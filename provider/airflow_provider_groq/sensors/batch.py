@@ -13,10 +13,10 @@ from typing import TYPE_CHECKING, Any
 from airflow.sdk import BaseSensorOperator
 
 from airflow_provider_groq.batches.options import check_flags, seconds
-from airflow_provider_groq.compat import conf
+from airflow_provider_groq.compat import DEFERRABLE
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.lineage.methods import LineageMethods
-from airflow_provider_groq.links.batch import GroqBatchLink
+from airflow_provider_groq.links.batch import COLOR, GroqBatchLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, PokeReturnValue
@@ -44,7 +44,7 @@ class GroqBatchSensor(LineageMethods, BaseSensorOperator):
     template_fields: Sequence[str] = ("batch_id", "groq_conn_id")
     template_ext: Sequence[str] = ()
     operator_extra_links = (GroqBatchLink(),)
-    ui_color = "#fbe3dc"
+    ui_color = COLOR
     linked_batch_id: str | None = None
     lineage_reads = ("batch_id",)
 
@@ -53,7 +53,7 @@ class GroqBatchSensor(LineageMethods, BaseSensorOperator):
         *,
         batch_id: str | Sequence[str],
         groq_conn_id: str = DEFAULT_CONN_ID,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        deferrable: bool = DEFERRABLE,
         poll_interval: float | timedelta | None = None,
         fail_on_partial_error: bool = False,
         **kwargs: Any,
