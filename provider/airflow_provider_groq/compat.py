@@ -54,6 +54,7 @@ else:
         )
 
 __all__ = [
+    "DEFERRABLE",
     "AirflowFailException",
     "AirflowNotFoundException",
     "AirflowSensorTimeout",
@@ -75,6 +76,9 @@ __all__ = [
     "takes_nested_extra_by_alias",
     "takes_pages",
 ]
+
+DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
+"""Whether tasks wait in the triggerer where their Dag does not say it."""
 
 
 async def connection_and_extra(hook: BaseHook, conn_id: str) -> tuple[Connection, dict[str, Any]]:

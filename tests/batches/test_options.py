@@ -6,7 +6,7 @@ from decimal import Decimal
 import pytest
 
 from airflow_provider_groq.batches.console import console_url
-from airflow_provider_groq.batches.options import ENDPOINTS, check_options, seconds, window_hours
+from airflow_provider_groq.batches.options import ENDPOINTS, check_options, moment, seconds, window_hours
 from airflow_provider_groq.exceptions import GroqInputError
 
 GOOD = {"endpoint": ENDPOINTS[0], "completion_window": "24h", "metadata": None}
@@ -106,7 +106,7 @@ def test_an_id_in_the_consoles_address_is_quoted():
         (0.5, 0.5),
         (timedelta(minutes=2), 120.0),
         (timedelta(milliseconds=1), 0.001),
-        (timedelta.max, timedelta.max.total_seconds()),
+        (timedelta(days=3650), 315_360_000.0),
     ],
 )
 def test_a_length_of_time_is_seconds_or_a_timedelta(given, expected):
@@ -117,10 +117,21 @@ def test_a_length_of_time_is_seconds_or_a_timedelta(given, expected):
 @pytest.mark.parametrize(
     "given",
     [
-        *[0, -1, float("nan"), float("inf"), 10**400, timedelta(0), -timedelta(1)],
+        *[0, -1, float("nan"), float("inf"), 10**400, 1e300, 315_360_001, timedelta(0), -timedelta(1), timedelta.max],
         *["60", "PT1M", True, None, [60], Decimal(60), 60 + 0j],
     ],
 )
 def test_any_other_length_of_time_is_refused_by_name_and_value(given):
-    with pytest.raises(GroqInputError, match="^poll_interval must be a number of seconds or a timedelta, above 0, but"):
+    with pytest.raises(GroqInputError, match="^poll_interval must be a number of seconds or a timedelta, above 0 and"):
         seconds("poll_interval", given)
+
+
+@pytest.mark.parametrize(("given", "expected"), [(150, 150.0), (50, 50.0), (timedelta(minutes=1), 160.0)])
+def test_a_time_to_come_is_unix_time_or_a_timedelta_from_now(given, expected):
+    assert moment("end_time", given, now=100.0) == expected
+
+
+@pytest.mark.parametrize("given", [0, None, "60", float("inf"), 2e9, timedelta.max, -timedelta(1)])
+def test_any_other_time_to_come_is_refused_by_name_and_value(given):
+    with pytest.raises(GroqInputError, match="^end_time must be a number of seconds or a timedelta, above 0 and up to"):
+        moment("end_time", given, now=1e9)

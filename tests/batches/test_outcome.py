@@ -3,7 +3,7 @@
 import pytest
 
 from airflow_provider_groq.batches.events import WaitEnd
-from airflow_provider_groq.batches.outcome import batch_problem, describe, problem, warning
+from airflow_provider_groq.batches.outcome import batch_problem, clock, describe, problem, warning
 from airflow_provider_groq.exceptions import (
     GroqBatchCancelledError,
     GroqBatchExpiredError,
@@ -183,3 +183,22 @@ def test_a_wait_that_saw_no_end(make, reason, kind, retryable):
 )
 def test_progress_in_one_line(make, counts, told):
     assert describe(make(counts=counts)) == told
+
+
+@pytest.mark.parametrize(
+    ("unix_time", "expected"),
+    [
+        (1_793_491_200.9, "2026-11-01 00:00:00 UTC"),
+        (253_402_300_799.9, "9999-12-31 23:59:59 UTC"),
+        (1e300, "9999-12-31 23:59:59 UTC"),
+        (float("inf"), "9999-12-31 23:59:59 UTC"),
+    ],
+)
+def test_a_time_is_shown_as_a_date_or_as_the_nearest_to_it(unix_time, expected):
+    assert clock(unix_time) == expected
+
+
+@pytest.mark.parametrize("unix_time", [-1e300, float("-inf"), float("nan")])
+def test_any_other_number_is_shown_as_a_date_too(unix_time):
+    """A line of the log must not end a wait."""
+    assert clock(unix_time).endswith("UTC")

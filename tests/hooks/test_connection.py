@@ -46,6 +46,15 @@ def test_a_uri_carries_tuning_as_text(connect):
     assert (found.allow_http, found.check_models) == (True, False)
 
 
+@pytest.mark.parametrize(
+    ("said", "meant"),
+    [(False, False), (0, False), ("0", False), ("no", False), ("off", False), (1, True), ("Yes", True)],
+)
+def test_a_flag_may_be_said_in_other_words_that_have_one_meaning(connect, said, meant):
+    connect(extra={"check_models": said, "allow_http": said})
+    assert (settings().check_models, settings().allow_http) == (meant, meant)
+
+
 def test_a_key_in_a_uri_may_be_quoted(connect):
     connect("groq://:gsk%2Fa%3Ab@")
     assert settings().api_key == "gsk/a:b"
@@ -135,10 +144,16 @@ def test_plain_http_elsewhere_if_allowed(connect):
             {"extra": {"timeout": float("inf")}},
             "timeout must be a number of seconds above 0 and up to 86,400, but is i",
         ),
+        ({"extra": {"timeout": True}}, "timeout in extra is True: Input should be a number, not true or false."),
+        ({"extra": {"max_retries": False}}, "max_retries in extra is False: Input should be a number, not true or"),
+        ({"extra": {"max_file_bytes": True}}, "max_file_bytes in extra is True: Input should be a number, not true or"),
+        ({"extra": {"max_file_bytes": "true"}}, "max_file_bytes in extra is 'true': Input should be a valid integer"),
         ({"extra": {"max_retries": 1.5}}, "max_retries in extra is 1.5: Input should be a valid integer"),
         ({"extra": {"max_retries": -1}}, "max_retries must be 0 or more, but is -1."),
         ({"extra": {"max_file_bytes": 0}}, "max_file_bytes must be above 0, but is 0."),
         ({"extra": {"allow_http": "maybe"}}, "allow_http in extra is 'maybe': Input should be a valid boolean"),
+        ({"extra": {"check_models": 2}}, "check_models in extra is 2: Input should be a valid boolean"),
+        ({"extra": {"check_models": [False]}}, "check_models in extra is [False]: Input should be a valid boolean"),
         ({"extra": {"check_models": "perhaps"}}, "check_models in extra is 'perhaps': Input should be a valid boolean"),
         pytest.param(
             {"extra": '["gsk_secret"]'},

@@ -158,11 +158,39 @@ def test_times_may_be_timedeltas(groq_emulator, hook, clock, new_batch):
 
 
 @pytest.mark.parametrize("name", ["end_time", "poll_interval"])
-@pytest.mark.parametrize("value", ["60", None, True, -timedelta(1), float("nan")])
+@pytest.mark.parametrize("value", ["60", None, True, -timedelta(1), timedelta.max, float("nan"), 1e300])
 def test_what_is_no_time_is_refused_before_anything_is_sent(groq_emulator, hook, name, value):
     times = {"end_time": time.time() + 60, name: value}
     with pytest.raises(GroqInputError, match=f"^{name} must be a number of seconds or a timedelta"):
         hook.wait_for_batch("batch_1", **times)
+    assert not groq_emulator.requests()
+
+
+@pytest.mark.parametrize(
+    ("batch_ids", "message"),
+    [
+        ("batch_x", "batch_ids must be a list of ids, but is 'batch_x'"),
+        (b"batch_x", "batch_ids must be a list of ids, but is b'batch_x'"),
+        (None, "batch_ids must be a list of ids, but is None"),
+        (7, "batch_ids must be a list of ids, but is 7"),
+        ([7], "batch_id must be an id from Groq, but is 7"),
+        (["batch_x", None], "batch_id must be an id from Groq, but is None"),
+        ([["batch_x"]], r"batch_id must be an id from Groq, but is \['batch_x'\]"),
+        ([""], "batch_id must be an id from Groq, but is ''"),
+    ],
+)
+def test_what_is_no_list_of_ids_is_refused_before_anything_is_sent(groq_emulator, hook, batch_ids, message):
+    times = {"end_time": time.time() + 60}
+    with pytest.raises(GroqInputError, match=f"^{message}"):
+        hook.wait_for_batches(batch_ids, **times)
+    with pytest.raises(GroqInputError, match=f"^{message}"):
+        hook.get_batches(batch_ids)
+    assert not groq_emulator.requests()
+
+
+def test_one_id_of_the_wrong_kind_is_refused_too(groq_emulator, hook):
+    with pytest.raises(GroqInputError, match="^batch_id must be an id from Groq, but is None"):
+        hook.wait_for_batch(None, end_time=time.time() + 60)
     assert not groq_emulator.requests()
 
 

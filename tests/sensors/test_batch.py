@@ -8,6 +8,7 @@ import pytest
 from airflows import TaskDeferred
 
 from airflow_provider_groq.compat import AirflowFailException, AirflowSensorTimeout, AirflowSkipException
+from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.sensors.batch import GroqBatchSensor
 
 
@@ -222,6 +223,30 @@ def test_poke_interval_serves_where_poll_interval_is_not_given():
     assert GroqBatchSensor(task_id="wait", batch_id="b", poke_interval=timedelta(seconds=7)).poke_interval == 7
     assert GroqBatchSensor(task_id="wait", batch_id="b", poke_interval=7, poll_interval=9).poke_interval == 9
     assert GroqBatchSensor(task_id="wait", batch_id="b").poke_interval == 60
+
+
+@pytest.mark.parametrize("name", ["timeout", "poke_interval", "poll_interval"])
+@pytest.mark.parametrize("value", [1e300, float("inf"), float("nan"), timedelta.max, "60", -1, True])
+def test_a_time_without_end_is_refused_by_name_when_the_dag_is_parsed(name, value):
+    with pytest.raises(GroqInputError, match=f"^{name} must be a number of seconds or a timedelta, above 0 and up to "):
+        GroqBatchSensor(task_id="wait", batch_id="b", **{name: value})
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"), [(0, 0.0), (timedelta(0), 0.0), (5, 5.0), (timedelta(days=30), 2.592e6)]
+)
+def test_a_timeout_of_0_polls_once(value, expected):
+    assert GroqBatchSensor(task_id="wait", batch_id="b", timeout=value).timeout == expected
+
+
+def test_a_timeout_that_airflow_is_configured_with_may_end_after_all_dates(
+    sensor, context, make_batch, groq_emulator, monkeypatch
+):
+    """Its value does not come from the Dag, so that nothing is checked when that is parsed."""
+    monkeypatch.setenv("AIRFLOW__SENSORS__DEFAULT_TIMEOUT", str(timedelta(days=900_000_000).total_seconds()))
+    groq_emulator.set(seconds=1000)
+    with pytest.raises(TaskDeferred):
+        sensor(make_batch(), deferrable=True).execute(context)
 
 
 def test_an_event_that_cannot_be_read_fails_for_good():

@@ -13,7 +13,9 @@ from airflow.sdk import DAG, ObjectStoragePath
 from airflows import SHOWN_WHOLE, since
 from dags.inputs import BRACES, request
 
+from airflow_provider_groq.answers import read_answers
 from airflow_provider_groq.batches.requests import encode, read_lines
+from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.operators.batch import GroqCreateBatchOperator, GroqDownloadBatchResultsOperator
 from airflow_provider_groq.storage.inline import InlineRequests
@@ -281,6 +283,28 @@ def test_a_tilde_further_on_is_a_name(home, path):
         file.write(b"z")
     assert (work / "~" / "x" / "y").read_bytes() == b"z"
     assert not (home / "x").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "said"),
+    [
+        ("s3://buck[et/x", "s3://buck[et/x is not a URI: Invalid IPv6 URL. Correct the path."),
+        ("s3://bucket]/x", "s3://bucket]/x is not a URI: Invalid IPv6 URL. Correct the path."),
+        ("file://[/x", "file://[/x is not a URI: Invalid IPv6 URL. Correct the path."),
+        ("s3:///x", "s3:///x names no bucket: write s3://BUCKET/PATH."),
+        ("gs://", "gs:// names no bucket: write gs://BUCKET/PATH."),
+        ("s3://aws_default@/x", "s3://aws_default@/x names no bucket: write s3://BUCKET/PATH."),
+    ],
+)
+def test_a_uri_that_is_none_is_refused_by_its_argument_and_not_retried(create, context, groq_emulator, path, said):
+    with pytest.raises(AirflowFailException) as raised:
+        create(input_path=path).execute(context)
+    assert str(raised.value) == f"GroqInputError: input_path {said}"
+    for answers in (path, {"batch_id": "batch_1", "output": {"path": path}, "errors": None}):
+        with pytest.raises(GroqInputError) as refused:
+            list(read_answers(answers))
+        assert str(refused.value) == f"source {said}"
+    assert not groq_emulator.requests()
 
 
 def test_the_home_of_nobody_is_refused(home):

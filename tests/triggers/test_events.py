@@ -376,6 +376,8 @@ def test_watchers_of_other_batches_keep_what_they_know_apart():
         ({"metadata": {"n": 1}}, r"metadata\['n'\] must be a text"),
         ({"statuses": ["in_progress"]}, "completed, failed, expired, cancelled.*'in_progress'"),
         ({"statuses": []}, "statuses must name"),
+        ({"statuses": None}, "statuses must name how batches end .*, but is None"),
+        ({"statuses": True}, "statuses must name how batches end .*, but is True"),
         ({"poll_interval": 0}, "poll_interval"),
     ],
 )

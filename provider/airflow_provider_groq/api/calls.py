@@ -121,10 +121,18 @@ def get_batch(batch_id: str) -> Call[Batch]:
 
 def get_batches(batch_ids: Iterable[str]) -> list[Call[Polled]]:
     """Ask for many batches, as many in each call as `grouped` says."""
-    if isinstance(batch_ids, str):
+    return [poll_batches(group) for group in grouped(dict.fromkeys(checked_ids(batch_ids)))]
+
+
+def checked_ids(batch_ids: Iterable[str]) -> list[str]:
+    """The ids of several batches.
+
+    Raises:
+        GroqInputError: They are no list, or one of them is no id.
+    """
+    if isinstance(batch_ids, (str, bytes)) or not isinstance(batch_ids, Iterable):
         raise GroqInputError(f"batch_ids must be a list of ids, but is {batch_ids!r}.")
-    checked = [_checked(batch_id, "batch_id") for batch_id in dict.fromkeys(batch_ids)]
-    return [poll_batches(group) for group in grouped(checked)]
+    return [_checked(batch_id, "batch_id") for batch_id in batch_ids]
 
 
 def grouped(batch_ids: Iterable[str]) -> Iterator[list[str]]:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
-from airflow_provider_groq.api.models import Batch, BatchStatus, File
+from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.batches.options import MAX_METADATA, MAX_VALUE_CHARS
 from airflow_provider_groq.batches.outcome import nothing_succeeded, results_pending
 from airflow_provider_groq.exceptions import GroqInputError
@@ -115,10 +115,6 @@ class Claim:
     def marks_task(self, batch: Batch) -> bool:
         """Whether the batch says that it is of this task, be it of another input."""
         return batch.metadata.get(TASK_KEY) == self.identity.key
-
-    def names(self, file: File) -> bool:
-        """Whether the file's name says that it is the input of this claim."""
-        return file.filename.endswith(self.file_suffix)
 
 
 def mark_of(batch: Batch) -> dict[str, str]:

@@ -6,7 +6,6 @@ The rules are those of https://console.groq.com/docs/batch.
 from __future__ import annotations
 
 import re
-import sys
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
@@ -22,6 +21,9 @@ MAX_LINES = 50_000
 
 SPARE_SECONDS = 3600.0
 """Added to the completion window for a deadline: Groq ends a batch at its window's end, about."""
+
+LONGEST_SECONDS = 10 * 365 * 86_400.0
+"""The longest time that anything can be waited for: 10 years. Dates end in the year 9999."""
 
 MAX_METADATA, MAX_KEY_CHARS, MAX_VALUE_CHARS = 16, 64, 512
 """Limits of a batch's metadata. Groq, which says of none, keeps to OpenAI's API, whose reference has these."""
@@ -52,20 +54,54 @@ def default_timeout(completion_window: str) -> float:
     return window_hours(completion_window) * 3600 + SPARE_SECONDS
 
 
-def seconds(name: str, value: float | timedelta) -> float:
+def seconds(name: str, value: float | timedelta, *, most: float = LONGEST_SECONDS) -> float:
     """A length of time as a number of seconds.
 
     Args:
         name: The argument that it is given as, for the message.
         value: A number of seconds above 0, or a ``timedelta``.
+        most: The highest number of seconds.
 
     Raises:
-        GroqInputError: It is neither, or not above 0, or without end.
+        GroqInputError: It is neither, or not above 0, or too long.
     """
     number = value.total_seconds() if isinstance(value, timedelta) else value
-    if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 < number <= sys.float_info.max:
-        raise GroqInputError(f"{name} must be a number of seconds or a timedelta, above 0, but is {shown(value)}.")
+    if isinstance(number, bool) or not isinstance(number, (int, float)) or not 0 < number <= most:
+        raise GroqInputError(
+            f"{name} must be a number of seconds or a timedelta, above 0 and up to {most:,.0f} s, but is "
+            f"{shown(value)}."
+        )
     return float(number)
+
+
+def moment(name: str, value: float | timedelta, *, now: float) -> float:
+    """A time to come, as Unix time.
+
+    Args:
+        name: The argument that it is given as, for the message.
+        value: Unix time, or a ``timedelta`` from now.
+        now: The present Unix time.
+
+    Raises:
+        GroqInputError: It is neither, or too far away.
+    """
+    if isinstance(value, timedelta):
+        return now + seconds(name, value)
+    return seconds(name, value, most=now + LONGEST_SECONDS)
+
+
+def check_flags(**flags: bool) -> None:
+    """Check arguments that turn something on or off: any text counts as true, also ``"False"``.
+
+    Args:
+        flags: Each by the name of its argument.
+
+    Raises:
+        GroqInputError: One is neither True nor False.
+    """
+    for name, value in flags.items():
+        if not isinstance(value, bool):
+            raise GroqInputError(f"{name} is {shown(value)}, but must be True or False.")
 
 
 def check_options(*, endpoint: str, completion_window: str, metadata: Mapping[str, str] | None) -> None:

@@ -20,6 +20,9 @@ from airflow_provider_groq.exceptions import (
 
 SHOWN_ERRORS = 5
 
+FIRST_TIME, LAST_TIME = -62_135_596_800, 253_402_300_799
+"""The first and the last Unix time that has a date: in the years 1 and 9999."""
+
 TRANSIENT_CODES = frozenset(
     {
         "batch_creation_failed",
@@ -49,8 +52,8 @@ def describe(batch: Batch | Glance) -> str:
 
 
 def clock(unix_time: float) -> str:
-    """A time, for people."""
-    return datetime.fromtimestamp(unix_time, UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
+    """A time, for people; one that no date can express, such as a deadline in a million years, as the nearest date."""
+    return datetime.fromtimestamp(max(FIRST_TIME, min(LAST_TIME, unix_time)), UTC).strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def duration(seconds: float) -> str:

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from typing import Annotated, Any, TypeVar
 
 from airflow.sdk import Connection
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, ValidationError
+from pydantic_core import PydanticCustomError
 
 from airflow_provider_groq.api.settings import BASE_URL, Settings
 from airflow_provider_groq.exceptions import GroqConnectionError
@@ -18,14 +19,27 @@ GATEWAYS = frozenset({"http", "openai", "pydanticai"})
 """Other types by which a gateway is known to Airflow. Without a host, their key would go to Groq, whose it is not."""
 
 
+def _not_a_flag(value: Any) -> Any:
+    """Refuse what Python, and so pydantic, takes for 0 or 1."""
+    if isinstance(value, bool):
+        raise PydanticCustomError("number", "Input should be a number, not true or false")
+    return value
+
+
+N = TypeVar("N", int, float)
+
+Number = Annotated[N | None, BeforeValidator(_not_a_flag)]
+"""A number, or text of one, as a URI has it."""
+
+
 class Extra(BaseModel):
     """The tuning in a connection's ``extra``. What is null or left out is as `Settings` has it."""
 
     model_config = ConfigDict(extra="ignore", defer_build=True)
 
-    timeout: float | None = None
-    max_retries: int | None = None
-    max_file_bytes: int | None = None
+    timeout: Number[float] = None
+    max_retries: Number[int] = None
+    max_file_bytes: Number[int] = None
     allow_http: bool | None = None
     ca_bundle: str | None = None
     check_models: bool | None = None

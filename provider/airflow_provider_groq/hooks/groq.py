@@ -19,7 +19,7 @@ from airflow_provider_groq.api.models import Batch, DeletedFile, File, LanguageM
 from airflow_provider_groq.api.settings import Settings
 from airflow_provider_groq.api.uploads import upload
 from airflow_provider_groq.batches.events import WaitEnd
-from airflow_provider_groq.batches.options import check_options, seconds
+from airflow_provider_groq.batches.options import check_options, moment, seconds
 from airflow_provider_groq.compat import BaseHook, amask_secret, connection_and_extra, mask_secret
 from airflow_provider_groq.exceptions import GroqError
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
@@ -262,7 +262,7 @@ class GroqHook(BaseHook):
             How it ended; see `airflow_provider_groq.batches.outcome.problem`.
 
         Raises:
-            GroqInputError: A time has an invalid form.
+            GroqInputError: The id or a time has an invalid form; nothing was sent.
         """
         (end,) = self.wait_for_batches([batch_id], end_time=end_time, poll_interval=poll_interval, sleep=sleep)
         return end
@@ -296,9 +296,9 @@ class GroqHook(BaseHook):
             How each ended, in the order of the ids.
         """
         now = time.time()
-        until = seconds("end_time", end_time) + (now if isinstance(end_time, timedelta) else 0.0)
+        until = moment("end_time", end_time, now=now)
         interval = seconds("poll_interval", poll_interval)
-        ids = list(batch_ids)
+        ids = calls.checked_ids(batch_ids)
         waits = Waits(
             ids,
             self.groq_conn_id,

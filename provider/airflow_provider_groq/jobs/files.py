@@ -17,7 +17,7 @@ Path: TypeAlias = Any
 """``ObjectStoragePath``: what is Airflow's is not imported here."""
 
 BLOCK_BYTES = 8 << 20
-"""How much object storage takes at a time; its default of 50 MiB costs three times that in memory."""
+"""How much object storage takes or gives at a time; its default of 50 MiB costs three times that in memory."""
 
 WRITE_BYTES = 1 << 18
 """How much is gathered before it is written: Airflow's files cost as much at each write as an answer does."""

@@ -7,17 +7,14 @@ whatever its rows would be now. Requests with a seal may be paid for; requests w
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Literal, TypeAlias
+from typing import Any, Literal
 
 import msgspec
 
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.jobs.amounts import Amount
-from airflow_provider_groq.jobs.files import read_whole, write_whole
+from airflow_provider_groq.jobs.files import Path, read_whole, write_whole
 from airflow_provider_groq.jobs.spools.shards import Shard
-
-Path: TypeAlias = Any
-"""``ObjectStoragePath``: what is Airflow's is not imported here."""
 
 VERSION = 1
 

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 import uuid
 from collections.abc import Iterator
-from typing import Any, TypeAlias
 
 from airflow_provider_groq.jobs import seals
 from airflow_provider_groq.jobs.attempt import spool_name
-from airflow_provider_groq.jobs.files import read_whole
+from airflow_provider_groq.jobs.files import Path, read_whole
 from airflow_provider_groq.jobs.seals import JobSeal, RoundRecord, RoundSeal
-
-Path: TypeAlias = Any
-"""``ObjectStoragePath``: what is Airflow's is not imported here."""
 
 PREFIX = "_groq_"
 KEY_CHARS = 12

@@ -13,6 +13,10 @@ if TYPE_CHECKING:
     from airflow.sdk.types import TaskInstanceKey
 
 
+COLOR = "#fbe3dc"
+"""That of the tasks that have the link."""
+
+
 class GroqBatchLink(BaseOperatorLink):
     """The "Groq Console" button of a task.
 

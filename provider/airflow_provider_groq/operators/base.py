@@ -8,20 +8,15 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_groq.batches.options import seconds
-from airflow_provider_groq.compat import conf
+from airflow_provider_groq.batches.options import check_flags, seconds
 from airflow_provider_groq.lineage.methods import LineageMethods
-from airflow_provider_groq.links.batch import GroqBatchLink
+from airflow_provider_groq.links.batch import COLOR, GroqBatchLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context
 
     from airflow_provider_groq.batches.events import WaitEnd
     from airflow_provider_groq.submission.kill import Guard
-
-DEFERRABLE = conf.getboolean("operators", "default_deferrable", fallback=False)
-
-COLOR = "#fbe3dc"
 
 
 class BatchOperator(LineageMethods, BaseOperator):
@@ -56,6 +51,7 @@ class BatchOperator(LineageMethods, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        check_flags(wait_for_completion=wait_for_completion, deferrable=deferrable)
         self.groq_conn_id = groq_conn_id
         self.wait_for_completion = wait_for_completion
         self.deferrable = deferrable

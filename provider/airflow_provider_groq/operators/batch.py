@@ -1,7 +1,7 @@
 """`GroqCreateBatchOperator`, `GroqCancelBatchOperator`, `GroqDownloadBatchResultsOperator`.
 
 The classes and their arguments, which a Dag file needs. What they do is in `creation`, `cancelling` and
-`landing`, which are imported when the task runs: parsing a Dag file needs none of it.
+`downloading`, which are imported when the task runs: parsing a Dag file needs none of it.
 """
 
 from __future__ import annotations
@@ -12,13 +12,14 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_groq.batches.options import seconds
+from airflow_provider_groq.batches.options import check_flags, seconds
+from airflow_provider_groq.compat import DEFERRABLE
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.lineage.methods import LineageMethods
-from airflow_provider_groq.links.batch import GroqBatchLink
+from airflow_provider_groq.links.batch import COLOR, GroqBatchLink
 from airflow_provider_groq.operators import outlets
-from airflow_provider_groq.operators.base import COLOR, DEFERRABLE, BatchOperator
+from airflow_provider_groq.operators.base import BatchOperator
 from airflow_provider_groq.storage.inline import InlineRequests
 
 if TYPE_CHECKING:
@@ -102,6 +103,13 @@ class GroqCreateBatchOperator(BatchOperator):
             deferrable=deferrable,
             poll_interval=poll_interval,
             **kwargs,
+        )
+        check_flags(
+            reattach=reattach,
+            cancel_on_kill=cancel_on_kill,
+            cancel_on_timeout=cancel_on_timeout,
+            fail_on_partial_error=fail_on_partial_error,
+            delete_files=delete_files,
         )
         if delete_files and not wait_for_completion:
             raise GroqInputError(
@@ -264,6 +272,7 @@ class GroqDownloadBatchResultsOperator(LineageMethods, BaseOperator):
         **kwargs: Any,
     ) -> None:
         super().__init__(**kwargs)
+        check_flags(delete_files=delete_files)
         self.batch_id = batch_id
         self.output_path = output_path
         self.groq_conn_id = groq_conn_id

@@ -7,21 +7,24 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from airflow_provider_groq.batches.options import MAX_LINES, default_timeout, seconds, shown
-from airflow_provider_groq.compat import conf
+from airflow_provider_groq.batches.options import MAX_LINES, check_flags, default_timeout, seconds, shown
+from airflow_provider_groq.compat import DEFERRABLE, conf
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.jobs.money.prices import Prices
 from airflow_provider_groq.jobs.requests.form import AUDIO, CHAT, RequestForm, check_params
 from airflow_provider_groq.operators import outlets
-from airflow_provider_groq.operators.base import DEFERRABLE, BatchOperator
-from airflow_provider_groq.storage.inline import InlineRequests
+from airflow_provider_groq.operators.base import BatchOperator
+from airflow_provider_groq.storage.inline import InlineRequests, is_unrendered
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
 
 CANARY_ROWS = 100
 """How many rows go first where there is a ``max_cost`` and no ``canary``."""
+
+UNKNOWN_MODEL = "unknown"
+"""Takes the place of a model that only the task's run names."""
 
 
 class GroqBatchInferenceOperator(BatchOperator):
@@ -146,6 +149,14 @@ class GroqBatchInferenceOperator(BatchOperator):
             poll_interval=poll_interval,
             **kwargs,
         )
+        check_flags(
+            dedupe=dedupe,
+            reattach=reattach,
+            cancel_on_kill=cancel_on_kill,
+            cancel_on_timeout=cancel_on_timeout,
+            delete_files=delete_files,
+            dry_run=dry_run,
+        )
         self.rows = None if rows is None else InlineRequests(rows, argument="rows")
         self.input_path = input_path
         self.output_path = output_path
@@ -223,21 +234,20 @@ class GroqBatchInferenceOperator(BatchOperator):
             raise GroqInputError(
                 f"Exactly one of rows and input_path must be given, but {'both' if given else 'none'}."
             )
-        _check_number("shard_size", self.shard_size, 1, MAX_LINES)
         _check_number("max_rounds", self.max_rounds, 1, 10)
-        _check_number("canary", self.canary, 1, MAX_LINES)
+        for name in ("shard_size", "canary"):
+            if getattr(self, name) is not None:
+                _check_number(name, getattr(self, name), 1, MAX_LINES)
         ratio = self.max_failed_ratio
         if isinstance(ratio, bool) or not isinstance(ratio, (int, float)) or not 0 <= ratio <= 1:
             raise GroqInputError(f"max_failed_ratio is {shown(ratio)}, but must be a number from 0.0 to 1.0.")
-        _check_flag("dry_run", self.is_dry_run)
         if self.is_dry_run and self.outlets:
             raise GroqInputError(
                 "A dry run lands nothing, so it cannot have outlets: move them to the task that sends."
             )
-        _check_flag("dedupe", self.dedupe)
         _check_escalate(self.escalate)
         outlets.check_arguments(self)
-        self.request_form(endpoint=CHAT if _is_template(self.endpoint) else None)
+        self.request_form(rendered=False)
         self._check_cost()
 
     def _check_cost(self) -> None:
@@ -249,10 +259,8 @@ class GroqBatchInferenceOperator(BatchOperator):
             return
         if isinstance(most, bool) or not isinstance(most, (int, float)) or not 0 < most < math.inf:
             raise GroqInputError(f"max_cost is {shown(most)}, but must be a number above 0.")
-        if self.endpoint in AUDIO:
-            raise GroqInputError(f"max_cost cannot be enforced for {self.endpoint}: its answers have no token counts.")
         models = [self.model, *(override["model"] for override in self.escalate or () if "model" in override)]
-        for model in prices.lacking(model for model in models if model is not None and not _is_template(model)):
+        for model in prices.lacking(model for model in models if model is not None and not is_unrendered(model)):
             raise GroqInputError(
                 f"max_cost needs the price of model {model!r}. Add it to prices, or to [groq] prices in Airflow's "
                 "configuration."
@@ -273,24 +281,32 @@ class GroqBatchInferenceOperator(BatchOperator):
             return Prices.of(self.prices)
         return Prices.of(conf.get("groq", "prices", fallback=None), where="[groq] prices in Airflow's configuration")
 
-    def request_form(self, *, endpoint: str | None = None) -> RequestForm:
+    def request_form(self, *, rendered: bool = True) -> RequestForm:
         """How rows become requests.
 
         Args:
-            endpoint: Takes the place of the operator's, as long as that is a template.
+            rendered: Whether templates have been rendered, and outputs of other tasks fetched. Until then, something
+                valid takes their place.
 
         Raises:
             GroqInputError: An argument is invalid.
         """
+        model: str | None = self.model
+        endpoint: str = self.endpoint
+        if not rendered:
+            model = UNKNOWN_MODEL if is_unrendered(model) else model
+            endpoint = CHAT if is_unrendered(endpoint) else endpoint
+        if self.max_cost is not None and endpoint in AUDIO:
+            raise GroqInputError(f"max_cost cannot be enforced for {endpoint}: its answers have no token counts.")
         response_format = output_schema = None
         if self.output_type is not None:
             from airflow_provider_groq.jobs.requests.output_type import OutputType  # noqa: PLC0415 - only where there is one
 
             kind = OutputType.of(self.output_type)
-            response_format, output_schema = kind.response_format(self.model), kind.schema
+            response_format, output_schema = kind.response_format(model), kind.schema
         return RequestForm(
-            model=self.model,
-            endpoint=endpoint or self.endpoint,
+            model=model,
+            endpoint=endpoint,
             system_prompt=self.system_prompt,
             prompt_template=self.prompt_template,
             columns=self.columns,
@@ -328,16 +344,6 @@ def _check_escalate(escalate: Any) -> None:
             raise GroqInputError(f"escalate[{number}] sets model to {shown(model)}, but it must be non-empty text.")
 
 
-def _is_template(value: Any) -> bool:
-    """Whether Jinja is still to render a text."""
-    return isinstance(value, str) and ("{{" in value or "{%" in value)
-
-
-def _check_flag(argument: str, value: Any) -> None:
-    if not isinstance(value, bool):
-        raise GroqInputError(f"{argument} is {shown(value)}, but must be True or False.")
-
-
 def _check_number(argument: str, value: Any, least: int, most: int) -> None:
-    if value is not None and (isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most):
+    if isinstance(value, bool) or not isinstance(value, int) or not least <= value <= most:
         raise GroqInputError(f"{argument} is {shown(value)}, but must be a whole number from {least:,} to {most:,}.")

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Any
 
 from airflow.sdk import BaseSensorOperator
 
-from airflow_provider_groq.batches.options import seconds
-from airflow_provider_groq.compat import conf
+from airflow_provider_groq.batches.options import check_flags, seconds
+from airflow_provider_groq.compat import DEFERRABLE
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
 from airflow_provider_groq.lineage.methods import LineageMethods
-from airflow_provider_groq.links.batch import GroqBatchLink
+from airflow_provider_groq.links.batch import COLOR, GroqBatchLink
 
 if TYPE_CHECKING:
     from airflow.sdk import Context, PokeReturnValue
@@ -44,7 +44,7 @@ class GroqBatchSensor(LineageMethods, BaseSensorOperator):
     template_fields: Sequence[str] = ("batch_id", "groq_conn_id")
     template_ext: Sequence[str] = ()
     operator_extra_links = (GroqBatchLink(),)
-    ui_color = "#fbe3dc"
+    ui_color = COLOR
     linked_batch_id: str | None = None
     lineage_reads = ("batch_id",)
 
@@ -53,15 +53,19 @@ class GroqBatchSensor(LineageMethods, BaseSensorOperator):
         *,
         batch_id: str | Sequence[str],
         groq_conn_id: str = DEFAULT_CONN_ID,
-        deferrable: bool = conf.getboolean("operators", "default_deferrable", fallback=False),
+        deferrable: bool = DEFERRABLE,
         poll_interval: float | timedelta | None = None,
         fail_on_partial_error: bool = False,
         **kwargs: Any,
     ) -> None:
         if poll_interval is not None:
             kwargs["poke_interval"] = seconds("poll_interval", poll_interval)
+        elif "poke_interval" in kwargs:
+            seconds("poke_interval", kwargs["poke_interval"])
+        if kwargs.get("timeout"):  # None is Airflow's default, and 0 polls once
+            seconds("timeout", kwargs["timeout"])
         super().__init__(**kwargs)
-        seconds("poke_interval", self.poke_interval)
+        check_flags(deferrable=deferrable, fail_on_partial_error=fail_on_partial_error)
         self.batch_id = batch_id
         self.groq_conn_id = groq_conn_id
         self.deferrable = deferrable

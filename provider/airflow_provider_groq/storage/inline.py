@@ -20,6 +20,11 @@ LEAVES = frozenset({str, int, float, bool, type(None)})
 LISTS = (list, tuple, deque)
 
 
+def is_unrendered(value: Any) -> bool:
+    """Whether an argument has its value only when the task runs: Jinja renders it, or another task returns it."""
+    return isinstance(value, ResolveMixin) or (isinstance(value, str) and ("{{" in value or "{%" in value))
+
+
 class InlineRequests(ResolveMixin):
     """Holds requests so that Airflow neither renders nor stores them.
 

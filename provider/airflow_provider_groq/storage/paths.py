@@ -57,7 +57,13 @@ def storage_path(argument: str, path: Any) -> ObjectStoragePath:
         check_path(argument, path)
     if not is_utf8(str(path)):
         raise GroqInputError(f"{argument} is {str(path)!r}, but must be in UTF-8: rename the file or folder.")
-    if not urlsplit(str(path)).scheme:
+    try:
+        uri = urlsplit(str(path))
+    except ValueError as error:  # such as brackets before the first slash of a URI
+        raise GroqInputError(f"{argument} {path} is not a URI: {error}. Correct the path.") from None
+    if uri.scheme in OBJECT_STORES and not uri.netloc.rpartition("@")[2]:
+        raise GroqInputError(f"{argument} {path} names no bucket: write {uri.scheme}://BUCKET/PATH.")
+    if not uri.scheme:
         path = _expanded(argument, str(path))
     try:
         with storage_errors(argument, path):
@@ -67,10 +73,9 @@ def storage_path(argument: str, path: Any) -> ObjectStoragePath:
         # Airflow says "No filesystem registered for scheme …", the library beneath it "Unsupported filesystem: …".
         if not isinstance(error.__cause__, ImportError) and "filesystem" not in str(error.__cause__):
             raise
-        scheme = urlsplit(str(path)).scheme
-        package = OBJECT_STORES.get(scheme, "the Airflow provider with its filesystem")
+        package = OBJECT_STORES.get(uri.scheme, "the Airflow provider with its filesystem")
         raise GroqInputError(
-            f"{argument} {path}: Airflow has no filesystem for {scheme}:// here ({error.__cause__}). "
+            f"{argument} {path}: Airflow has no filesystem for {uri.scheme}:// here ({error.__cause__}). "
             f"Install {package} where the task runs."
         ) from error
     return storage

@@ -36,7 +36,7 @@ class _Unreadable(Batch):
 
 
 class Lookup:
-    """Polled for the batches of a task's claims in Groq's listing, the newest first; once for all of them.
+    """Searches Groq's listing for the batches of a task's claims, the newest first; once for all of them.
 
     A batch is identified by its metadata. One without any may have lost it to a server that does not keep it,
     and is identified by its input file. What only saves an upload may fail; what decides about a batch may not.

@@ -111,6 +111,8 @@ def _metadata(given: Mapping[str, str] | Iterable[tuple[str, str]] | None) -> di
 
 
 def _statuses(given: Iterable[str]) -> list[str]:
+    if not isinstance(given, Iterable):
+        raise GroqInputError(f"statuses must name how batches end ({', '.join(ENDED)}), but is {shown(given)}.")
     statuses = [given] if isinstance(given, str) else list(given)
     wrong = [status for status in statuses if status not in ENDED]
     if wrong or not statuses:

@@ -10,6 +10,7 @@ from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.batches.console import console_url
 from airflow_provider_groq.batches.identity import INPUT_KEY, ROUND_KEY, TASK_KEY, Identity
 from airflow_provider_groq.batches.outcome import batch_problem, warning
+from airflow_provider_groq.batches.polling import ended_at
 
 OPEN, ENDED = "open", "ended"
 """What a filter may name instead of one status."""
@@ -96,9 +97,7 @@ def moment(unix_time: int | None) -> int | None:
 
 
 def _ended_at(batch: Batch) -> int | None:
-    if not batch.terminal:
-        return None
-    return batch.completed_at or batch.failed_at or batch.expired_at or batch.cancelled_at
+    return ended_at(batch) if batch.terminal else None
 
 
 def _rate(batch: Batch, now: float) -> float | None:

@@ -57,7 +57,7 @@ class Window:
         return [batch.id for batch in self.batches if not batch.terminal]
 
     def replaced(self, batches: Mapping[str, Batch]) -> Window:
-        """The same with newer polled at some of its batches."""
+        """The same window, with what later polls returned of some of its batches."""
         return replace(self, batches=tuple(batches.get(batch.id, batch) for batch in self.batches))
 
 

@@ -94,6 +94,38 @@ def test_the_strict_form_of_a_model():
     }
 
 
+MAYBE = {"anyOf": [{"type": "string"}, NULL]}
+
+
+@pytest.mark.parametrize(
+    "definitions",
+    [
+        {"Maybe": MAYBE},
+        {"Maybe": {"type": ["string", "null"]}},
+        {"Maybe": {"$ref": "#/$defs/Other"}, "Other": MAYBE},
+        {"Maybe": {"anyOf": [{"$ref": "#/$defs/Maybe"}, *MAYBE["anyOf"]]}},
+    ],
+    ids=["anyOf", "types", "two steps", "itself"],
+)
+def test_a_definition_that_may_be_null_gets_no_second_null(definitions):
+    """Wherever it is referred to: at the top, or in another definition."""
+    reference = {"$ref": "#/$defs/Maybe"}
+    inner = {"type": "object", "properties": {"b": reference}}
+    strict = OutputType.of(
+        {"type": "object", "properties": {"a": reference, "i": inner}, "$defs": {**definitions, "Inner": inner}}
+    ).strict_schema
+    assert strict["properties"]["a"] == reference
+    assert strict["properties"]["i"]["anyOf"][0]["properties"]["b"] == reference
+    assert strict["$defs"]["Inner"]["properties"]["b"] == reference
+
+
+def test_a_definition_that_may_not_be_null_gets_one_where_it_may_be_left_out():
+    reference = {"$ref": "#/$defs/Name"}
+    definitions = {"$defs": {"Name": {"type": "string"}}}
+    strict = OutputType.of({"type": "object", "properties": {"a": reference}, **definitions}).strict_schema
+    assert strict["properties"]["a"] == {"anyOf": [reference, NULL]}
+
+
 @pytest.mark.parametrize(("model", "strict"), [*((model, True) for model in STRICT), ("qwen/qwen3.8-27b", False)])
 def test_models_that_can_are_held_to_the_schema(model, strict):
     kind = OutputType.of(Sentiment)
@@ -138,6 +170,8 @@ def test_models_that_can_are_held_to_the_schema(model, strict):
             "it has not, and conditions cannot be expressed in one: use anyOf",
         ),
         ({**SCHEMA, "allOf": [{"type": "object"}, {"required": ["a"]}]}, "it has allOf, and several schemas at once"),
+        ({"allOf": [True]}, "At the top.allOf[0], it is True, which allows anything or nothing: give it a type"),
+        ({**SCHEMA, "properties": {"a": {"allOf": [False]}}}, "At the field 'a'.allOf[0], it is False, which allows"),
         ({**SCHEMA, "properties": {"a": True}}, "At the field 'a', it is True, which allows anything or nothing"),
         ({"type": "array"}, "At the items of the top, it is None, which allows anything"),
         (

@@ -8,25 +8,20 @@ from __future__ import annotations
 from collections import OrderedDict
 from collections.abc import Iterable, Iterator
 from types import TracebackType
-from typing import Any, BinaryIO, NamedTuple, Self, TypeAlias
+from typing import BinaryIO, NamedTuple, Self
 
 import msgspec
 
 from airflow_provider_groq.batches.requests import read_lines
 from airflow_provider_groq.exceptions import GroqStorageError
 from airflow_provider_groq.jobs.apart.index import Elsewhere, Entry, Place, RequestIndex, key_of
+from airflow_provider_groq.jobs.files import BLOCK_BYTES, Path
 from airflow_provider_groq.jobs.records import Answer, RowRecord
 from airflow_provider_groq.jobs.results.answer_lines import Head, read_head
 from airflow_provider_groq.jobs.results.outcomes import is_cut_off
 
-Path: TypeAlias = Any
-"""``ObjectStoragePath``: what is Airflow's is not imported here."""
-
-BLOCK_BYTES = 8 << 20
-"""How much object storage gives at a time where a file is read through."""
-
 LOOKUP_BYTES, MAX_OPEN = 1 << 20, 8
-"""As much where an answer is looked up, from so many files at once."""
+"""How much object storage gives at a time where an answer is looked up, from so many files at once."""
 
 AHEAD_BYTES = 1 << 16
 """How much is kept of what follows an answer: rows mostly come in the order of the answers."""

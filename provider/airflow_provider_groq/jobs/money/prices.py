@@ -69,10 +69,6 @@ class Prices:
             )
         return cls({model: _price(model, price, where) for model, price in given.items()})
 
-    def of_model(self, model: str) -> Price | None:
-        """The price of a model; None if it is unknown."""
-        return self._by_model.get(model)
-
     def lacking(self, models: Iterable[str]) -> list[str]:
         """Those of some models whose price is unknown."""
         return sorted({model for model in models if model not in self._by_model})

@@ -5,11 +5,12 @@ from __future__ import annotations
 import json
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from typing import Any, TypeAlias
+from typing import Any
 
 from airflow_provider_groq.api.text import one_line
 from airflow_provider_groq.batches.reasons import MAX_WORD
 from airflow_provider_groq.exceptions import GroqInputError
+from airflow_provider_groq.jobs.files import Path
 from airflow_provider_groq.jobs.money.prices import Prices, total
 from airflow_provider_groq.jobs.money.usage import Usage
 from airflow_provider_groq.jobs.output.causes import Causes, in_words
@@ -19,9 +20,6 @@ from airflow_provider_groq.jobs.results.kept import Kept, Run, WholeFile
 from airflow_provider_groq.jobs.results.merge import Merged, Sent
 from airflow_provider_groq.jobs.results.outcomes import is_cut_off
 from airflow_provider_groq.jobs.results.summary import Summary
-
-Path: TypeAlias = Any
-"""``ObjectStoragePath``: what is Airflow's is not imported here."""
 
 NAME = "manifest.json"
 FORMAT, VERSION = "airflow-provider-groq answers", 1
@@ -82,7 +80,7 @@ class Accounts:
         Args:
             path: The output folder.
             job: Whose answers these are: Dag, task, run, map index, identity, generation.
-            batches: Each batch: its id, round, shard, status and counts.
+            batches: Each batch: its id, round, shard and number of rows.
             times: When the job began and ended, as Unix time.
             parts: The files that hold the answers: name, rows and bytes.
             prices: What tokens cost.

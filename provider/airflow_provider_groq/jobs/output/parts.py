@@ -12,15 +12,12 @@ import uuid
 from collections.abc import Iterable, Iterator, Mapping
 from io import BytesIO
 from itertools import chain
-from typing import Any, BinaryIO, TypeAlias
+from typing import Any, BinaryIO
 
 from airflow_provider_groq.batches.json_lines import count_lines
-from airflow_provider_groq.jobs.files import BLOCK_BYTES, link_or_copy, write_whole
+from airflow_provider_groq.jobs.files import BLOCK_BYTES, Path, link_or_copy, write_whole
 from airflow_provider_groq.jobs.output.manifest import NAME, write
 from airflow_provider_groq.jobs.results.kept import WholeFile
-
-Path: TypeAlias = Any
-"""``ObjectStoragePath``: what is Airflow's is not imported here."""
 
 MAX_ROWS, MAX_BYTES = 100_000, 256 << 20
 """How much a part holds at most, but for a single answer that is larger."""

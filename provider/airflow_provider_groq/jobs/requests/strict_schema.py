@@ -53,7 +53,7 @@ def strict_form(schema: Schema) -> dict[str, Any]:
         GroqInputError: It has none; names the place in the schema.
     """
     definitions = {
-        key: {name: _strict(item, f"{key}.{name}") for name, item in schema[key].items()}
+        key: {name: _strict(item, f"{key}.{name}", schema) for name, item in schema[key].items()}
         for key in DEFINITIONS
         if key in schema
     }
@@ -61,7 +61,7 @@ def strict_form(schema: Schema) -> dict[str, Any]:
         if resolve({"$ref": reference}, schema) is None:
             raise _cannot(place, f"has the $ref {reference!r}, which is not in its $defs")
     top = {key: value for key, value in schema.items() if key not in DEFINITIONS}
-    strict = _strict(resolve(top, schema) or top if is_object(schema) else top, "the top")
+    strict = _strict(resolve(top, schema) or top if is_object(schema) else top, "the top", schema)
     if not is_object(schema):
         strict = {
             "type": "object",
@@ -137,17 +137,19 @@ def _constants(schema: Schema, whole: Schema) -> list[Any]:
     return [found["const"]] if "const" in found else list(found.get("enum", ()))
 
 
-def _branches(schema: Schema, whole: Schema) -> Iterator[Schema]:
-    """A schema, or those of which a value must fit one."""
+def _branches(schema: Schema, whole: Schema, seen: frozenset[str] = frozenset()) -> Iterator[Schema]:
+    """A schema, or those of which a value must fit one; of a definition that has itself as a branch, the others."""
     found = resolve(schema, whole)
-    if found is None:
+    if found is None or schema.get("$ref") in seen:
         return
+    if "$ref" in schema:
+        seen |= {schema["$ref"]}
     inner = [item for key in ("anyOf", "oneOf", "allOf") for item in found.get(key, ())]
     if not inner:
         yield found
     for item in inner:
         if isinstance(item, Mapping):
-            yield from _branches(item, whole)
+            yield from _branches(item, whole, seen)
 
 
 def _has_null(schema: Schema, whole: Schema) -> bool:
@@ -177,7 +179,7 @@ def _references(schema: Any, place: str) -> Iterator[tuple[str, Any]]:
             yield from _references(value, place)
 
 
-def _strict(schema: Any, place: str) -> dict[str, Any]:
+def _strict(schema: Any, place: str, whole: Schema) -> dict[str, Any]:
     """The strict form of a part of a schema."""
     schema = _said_plainly(schema, place)
     strict = {key: schema[key] for key in KEPT if key in schema}
@@ -189,13 +191,15 @@ def _strict(schema: Any, place: str) -> dict[str, Any]:
         strict["enum"] = [schema["const"]]
     for key in ("anyOf", "oneOf"):
         if key in schema:
-            strict["anyOf"] = [_strict(item, f"{place}.{key}[{number}]") for number, item in enumerate(schema[key])]
+            strict["anyOf"] = [
+                _strict(item, f"{place}.{key}[{number}]", whole) for number, item in enumerate(schema[key])
+            ]
     if not strict.keys() & {"type", "enum", "anyOf"}:
         raise _cannot(place, "has no type, so anything fits", "give it a type")
     if "object" in _types(schema):
-        strict |= _strict_object(schema, place)
+        strict |= _strict_object(schema, place, whole)
     if "array" in _types(schema):
-        strict["items"] = _strict(schema.get("items"), f"the items of {place}")
+        strict["items"] = _strict(schema.get("items"), f"the items of {place}", whole)
     return strict
 
 
@@ -211,18 +215,19 @@ def _said_plainly(schema: Any, place: str) -> Schema:
     if len(schema["allOf"]) > 1:
         raise _cannot(place, "has allOf, and several schemas at once cannot be expressed", "merge them into one")
     (only,) = schema["allOf"]
+    _said_plainly(only, f"{place}.allOf[0]")
     return _said_plainly({**{key: value for key, value in schema.items() if key != "allOf"}, **only}, place)
 
 
-def _strict_object(schema: Schema, place: str) -> dict[str, Any]:
+def _strict_object(schema: Schema, place: str, whole: Schema) -> dict[str, Any]:
     if schema.get("additionalProperties", False) is not False or "properties" not in schema:
         raise _cannot(place, "is an object with free keys, which cannot be expressed in one", HINTS["free keys"])
     required = schema.get("required", ())
     properties = {}
     for name, item in schema["properties"].items():
         field = f"the field {name!r}" if place == "the top" else f"{place}.{name}"
-        properties[name] = _strict(item, field)
-        if name not in required and not _has_null(item, schema) and "null" not in _types(properties[name]):
+        properties[name] = _strict(item, field, whole)
+        if name not in required and not _has_null(item, whole) and "null" not in _types(properties[name]):
             properties[name] = {"anyOf": [properties[name], NULL]}
     return {"properties": properties, "required": list(properties), "additionalProperties": False}
 

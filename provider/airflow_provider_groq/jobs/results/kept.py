@@ -6,17 +6,14 @@ Most of these answers are landed as they are, without being read again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import Any, BinaryIO, NamedTuple, TypeAlias, TypeVar
+from typing import BinaryIO, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
 
 from airflow_provider_groq.batches.json_lines import count_lines
 from airflow_provider_groq.exceptions import GroqStorageError
-from airflow_provider_groq.jobs.files import BLOCK_BYTES, blocks_of_lines, replacing, write_whole
+from airflow_provider_groq.jobs.files import BLOCK_BYTES, Path, blocks_of_lines, replacing, write_whole
 from airflow_provider_groq.jobs.results.summary import Segment, Summary
-
-Path: TypeAlias = Any
-"""``ObjectStoragePath``: what is Airflow's is not imported here."""
 
 T = TypeVar("T")
 

@@ -49,11 +49,6 @@ class Summary(msgspec.Struct, kw_only=True):
     cut_off: list[int]
     final: list[int]
 
-    @property
-    def rows(self) -> int:
-        """How many answers there are."""
-        return sum(rows for _, rows in self.ranges)
-
     def sent_again(self, *, changed: bool) -> list[int]:
         """The rows that the next round sends again, in order; see `is_sent_again`."""
         return sorted([*self.again, *self.cut_off]) if changed else self.again

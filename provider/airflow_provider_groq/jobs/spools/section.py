@@ -5,12 +5,9 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, TypeAlias, cast
+from typing import BinaryIO, cast
 
-from airflow_provider_groq.jobs.files import BLOCK_BYTES
-
-Path: TypeAlias = Any
-"""``ObjectStoragePath``: what is Airflow's is not imported here."""
+from airflow_provider_groq.jobs.files import BLOCK_BYTES, Path
 
 
 @contextmanager

@@ -1,27 +1,24 @@
 """Requests kept in a folder until they are sent: as many as there are, with flat memory.
 
 A spool is three files: ``requests.jsonl`` (the lines that are uploaded), ``rows.jsonl`` (a `RowRecord` for each of
-them, in the same order) and ``index.json``, which says where each chunk of both begins. `spool_writer` writes it.
+them, in the same order) and ``index.json``, which says where each chunk of both begins. `writer` writes it.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, Self, TypeAlias
+from typing import BinaryIO, Self
 
 import msgspec
 
 from airflow_provider_groq.batches.options import MAX_LINES
 from airflow_provider_groq.batches.requests import read_lines
 from airflow_provider_groq.exceptions import GroqStorageError
-from airflow_provider_groq.jobs.files import blocks_of_lines, read_whole
+from airflow_provider_groq.jobs.files import Path, blocks_of_lines, read_whole
 from airflow_provider_groq.jobs.records import RowRecord
 from airflow_provider_groq.jobs.spools.section import section
 from airflow_provider_groq.jobs.spools.shards import Chunk, Shard, divide
-
-Path: TypeAlias = Any
-"""``ObjectStoragePath``: what is Airflow's is not imported here."""
 
 REQUESTS, RECORDS, INDEX = "requests.jsonl", "rows.jsonl", "index.json"
 

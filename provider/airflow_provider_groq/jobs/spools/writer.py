@@ -8,14 +8,12 @@ from typing import BinaryIO
 
 import msgspec
 
-from airflow_provider_groq.jobs.files import BLOCK_BYTES, write_whole
+from airflow_provider_groq.jobs.files import BLOCK_BYTES, WRITE_BYTES, Path, write_whole
 from airflow_provider_groq.jobs.records import Request, RowRecord
 from airflow_provider_groq.jobs.spools.shards import CHUNK_ROWS, Chunk
-from airflow_provider_groq.jobs.spools.spool import INDEX, RECORDS, REQUESTS, Index, Path, Spool
+from airflow_provider_groq.jobs.spools.spool import INDEX, RECORDS, REQUESTS, Index, Spool
 
 DIGEST_CHARS = 32
-
-WRITE_BYTES = 1 << 18
 
 
 def write(
