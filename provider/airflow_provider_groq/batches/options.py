@@ -22,6 +22,9 @@ MAX_LINES = 50_000
 SPARE_SECONDS = 3600.0
 """Added to the completion window for a deadline: Groq ends a batch at its window's end, about."""
 
+CANCEL_SECONDS = 900.0
+"""How long a cancellation is waited for, which Groq says may take 10 minutes."""
+
 LONGEST_SECONDS = 10 * 365 * 86_400.0
 """The longest time that anything can be waited for: 10 years. Dates end in the year 9999."""
 

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from airflow.sdk import BaseOperator
 
-from airflow_provider_groq.batches.options import check_flags, seconds
+from airflow_provider_groq.batches.options import CANCEL_SECONDS, check_flags, seconds
 from airflow_provider_groq.compat import DEFERRABLE
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.hooks import DEFAULT_CONN_ID
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from airflow.sdk import Context, ObjectStoragePath
 
     from airflow_provider_groq.batches.events import WaitEnd
-
-CANCEL_SECONDS = 900.0
-"""Default deadline of a cancelling, which Groq says may take 10 minutes."""
 
 
 class GroqCreateBatchOperator(BatchOperator):

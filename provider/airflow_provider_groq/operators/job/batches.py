@@ -11,11 +11,11 @@ from airflow_provider_groq import telemetry
 from airflow_provider_groq.api.models import Batch, BatchStatus
 from airflow_provider_groq.api.text import counted
 from airflow_provider_groq.batches.events import WaitEnd
+from airflow_provider_groq.batches.options import CANCEL_SECONDS
 from airflow_provider_groq.batches.outcome import batch_problem, failed_for_transient_cause, nothing_succeeded
 from airflow_provider_groq.exceptions import GroqBatchUnknownError, GroqError, GroqJobError, TaskStoppedError
 from airflow_provider_groq.jobs.spools.shards import Shard
 from airflow_provider_groq.operators import waiting
-from airflow_provider_groq.operators.batch import CANCEL_SECONDS
 from airflow_provider_groq.operators.job import strays
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.journal import RoundJournal
