@@ -260,7 +260,7 @@ async def test_a_name_that_no_dag_has_is_not_looked_up(make, browser, monkeypatc
 
 
 async def test_who_makes_up_cursors_asks_groq_only_so_much(make, browser, groq_emulator):
-    groq_emulator.fault("/batches", method="GET", times=None, delay=1.0)
+    groq_emulator.fault("/batches", method="GET", times=None, delay=4.0)
     admin = browser("admin")
     answers = await asyncio.gather(*(admin.get(f"{BATCHES}?cursor={number}") for number in range(12)))
     assert [answer.status_code for answer in answers].count(502) >= 12 - 8
