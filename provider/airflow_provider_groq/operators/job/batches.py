@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterable, Mapping, Sequence
 from functools import partial
 
 from airflow_provider_groq import telemetry
@@ -17,6 +16,7 @@ from airflow_provider_groq.exceptions import GroqBatchUnknownError, GroqError, G
 from airflow_provider_groq.jobs.spools.shards import Shard
 from airflow_provider_groq.operators import waiting
 from airflow_provider_groq.operators.job import strays
+from airflow_provider_groq.operators.job.cancels import cancel_running, give_up
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.journal import RoundJournal
 from airflow_provider_groq.operators.job.round import Round
@@ -26,8 +26,6 @@ from airflow_provider_groq.triggers.deferral import defer
 
 MOST_ATTEMPTS = 3
 """How often a shard is sent whose batch fails for a transient cause. An attempt is no round: nothing ran, mostly."""
-
-CANCELS_AT_ONCE = 8
 
 PAUSES = (10.0, 60.0)
 """Seconds before the second and the third attempt."""
@@ -69,7 +67,7 @@ def given_up(round_: Round) -> dict[int, Batch | None]:
     journal = RoundJournal(round_)
     _found(round_, journal)
     if journal.stopped_at is None:
-        _give_up(round_.job, journal)
+        give_up(round_.job, journal)
     ended = _awaited(round_, journal)
     return {shard.number: ended.get(journal.batch_id(shard)) for shard in round_.seal.shards}
 
@@ -194,45 +192,52 @@ def _failed_attempts(round_: Round, journal: RoundJournal, ended: Mapping[str | 
 
 def _awaited(round_: Round, journal: RoundJournal) -> dict[str | None, Batch]:
     """The batches of a round, by id, when all have ended: in the worker for a while, then deferred."""
-    batch_ids = journal.batch_ids()
-    round_.job.last_seen.begin(batch_ids, round=round_.number)
-    if journal.stopped_at is not None and _cancel_running(round_.job, batch_ids):
+    job, batch_ids = round_.job, journal.batch_ids()
+    job.last_seen.begin(batch_ids, round=round_.number)
+    all_told = journal.stopped_at is None or not cancel_running(job, batch_ids)
+    if not all_told:
         journal.stop(time.time())  # a try that died had not cancelled them: they have their whole time from now on
     while batch_ids:
-        stopped_at, now = journal.stopped_at, time.time()
-        end_time = journal.deadline if stopped_at is None else stopped_at + CANCEL_SECONDS
-        in_slices = round_.job.operator.deferrable or stopped_at is not None
+        now = time.time()
+        end_time = journal.deadline if journal.stopped_at is None else journal.stopped_at + CANCEL_SECONDS
+        in_slices = job.operator.deferrable or not all_told
         here_until = min(end_time, now + waiting.WATCH_SECONDS) if in_slices else end_time
         ends = _ends(round_, batch_ids, max(here_until, now + 1))
         late = [end.batch_id for end in ends if end.reason == "timeout"]
         if not late:
-            round_.job.last_seen.write(now=True)
-            ended: dict[str | None, Batch] = {end.batch_id: _ended(end) for end in ends}
-            for batch in ended.values():
-                round_.job.operator.lineage.note_batch(batch)
-            return ended
+            return _ended(job, ends)
         if here_until < end_time:
-            all_told = stopped_at is None or not _cancel_running(round_.job, late)
-            if all_told and round_.job.operator.deferrable:
+            all_told = all_told or not cancel_running(job, late)
+            if all_told and job.operator.deferrable:
                 _defer(round_, late, end_time)
             continue
-        if stopped_at is not None:
-            raise GroqJobError(
-                f"{counted(len(late), 'batch', 'batches')} did not end within {CANCEL_SECONDS / 60:g} minutes of being "
-                f"cancelled, such as {late[0]}. Clear the task later: it cancels what still runs, and lands the rest."
-            )
-        if not round_.job.operator.cancel_on_timeout:
-            raise GroqJobError(
-                f"The job's deadline passed, and {counted(len(late), 'batch', 'batches')} had not ended, such as "
-                f"{late[0]}. {'It keeps' if len(late) == 1 else 'They keep'} running at Groq "
-                "(cancel_on_timeout=False), and nothing was landed. Clear the task to resume."
-            )
-        round_.job.operator.log.warning(
+        _check_cancels(job, journal, late)
+        job.operator.log.warning(
             "The job's deadline has passed: cancelling %s.", counted(len(late), "batch", "batches")
         )
-        _give_up(round_.job, journal)
-        _cancel_running(round_.job, late)
+        give_up(job, journal)
+        cancel_running(job, late)
+        all_told = False
     return {}
+
+
+def _check_cancels(job: JobRun, journal: RoundJournal, late: Sequence[str]) -> None:
+    """Check that batches that have not ended in time are to be cancelled, and have not been.
+
+    Raises:
+        GroqJobError: They are not to be, or have been.
+    """
+    if journal.stopped_at is not None:
+        raise GroqJobError(
+            f"{counted(len(late), 'batch', 'batches')} did not end within {CANCEL_SECONDS / 60:g} minutes of being "
+            f"cancelled, such as {late[0]}. Clear the task later: it cancels what still runs, and lands the rest."
+        )
+    if not job.operator.cancel_on_timeout:
+        raise GroqJobError(
+            f"The job's deadline passed, and {counted(len(late), 'batch', 'batches')} had not ended, such as "
+            f"{late[0]}. {'It keeps' if len(late) == 1 else 'They keep'} running at Groq "
+            "(cancel_on_timeout=False), and nothing was landed. Clear the task to resume."
+        )
 
 
 def _ends(round_: Round, batch_ids: list[str], end_time: float) -> list[WaitEnd]:
@@ -261,10 +266,20 @@ def _ends(round_: Round, batch_ids: list[str], end_time: float) -> list[WaitEnd]
     return ends
 
 
-def _ended(end: WaitEnd) -> Batch:
-    if end.batch is None:
-        raise GroqBatchUnknownError(end.message, batch_id=end.batch_id)
-    return end.batch
+def _ended(job: JobRun, ends: Iterable[WaitEnd]) -> dict[str | None, Batch]:
+    """The batches whose waits have ended.
+
+    Raises:
+        GroqBatchUnknownError: Groq refuses to return one.
+    """
+    job.last_seen.write(now=True)
+    ended: dict[str | None, Batch] = {}
+    for end in ends:
+        if end.batch is None:
+            raise GroqBatchUnknownError(end.message, batch_id=end.batch_id)
+        ended[end.batch_id] = end.batch
+        job.operator.lineage.note_batch(end.batch)
+    return ended
 
 
 def _defer(round_: Round, batch_ids: list[str], end_time: float) -> None:
@@ -282,40 +297,3 @@ def _defer(round_: Round, batch_ids: list[str], end_time: float) -> None:
         brief=True,
         total_rows=round_.rows,
     )
-
-
-def _give_up(job: JobRun, journal: RoundJournal) -> None:
-    """Write down that no more of a round is sent, and that what runs of it is to be cancelled."""
-    if job.store.superseded():
-        raise TaskStoppedError("Airflow gave up this try, and may have started another one: stopping.")
-    journal.stop(time.time())
-
-
-def _cancel_running(job: JobRun, batch_ids: Sequence[str]) -> bool:
-    """Cancel those of these batches that neither have ended nor are being cancelled; whether there were any."""
-    try:
-        found = job.hook.get_batches(batch_ids)
-    except GroqError:  # a batch that cannot be asked for may be cancelled all the same
-        found = {}
-    running = [id_ for id_ in batch_ids if not ((batch := found.get(id_)) and _is_ending(batch))]
-    cancel(job, running)
-    return bool(running)
-
-
-def _is_ending(batch: Batch) -> bool:
-    return batch.terminal or batch.status == BatchStatus.CANCELLING
-
-
-def cancel(job: JobRun, batch_ids: Sequence[str]) -> None:
-    """Cancel batches, many at once. One that cannot be cancelled may have ended; the wait shows it."""
-
-    def cancelled(batch_id: str) -> None:
-        try:
-            job.hook.cancel_batch(batch_id)
-        except GroqError as error:
-            job.operator.log.warning("Batch %s could not be cancelled: %s", batch_id, error)
-
-    if batch_ids:
-        job.hook.get_conn()  # made once, before the threads use it
-        with ThreadPoolExecutor(CANCELS_AT_ONCE) as pool:
-            list(pool.map(cancelled, batch_ids))

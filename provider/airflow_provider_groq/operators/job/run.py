@@ -16,7 +16,8 @@ from airflow_provider_groq.hooks.errors import fail_for_good
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.jobs.seals import JobSeal
 from airflow_provider_groq.operators import outlets, waiting
-from airflow_provider_groq.operators.job import batches, dry_run, ending, rounds, start
+from airflow_provider_groq.operators.job import dry_run, ending, rounds, start
+from airflow_provider_groq.operators.job.cancels import cancel
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.submission.last_seen import end_waiting
 from airflow_provider_groq.submission.tries import has_retries_left
@@ -87,6 +88,6 @@ def _end_with_execution_timeout(job: JobRun, batch_ids: list[str]) -> None:
     number = counted(len(batch_ids), "batch", "batches")
     fate = f"Still running at Groq: {number}."
     if job.operator.cancel_on_timeout and not has_retries_left(job.context["ti"]) and not job.store.superseded():
-        batches.cancel(job, batch_ids)
+        cancel(job, batch_ids)
         fate = f"Cancelled: {number} (cancel_on_timeout=True)."
     raise AirflowTaskTimeout(f"execution_timeout passed. {fate}")
