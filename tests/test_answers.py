@@ -83,7 +83,10 @@ def test_what_a_download_landed_is_read_with_both_files_and_both_shapes_of_error
     output = [said("a"), line("b", body={"text": "Spoken."}), b"\r\n", said("a", "again"), refused("c", 404, "none")]
     (tmp_path / "output.jsonl").write_bytes(b"".join(output))
     (tmp_path / "errors.jsonl").write_bytes(refused("d", 500) + unfinished("e") + refused("b").rstrip())
-    files = {name: {"path": f"{folder}/{name}.jsonl", "bytes": 5} for name in ("output", "errors")}
+    files = {
+        name: {"path": f"{folder}/{name}.jsonl", "bytes": (tmp_path / f"{name}.jsonl").stat().st_size}
+        for name in ("output", "errors")
+    }
     manifest = {"batch_id": "batch_7", "status": "expired", **files}
     for source, batch_id in ((manifest, "batch_7"), (folder, None)):
         answers = list(read_answers(source))

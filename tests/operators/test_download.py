@@ -12,6 +12,7 @@ from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.exceptions import (
     GroqBatchNotEndedError,
     GroqBatchResultsPendingError,
+    GroqInputError,
     GroqResponseError,
     GroqTransportError,
 )
@@ -368,3 +369,31 @@ def test_lines_that_cannot_be_read_are_warned_of_by_number(download, groq_emulat
     capfd.readouterr()
     assert download(batch_id, tmp_path)["lines"]["unreadable"] == 2
     assert "2 lines of its files cannot be read, and 2 requests have no line." in "".join(capfd.readouterr())
+
+
+def test_a_mapped_task_instance_does_not_replace_the_only_copy_of_what_another_one_landed(
+    download, context, groq_emulator, make_batch, tmp_path
+):
+    first, second = make_batch(GOOD, GOOD), make_batch(GOOD)
+    groq_emulator.advance(100)
+    context["ti"].map_index = 0
+    manifest = download(first, tmp_path, delete_files=True)
+    context["ti"].map_index = 1
+    with pytest.raises(
+        AirflowFailException, match=rf"holds the results of batch {first}, which task 'create' \(map index 0"
+    ):
+        download(second, tmp_path, delete_files=True)
+    assert {answer.custom_id for answer in read_answers(manifest)} == {"row-1", "row-2"}
+    context["ti"].run_id = "another run"
+    assert download(second, tmp_path, delete_files=True)["requests"]["succeeded"] == 1
+
+
+def test_answers_that_another_download_replaced_are_not_taken_for_these(
+    download, context, groq_emulator, make_batch, tmp_path
+):
+    first, second = make_batch(GOOD, GOOD), make_batch(GOOD)
+    groq_emulator.advance(100)
+    manifest = download(first, tmp_path)
+    download(second, tmp_path)
+    with pytest.raises(GroqInputError, match=r"output.jsonl has [\d,]+ bytes, not [\d,]+ as its manifest says"):
+        list(read_answers(manifest))

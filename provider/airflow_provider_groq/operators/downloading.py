@@ -38,7 +38,7 @@ def execute(operator: GroqDownloadBatchResultsOperator, context: Context) -> dic
         outlets.check(operator, folder)
         landed = recorded(folder, operator.batch_id)
         if landed is None:
-            landed = _land(operator, hook, folder)
+            landed = _land(operator, context, hook, folder)
         else:
             operator.lineage.note_ids([operator.batch_id], status=landed.manifest["status"])
             operator.log.info("An earlier try already landed the results of batch %s.", operator.batch_id)
@@ -50,7 +50,9 @@ def execute(operator: GroqDownloadBatchResultsOperator, context: Context) -> dic
         return landed.manifest
 
 
-def _land(operator: GroqDownloadBatchResultsOperator, hook: GroqHook, folder: ObjectStoragePath) -> Landed:
+def _land(
+    operator: GroqDownloadBatchResultsOperator, context: Context, hook: GroqHook, folder: ObjectStoragePath
+) -> Landed:
     """Land the results; if Groq's files are to be deleted, record that first."""
     batch = _ended(hook, operator.batch_id)
     operator.lineage.note_batch(batch)
@@ -62,7 +64,9 @@ def _land(operator: GroqDownloadBatchResultsOperator, hook: GroqHook, folder: Ob
         wrong.retryable = not nothing_to_land
         raise wrong
     with telemetry.span(telemetry.LAND, operator.groq_conn_id, batch_id=batch.id):
-        landed = land(hook, batch, operator.output_path)
+        ti: Any = context["ti"]
+        run, task = (ti.dag_id, ti.run_id), (ti.task_id, ti.map_index)
+        landed = land(hook, batch, operator.output_path, run=run, task=task)
     if operator.delete_files:
         record(landed, folder)
     manifest = landed.manifest

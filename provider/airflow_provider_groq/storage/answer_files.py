@@ -51,8 +51,17 @@ def _downloaded(manifest: Mapping[str, Any]) -> Iterator[Answer]:
             f"{one_line(', '.join(map(str, manifest)), SHOWN_CHARS) or 'none'}. Pass the task's return value, or "
             "the folder that it wrote to."
         )
-    files = [manifest[name]["path"] for name in ("output", "errors") if manifest[name]]
-    return _of_files([_path(path) for path in files], manifest["batch_id"])
+    files = [(_path(file["path"]), file["bytes"]) for name in ("output", "errors") if (file := manifest[name])]
+    for path, size in files:
+        with storage_errors(ARGUMENT, path):
+            found = path.stat().st_size
+        if found != size:
+            raise GroqInputError(
+                f"{path} has {found:,} bytes, not {size:,} as its manifest says: another download replaced it, or it "
+                "was cut off. Give each run and each mapped task instance its own output_path, for example with "
+                "{{ run_id }} and {{ ti.map_index }} in it, and clear the task that wrote it."
+            )
+    return _of_files([path for path, _ in files], manifest["batch_id"])
 
 
 def _found(source: Any) -> Iterator[Answer]:

@@ -12,6 +12,7 @@ from airflow.sdk import ObjectStoragePath
 
 from airflow_provider_groq.api.models import Batch
 from airflow_provider_groq.batches.results import Tally, account, landing
+from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.hooks.groq import GroqHook
 from airflow_provider_groq.jobs.files import write_whole
 from airflow_provider_groq.storage.answer_files import ERRORS, OUTPUT
@@ -28,14 +29,38 @@ class Landed(msgspec.Struct):
     Attributes:
         manifest: What the task returns.
         file_ids: The files of the batch at Groq.
+        run: The Dag run, as the ids of the Dag and the run.
+        task: The task instance in it, as the id of the task and the map index.
     """
 
     manifest: dict[str, Any]
     file_ids: list[str | None]
+    run: tuple[str, str]
+    task: tuple[str, int]
 
 
-def land(hook: GroqHook, batch: Batch, output_path: str | ObjectStoragePath) -> Landed:
-    """Download both files of a batch into a folder."""
+def land(
+    hook: GroqHook,
+    batch: Batch,
+    output_path: str | ObjectStoragePath,
+    *,
+    run: tuple[str, str],
+    task: tuple[str, int],
+) -> Landed:
+    """Download both files of a batch into a folder.
+
+    Args:
+        hook: Groq.
+        batch: The batch.
+        output_path: The folder.
+        run: As in `Landed`.
+        task: Likewise.
+
+    Raises:
+        GroqInputError: The folder cannot be written, or has the only copy of what another task of the run has landed.
+        GroqStorageError: The storage failed.
+        GroqError: A file cannot be downloaded.
+    """
     folder = storage_path("output_path", output_path)
     places = _places(folder)
     ids = {"output": batch.output_file_id, "errors": batch.error_file_id}
@@ -46,6 +71,8 @@ def land(hook: GroqHook, batch: Batch, output_path: str | ObjectStoragePath) -> 
     with storage_errors("output_path", output_path, write=True):
         make_folder(folder)
         with landing(targets, tally, promised=promised) as sizes:
+            if (other := _intact(folder)) and other.run == run and other.task != task:
+                raise _only_copy(folder, other)
             # Before one of these files is there, so that the record never tells of others than it was written for.
             (folder / NAME).unlink(missing_ok=True)
     rows = account(batch, tally.rows)
@@ -57,7 +84,16 @@ def land(hook: GroqHook, batch: Batch, output_path: str | ObjectStoragePath) -> 
         "lines": {name: tally.rows[name] for name in ("repeated", "unreadable")},
         "tokens": {model: dict(counts) for model, counts in tally.tokens.items()},
     }
-    return Landed(manifest, [batch.input_file_id, batch.output_file_id, batch.error_file_id])
+    return Landed(manifest, [batch.input_file_id, batch.output_file_id, batch.error_file_id], run, task)
+
+
+def _only_copy(folder: ObjectStoragePath, other: Landed) -> GroqInputError:
+    task_id, map_index = other.task
+    return GroqInputError(
+        f"output_path {folder} holds the results of batch {other.manifest['batch_id']}, which task {task_id!r} (map "
+        f"index {map_index}) of this run landed. Their files at Groq are deleted, so this task must not replace them. "
+        "Give each task and each mapped task instance its own folder, such as …/{{ ti.task_id }}/{{ ti.map_index }}."
+    )
 
 
 def record(landed: Landed, folder: ObjectStoragePath) -> None:
@@ -79,16 +115,22 @@ def recorded(folder: ObjectStoragePath, batch_id: str) -> Landed | None:
         GroqStorageError: The storage failed.
     """
     with storage_errors("output_path", folder):
-        path = folder / NAME
-        if not path.exists():
-            return None
-        try:
-            landed = msgspec.convert(json.loads(path.read_bytes()), Landed)
-        except ValueError:  # of another version, which says nothing against landing anew
-            return None
-        sizes = {place: place.stat().st_size for place in _places(folder).values() if place.exists()}
+        landed = _intact(folder)
+    return landed if landed and landed.manifest["batch_id"] == batch_id else None
+
+
+def _intact(folder: ObjectStoragePath) -> Landed | None:
+    """What was recorded in the folder, if its files are there as they were landed."""
+    path = folder / NAME
+    if not path.exists():
+        return None
+    try:
+        landed = msgspec.convert(json.loads(path.read_bytes()), Landed)
+    except ValueError:  # of another version, which says nothing against landing anew
+        return None
+    sizes = {place: place.stat().st_size for place in _places(folder).values() if place.exists()}
     files = {name: _told(place, sizes.get(place)) for name, place in _places(folder).items()}
-    return landed if landed.manifest == {**landed.manifest, **files, "batch_id": batch_id} else None
+    return landed if landed.manifest.items() >= files.items() else None
 
 
 def _places(folder: ObjectStoragePath) -> dict[str, ObjectStoragePath]:

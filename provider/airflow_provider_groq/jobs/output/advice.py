@@ -9,7 +9,7 @@ BY_CODE = {
     "json_validate_failed": "Make output_type simpler, raise max_completion_tokens, or escalate to a larger model.",
     "invalid_output": "Make output_type wider or the prompt clearer, or escalate to a larger model.",
     "context_length_exceeded": "Shorten the prompts, or use a model with a larger context.",
-    "not_sent": "Clear the task to send these rows.",
+    "not_sent": "Change what stopped the job: what its canary showed, max_cost or timeout. Then clear the task.",
 }
 """By the code of the error."""
 

@@ -27,6 +27,12 @@ from airflow_provider_groq.storage.paths import make_folder, remove_folder
 NAME_CHARS = 12
 
 
+BEFORE_A_CLEAR = {"canary": "Fix the causes", "cost": "Raise max_cost"}
+"""What to do first, by the reason for which a job was stopped."""
+
+ONLY_THE_REST = "it sends only the rows that have no good answer"
+
+
 def landed(job: JobRun) -> dict[str, Any] | None:
     """What the task returns if this job has been landed already, by a try that was stopped after that.
 
@@ -124,14 +130,14 @@ def _ended(job: JobRun, manifest: Mapping[str, Any]) -> dict[str, Any]:
     rows, stopped = manifest["rows"], manifest["stopped"]
     if stopped is not None and stopped["reason"] != "deadline":
         raise GroqJobError(
-            f"{stopped['message']} The answers so far are under {job.output}. Clear the task to continue; you "
-            "do not pay again for answered rows."
+            f"{stopped['message']} The answers so far are under {job.output}. "
+            f"{BEFORE_A_CLEAR[stopped['reason']]}, then clear the task: {ONLY_THE_REST}."
         )
     failed = rows["total"] - rows["succeeded"]
     if too_many_failed(failed, rows["total"], job.operator.max_failed_ratio) or not rows["succeeded"]:
         raise GroqJobError(
             f"{message(manifest)}. max_failed_ratio is {job.operator.max_failed_ratio:g}. "
-            f"The answers are under {job.output}. Clear the task to resend the other rows."
+            f"The answers are under {job.output}. Fix the causes, then clear the task: {ONLY_THE_REST}."
         )
     if failed:
         job.operator.log.warning("%s.", message(manifest))
