@@ -125,10 +125,10 @@ def test_content_that_breaks_off_any_number_of_times_is_written_once(content, br
     sink = io.BytesIO()
     resume = bodies.Resume(sink)
     for reached in (*breaks, len(content)):
-        resume.rewind()
-        resume.write(
-            content[start : min(start + step, reached)] for start in range(0, min(reached, len(content)), step)
-        )
+        with resume.again():
+            resume.write(
+                content[start : min(start + step, reached)] for start in range(0, min(reached, len(content)), step)
+            )
     resume.end(CALL)
     assert sink.getvalue() == content
     assert resume.written == len(content)
@@ -137,7 +137,7 @@ def test_content_that_breaks_off_any_number_of_times_is_written_once(content, br
 def test_content_that_ends_before_what_is_there_already_is_refused():
     resume = bodies.Resume(io.BytesIO())
     resume.write([b"12345"])
-    resume.rewind()
-    resume.write([b"123"])
+    with resume.again():
+        resume.write([b"123"])
     with pytest.raises(GroqError, match="returned 3 bytes; before, it had 5 or more"):
         resume.end(CALL)

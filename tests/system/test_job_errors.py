@@ -1,7 +1,7 @@
 """Errors in the middle of a whole job, on the whole of Airflow: what was sent is resumed, and paid once."""
 
 import pytest
-from operators.test_full_disk import Disk
+from disks import Disk
 
 pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
 
