@@ -28,7 +28,7 @@ airflow: $(INSTALLED) ## start all of Airflow with the example Dags (30 s to sta
 
 # In six processes, most of which mostly wait for Airflow, unless told what to run.
 test: ARGS ?= -n 6 --dist loadgroup
-test: $(TOOLS) ## run all tests (14 min)
+test: $(TOOLS) ## run all tests (13 min)
 	@$(PY) -m pytest $(ARGS)
 
 releases: $(TOOLS) ## test the package with each supported Airflow, and the wheel alone (6 min)
