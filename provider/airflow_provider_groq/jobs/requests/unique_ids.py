@@ -14,8 +14,8 @@ from airflow_provider_groq.batches.options import shown
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.jobs.temporary import temporary_errors, temporary_file
 
-TOGETHER = 50_000
-"""How many are kept in memory, some 10 MB, so that the rows of a single batch need no file."""
+TOGETHER = 10_000
+"""How many are kept in memory at a time: some 2 MB."""
 
 GROUPS = 256
 """Equal ids have equal hashes, so only ids of a group are compared: some 40,000 of ten million."""
