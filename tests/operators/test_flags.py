@@ -50,4 +50,5 @@ def test_a_flag_of_the_default_arguments_of_a_dag_is_checked_too():
 @pytest.mark.parametrize("value", [True, False])
 @pytest.mark.parametrize(("kind", "name"), FLAGS)
 def test_a_flag_may_be_either(kind, name, value):
-    kind(task_id="task", **NEEDED[kind], **{name: value})
+    operator = kind(task_id="task", **NEEDED[kind], **{name: value})
+    assert getattr(operator, "is_dry_run" if name == "dry_run" else name) is value

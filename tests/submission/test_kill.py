@@ -173,7 +173,7 @@ def kill_when(begun, operator, context, **stopped):
 
 def test_a_task_killed_while_uploading_creates_no_batch(create, context, groq_emulator):
     groq_emulator.fault("/files", method="POST", delay=1.0)
-    kill_when(lambda: groq_emulator.requests("POST"), create(), context, match="none of its batches was running")
+    kill_when(lambda: groq_emulator.requests("POST"), create(), context, match="no batch had been created")
     assert not groq_emulator.batches()
 
 
@@ -181,7 +181,7 @@ def test_a_task_killed_while_groq_puts_it_off_creates_no_batch(create, context, 
     """It does not wait for the end of the pause, for which Airflow would not wait either."""
     groq_emulator.fault("/batches", method="POST", status=429, headers={"Retry-After": "50"})
     start = time.monotonic()
-    unmade = "none of its batches was running"
+    unmade = "no batch had been created"
     kill_when(lambda: groq_emulator.requests("POST", "/batches"), create(), context, match=unmade)
     assert time.monotonic() - start < 20
     assert len(groq_emulator.requests("POST", "/batches")) == 1
@@ -225,7 +225,7 @@ def test_a_task_that_is_killed_before_it_begins_creates_nothing(create, context,
     ti.state = "failed"
     operator = create()
     operator.on_kill()
-    with pytest.raises(TaskStoppedError, match="none of its batches was running"):
+    with pytest.raises(TaskStoppedError, match="no batch had been created"):
         operator.execute(context)
     assert groq_emulator.requests() == []
 
@@ -378,3 +378,11 @@ def test_a_groq_that_is_away_does_not_hold_up_a_killed_task(
     make_guard(batch_ids).kill()
     assert time.monotonic() - start < 5
     assert "Could not cancel 95 batches" in caplog.text
+
+
+def test_a_task_that_is_killed_when_its_batches_have_ended_is_not_said_to_have_had_none(make_guard):
+    guard = make_guard(["batch_1"])
+    guard.forget("batch_1")
+    guard.kill()
+    with pytest.raises(TaskStoppedError, match="while none of its batches was running"):
+        guard.check()

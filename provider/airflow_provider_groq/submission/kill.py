@@ -77,6 +77,7 @@ class Guard:
         self._stopped = False
         # By id, in their order; whether each is still to be cancelled if the task is told to stop.
         self._watched: dict[str, bool] = {}
+        self._had_batches = False
 
     @property
     def stopped(self) -> bool:
@@ -92,6 +93,7 @@ class Guard:
     def watch(self, batch_id: str) -> None:
         """This is one of the task's batches from now on. If the task was stopped meanwhile, that is done now."""
         self._watched.setdefault(batch_id, True)
+        self._had_batches = True
         if self._stopped:
             self._cancel_if_wanted()
 
@@ -109,9 +111,7 @@ class Guard:
             return
         if self._undecided:
             self._cancel_if_wanted()
-        were = "was" if len(self._watched) == 1 else "were"
-        batches = f"{names_of(self._watched)} {were} running" if self._watched else "none of its batches was running"
-        raise TaskStoppedError(f"Airflow stopped the task while {batches}.")
+        raise TaskStoppedError(f"Airflow stopped the task while {self._running()}.")
 
     def sleep(self, seconds: float) -> None:
         """Sleep, and return only if the task was not stopped."""
@@ -120,6 +120,11 @@ class Guard:
         while (left := until - time.monotonic()) > 0:
             time.sleep(min(left, SLICE))
             self.check()
+
+    def _running(self) -> str:
+        if self._watched:
+            return f"{names_of(self._watched)} {'was' if len(self._watched) == 1 else 'were'} running"
+        return "none of its batches was running" if self._had_batches else "no batch had been created"
 
     def _cancel_if_wanted(self) -> None:
         """Decide about those that are still to be cancelled."""

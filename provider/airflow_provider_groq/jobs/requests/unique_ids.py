@@ -32,8 +32,8 @@ class UniqueIds:
     def __init__(self) -> None:
         self._new: dict[str, int] = {}
         self._file: BinaryIO | None = None
+        # 0, and where each piece of the file ends. Each time that ids are written, each group gets a piece.
         self._ends = array("Q", [0])
-        """Where each piece of the file ends, behind a nought: a piece for each group each time."""
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:

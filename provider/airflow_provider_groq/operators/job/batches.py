@@ -196,7 +196,7 @@ def _awaited(round_: Round, journal: RoundJournal) -> dict[str | None, Batch]:
     job.last_seen.begin(batch_ids, round=round_.number)
     all_told = journal.stopped_at is None or not cancel_running(job, batch_ids)
     if not all_told:
-        journal.stop(time.time())  # a try that died had not cancelled them: they have their whole time from now on
+        journal.stop(time.time())  # they were not cancelled before, so their time to end begins now
     while batch_ids:
         now = time.time()
         end_time = journal.deadline if journal.stopped_at is None else journal.stopped_at + CANCEL_SECONDS

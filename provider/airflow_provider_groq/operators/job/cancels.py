@@ -15,7 +15,7 @@ CANCELS_AT_ONCE = 8
 
 
 def give_up(job: JobRun, journal: RoundJournal) -> None:
-    """Write down that no more of a round is sent, and that what runs of it is to be cancelled.
+    """Write down that a round is given up: the job sends no more of it, and cancels its batches.
 
     Raises:
         TaskStoppedError: Airflow has given this try up.

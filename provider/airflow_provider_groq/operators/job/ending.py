@@ -26,7 +26,6 @@ from airflow_provider_groq.storage.paths import make_folder, remove_folder
 
 NAME_CHARS = 12
 
-
 BEFORE_A_CLEAR = {"canary": "Fix the causes", "cost": "Raise max_cost"}
 """What to do first, by the reason for which a job was stopped."""
 
