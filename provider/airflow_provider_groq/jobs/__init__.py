@@ -11,6 +11,6 @@ Each of these uses only those above it::
 
     records       what they hand to each other: a request, the record of its row, an answer
     seals         what a job has decided before it pays, and  attempt  what a batch says of itself
-    work_folder   where each thing lies,  files  and  temporary  how it is written
+    work_folder   where each thing lies,  files  and  temporary  how it is written,  groups  what is compared in parts
     partitions  amounts  progress
 """

@@ -2,45 +2,31 @@
 
 from __future__ import annotations
 
-from array import array
 from collections.abc import Iterator
-from contextlib import ExitStack
-from types import TracebackType
-from typing import BinaryIO, Self
-
-import msgspec
+from typing import Self
 
 from airflow_provider_groq.batches.options import shown
 from airflow_provider_groq.exceptions import GroqInputError
-from airflow_provider_groq.jobs.temporary import temporary_errors, temporary_file
-
-TOGETHER = 10_000
-"""How many are kept in memory at a time: some 2 MB."""
-
-GROUPS = 256
-"""Equal ids have equal hashes, so only ids of a group are compared: some 40,000 of ten million."""
+from airflow_provider_groq.jobs.groups import GROUPS, TOGETHER, GroupFile
 
 PURPOSE = "equal custom_ids are found"
 
-_encode = msgspec.msgpack.Encoder().encode
-_decode = msgspec.msgpack.Decoder(dict[str, int]).decode
-
 
 class UniqueIds:
-    """The ids of rows. Many are kept in a temporary file, which is gone with the process."""
+    """The ids of rows. Many are kept in a temporary file; use it as a context manager.
+
+    Equal ids have equal hashes, so only those of a group are compared.
+    """
 
     def __init__(self) -> None:
         self._new: dict[str, int] = {}
-        self._file: BinaryIO | None = None
-        # 0, and where each piece of the file ends. Each time that ids are written, each group gets a piece.
-        self._ends = array("Q", [0])
-        self._stack = ExitStack()
+        self._written: GroupFile[dict[str, int]] = GroupFile(dict[str, int], PURPOSE)
 
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None) -> None:
-        self._stack.close()
+    def __exit__(self, *_: object) -> None:
+        self._written.close()
 
     def add(self, custom_id: str, row: int) -> None:
         """Keep the id of a row. An equal one may be reported only by `check`.
@@ -57,11 +43,10 @@ class UniqueIds:
 
     def check(self) -> None:
         """Compare all that were added; raises as `add` does."""
-        if self._file is None:
+        if not self._written:
             return
         self._write()
-        with temporary_errors(PURPOSE):
-            found = [equal for group in range(GROUPS) if (equal := _first_equal(self._read(self._file, group)))]
+        found = [equal for group in range(GROUPS) if (equal := _first_equal(self._written.read(group)))]
         if found:
             raise _repeated(*min(found))
 
@@ -70,17 +55,7 @@ class UniqueIds:
         for custom_id, row in self._new.items():
             groups[hash(custom_id) % GROUPS][custom_id] = row
         self._new = {}
-        file = self._file = self._file or self._stack.enter_context(temporary_file(PURPOSE))
-        with temporary_errors(PURPOSE):
-            for ids in groups:
-                self._ends.append(self._ends[-1] + file.write(_encode(ids)))
-
-    def _read(self, file: BinaryIO, group: int) -> Iterator[dict[str, int]]:
-        """The ids of a group, in the order of their rows."""
-        for piece in range(group, len(self._ends) - 1, GROUPS):
-            start, end = self._ends[piece : piece + 2]
-            file.seek(start)
-            yield _decode(file.read(end - start))
+        self._written.write(groups)
 
 
 def _first_equal(pieces: Iterator[dict[str, int]]) -> tuple[int, int, str] | None:
