@@ -7,6 +7,7 @@ import os
 import shutil
 import time
 from contextlib import nullcontext
+from itertools import count
 from threading import Timer
 
 import pytest
@@ -92,6 +93,42 @@ def test_a_clear_of_a_success_with_other_rows_sends_only_those_that_are_new(job)
     assert job.sent() == [["row-9", "row-8"], *SHARDS] or job.sent() == [*SHARDS, ["row-9", "row-8"]]
     assert [answer["custom_id"] for answer in job.answers()] == [f"row-{n}" for n in reversed(range(10))]
     assert [answer["index"] for answer in job.answers()] == list(range(10))
+
+
+def samples(*names):
+    """Rows that ask the same."""
+    return [{"custom_id": name, "text": "thing"} for name in names]
+
+
+def numbered(job):
+    """Each request is answered with a number of its own."""
+    number = count(1)
+    job.emulator.answer_with(lambda _: str(next(number)))
+
+
+def test_after_a_clear_samples_of_one_prompt_keep_their_own_answers(job):
+    """A row that is new gets the answer of one that is not there any more, and then one of its own."""
+    numbered(job)
+    job.run(delete_files=False, rows=samples("a", "b", "c"))
+    before = {answer["custom_id"]: answer["output"] for answer in job.answers()}
+    assert sorted(before.values()) == ["1", "2", "3"]
+    job.clear()
+    manifest = job.run(delete_files=False, rows=samples("new", "c", "newer", "a"))
+    after = {answer["custom_id"]: answer["output"] for answer in job.answers()}
+    assert after == {"a": before["a"], "c": before["c"], "new": before["b"], "newer": "4"}
+    assert (manifest["reused"], job.sent()[-1]) == (3, ["newer"])
+
+
+def test_a_sample_that_failed_is_sent_again_though_others_have_answers(job):
+    numbered(job)
+    job.emulator.set(failing_requests={"b": 422})
+    with pytest.raises(AirflowFailException):
+        job.run(delete_files=False, rows=samples("a", "b", "c"))
+    job.emulator.set(failing_requests={})
+    job.clear()
+    assert job.run(delete_files=False, rows=samples("a", "b", "c"))["rows"]["succeeded"] == 3
+    assert len({answer["output"] for answer in job.answers()}) == 3
+    assert job.sent()[-1] == ["b"]
 
 
 def test_a_clear_of_a_failure_sends_what_failed_again(job):

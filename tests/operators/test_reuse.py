@@ -4,6 +4,7 @@ import errno
 import json
 import os
 import shutil
+from itertools import count
 
 import pytest
 from airflow.sdk import ObjectStoragePath
@@ -301,3 +302,16 @@ def test_one_answer_of_the_output_serves_all_equal_requests(day, monday):
     rows = [{"custom_id": f"equal-{number}", "text": "thing 1"} for number in range(5)]
     assert tuesday.run(rows=rows, reuse=str(monday.output))["reused"] == 5
     assert {answer["output"] for answer in tuesday.answers()} == {"WHAT IS THING 1?"}
+
+
+def test_samples_of_one_prompt_are_reused_one_by_one_as_far_as_they_go(day):
+    monday, tuesday = day("monday"), day("tuesday")
+    numbers = count(1)
+    monday.emulator.answer_with(lambda _: str(next(numbers)))
+    monday.run(rows=[{"custom_id": name, "text": "thing"} for name in "ab"])
+    before = {answer["custom_id"]: answer["output"] for answer in monday.answers()}
+    rows = [{"custom_id": name, "text": "thing"} for name in "bcdef"]
+    assert tuesday.run(rows=rows, reuse=str(monday.output))["reused"] == 5
+    outputs = [answer["output"] for answer in tuesday.answers()]
+    assert outputs[:2] == [before["b"], before["a"]]
+    assert sorted(outputs[2:]) in (["1", "1", "2"], ["1", "2", "2"])

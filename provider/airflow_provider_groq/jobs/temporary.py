@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager, suppress
 from tempfile import TemporaryFile
@@ -23,7 +22,7 @@ def temporary_errors(purpose: str) -> Iterator[None]:
     """
     try:
         yield
-    except (sqlite3.Error, OSError) as error:
+    except OSError as error:
         raise temporary_error(purpose, error) from error
 
 
@@ -31,7 +30,7 @@ def temporary_error(purpose: str, error: Exception) -> GroqStorageError:
     """The same, where a context manager for each row would take too long."""
     return GroqStorageError(
         f"The temporary file in which {purpose} cannot be used: {error}. Make room in the folder for temporary files, "
-        "or name another in the environment variables TMPDIR and SQLITE_TMPDIR."
+        "or name another in the environment variable TMPDIR."
     )
 
 
@@ -89,17 +88,3 @@ class _Filling:
     def writelines(self, lines: Iterable[bytes]) -> None:
         for line in lines:
             self.write(line)
-
-
-def open_database(*tables: str) -> sqlite3.Connection:
-    """A database in a temporary file, which SQLite removes by itself, also when the process dies.
-
-    Args:
-        tables: The statements that make its tables.
-    """
-    file = sqlite3.connect("", isolation_level=None)
-    for setting in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE"):
-        file.execute(f"PRAGMA {setting}")
-    for table in tables:
-        file.execute(table)
-    return file

@@ -98,7 +98,7 @@ def test_a_file_that_changed_is_an_error(known, keep):
         known._open.clear()
         known._ahead = module._Ahead(-1, 0, b"")
         with pytest.raises(GroqStorageError, match="changed while it was read"):
-            known.read(Place(0, whole.index(b"\n") + 1, len(whole) - whole.index(b"\n") - 1), digest(1))
+            known.read(Place(False, 0, whole.index(b"\n") + 1, len(whole) - whole.index(b"\n") - 1), digest(1))
 
 
 def test_however_many_files_there_are_few_are_open(monkeypatch, known, keep):

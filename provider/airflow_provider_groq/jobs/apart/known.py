@@ -14,7 +14,7 @@ import msgspec
 
 from airflow_provider_groq.batches.requests import read_lines
 from airflow_provider_groq.exceptions import GroqStorageError
-from airflow_provider_groq.jobs.apart.index import Elsewhere, Entry, Place, RequestIndex, key_of
+from airflow_provider_groq.jobs.apart.index import Elsewhere, Entry, Place, RequestIndex, key_of, owner_of
 from airflow_provider_groq.jobs.files import BLOCK_BYTES, Path
 from airflow_provider_groq.jobs.records import Answer, RowRecord
 from airflow_provider_groq.jobs.results.answer_lines import Head, read_head
@@ -50,9 +50,9 @@ class _Ahead(NamedTuple):
 
 
 class KnownAnswers:
-    """Finds answers that succeeded by the digest of their request; of several the first that is not cut off.
+    """Finds answers that succeeded by the digest of their request.
 
-    Use it as a context manager: its index is a temporary file, which it deletes.
+    Use it as a context manager: its index is in temporary files, which it deletes.
     """
 
     def __init__(self) -> None:
@@ -76,7 +76,7 @@ class KnownAnswers:
         while self._open:
             self._open.popitem()[1].close()
 
-    def add(self, path: Path, origin: str | None = None) -> int:
+    def add(self, path: Path, origin: str | None = None, *, is_shared: bool = False) -> int:
         """Index the answers of a file; how many of them are known now, equal ones counted each.
 
         A line that cannot be read, such as the last of a file that was cut off, is no answer.
@@ -85,6 +85,7 @@ class KnownAnswers:
             path: A part of an output, or answers harvested in a work folder. It stays as it is while it is looked
                 up in.
             origin: The output that its answers are reused from; None if they are this job's own.
+            is_shared: Whether one of them may serve several rows, also without ``dedupe``.
 
         Raises:
             FileNotFoundError: It is not there.
@@ -93,7 +94,7 @@ class KnownAnswers:
         self._paths.append(path)
         self._origins.append(origin)
         with path.open("rb", block_size=BLOCK_BYTES) as file:
-            return self._index.add_answers(_entries(number, file))
+            return self._index.add_answers(_entries(number, file, is_shared=is_shared))
 
     def elsewhere(self, records: Iterable[RowRecord], *, dedupe: bool) -> Iterator[Elsewhere]:
         """Find the rows of a job that need not be sent; see `RequestIndex`."""
@@ -110,24 +111,24 @@ class KnownAnswers:
             GroqStorageError: The file that it is in changed since it was indexed, or cannot be read any more.
         """
         try:
-            answer = _decode(self._read(*place))
+            answer = _decode(self._read(place.file, place.start, place.size))
         except (msgspec.MsgspecError, UnicodeDecodeError):
             answer = None
         if answer is None or answer.request_digest != digest:
             raise GroqStorageError(f"{self._paths[place.file]} changed while it was read. Retry the task.")
         return Known(answer, self._origins[place.file])
 
-    def _read(self, number: int, place: int, size: int) -> bytes:
+    def _read(self, number: int, start: int, size: int) -> bytes:
         block = self._ahead
-        if number != block.file or not block.start <= place <= block.start + len(block.content) - size:
-            block = self._ahead = _Ahead(number, place, self._read_block(number, place, max(size, AHEAD_BYTES)))
-        start = place - block.start
-        return block.content[start : start + size]
+        if number != block.file or not block.start <= start <= block.start + len(block.content) - size:
+            block = self._ahead = _Ahead(number, start, self._read_block(number, start, max(size, AHEAD_BYTES)))
+        begin = start - block.start
+        return block.content[begin : begin + size]
 
-    def _read_block(self, number: int, place: int, size: int) -> bytes:
+    def _read_block(self, number: int, start: int, size: int) -> bytes:
         try:
             file = self._file(number)
-            file.seek(place)
+            file.seek(start)
             return file.read(size)
         except Exception as error:  # each library of a storage has errors of its own
             raise GroqStorageError(
@@ -146,14 +147,14 @@ class KnownAnswers:
         return file
 
 
-def _entries(number: int, file: BinaryIO) -> Iterator[Entry]:
+def _entries(number: int, file: BinaryIO, *, is_shared: bool) -> Iterator[Entry]:
     """The entries of the answers in a file that succeeded."""
     start = 0
     for line in read_lines(file):
         head = _head(line)
         key = key_of(head.request_digest) if head is not None and head.status == "succeeded" else None
         if head is not None and key is not None:
-            yield key, is_cut_off(head), number, start, len(line)
+            yield key, owner_of(head.custom_id), Place(is_cut_off(head), number, start, len(line), is_shared)
         start += len(line)
 
 

@@ -51,7 +51,7 @@ def unanswered(job: JobRun, folder: SpoolFolder, base: Spool, before: Sequence[S
         folder: Of the job's requests.
         base: The job's requests.
         before: Where there are answers already.
-        dedupe: Whether rows that ask the same are sent once.
+        dedupe: Whether rows that ask the same are sent once, and get the same answer.
 
     Returns:
         What to send: the requests of the job itself if all of them are.
@@ -115,7 +115,7 @@ class _Apart:
                 found = self._answers.read(following.answer, record.digest)
                 self.reused[found.origin] += 1
                 self._known.add(encode(answer_for(record, found)))
-            else:
+            elif following.original is not None:
                 duplicate = Duplicate(record.index, following.original, record.custom_id, record.input)
                 self.duplicates.add(duplicate_line(duplicate))
             following = next(elsewhere, None)
@@ -129,7 +129,7 @@ class _Apart:
 def _add(answers: KnownAnswers, source: Source) -> None:
     with storage_errors("output_path" if source.origin is None else ARGUMENT, source.path):
         try:
-            answers.add(source.path, source.origin)
+            answers.add(source.path, source.origin, is_shared=source.is_shared)
         except FileNotFoundError as error:
             raise GroqStorageError(
                 f"{source.path} is gone: another job has replaced that output. Retry the task."

@@ -36,6 +36,11 @@ def duplicates_of(rounds: Sequence[Round]) -> Duplicates | None:
     return (lambda: read(lines_of([path]))) if path.exists() else None
 
 
+def has_duplicates(rounds: Sequence[Round]) -> bool:
+    """Whether rows of a job are not sent, since others ask the same."""
+    return any(path.exists() and path.stat().st_size for path in (round_.path / DUPLICATES for round_ in rounds[:1]))
+
+
 def known_lines(requests: Any) -> list[Iterator[bytes]]:
     """The lines of the answers that are kept beside the requests in a folder: one iterator, or none."""
     known = requests / KNOWN

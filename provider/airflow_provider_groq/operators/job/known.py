@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from airflow_provider_groq.jobs.seals import task_of
 from airflow_provider_groq.operators.job.job_run import JobRun
-from airflow_provider_groq.operators.job.kept import KNOWN
+from airflow_provider_groq.operators.job.kept import KNOWN, has_duplicates
 from airflow_provider_groq.operators.job.reuse import outputs, parts_of
 from airflow_provider_groq.operators.job.round import Round
 from airflow_provider_groq.storage.paths import place_of
@@ -19,10 +19,12 @@ class Source(NamedTuple):
     Attributes:
         path: Where it lies.
         origin: The output that it is part of, if that is reused; None if the answers are of this very task instance.
+        is_shared: Whether one of its answers may serve several rows.
     """
 
     path: Any
-    origin: str | None = None
+    origin: str | None
+    is_shared: bool
 
 
 def sources(job: JobRun, previous: Sequence[str]) -> list[Source]:
@@ -35,25 +37,30 @@ def sources(job: JobRun, previous: Sequence[str]) -> list[Source]:
     Raises:
         GroqInputError: An output is not there, or not whole.
     """
-    found = [Source(path) for path in _own(job, previous)] if job.operator.reattach else []
+    found = list(_own(job, previous)) if job.operator.reattach else []
     known = {place_of(source.path) for source in found}
     for output in outputs(job):
         for path in output.parts:
             if place_of(path) not in known:  # an output that reuses itself may have been cleared too
                 known.add(place_of(path))
-                found.append(Source(path, output.origin))
+                found.append(Source(path, output.origin, is_shared=True))
     return found
 
 
-def _own(job: JobRun, previous: Sequence[str]) -> Iterator[Any]:
-    """The files of answers to rows of this task instance, of generations before."""
+def _own(job: JobRun, previous: Sequence[str]) -> Iterator[Source]:
+    """The files of answers to rows of this task instance, of generations before.
+
+    Where rows shared answers already, since ``dedupe`` was set, they still may.
+    """
     for name in previous:
         before = job.work.spool(name)
         rounds = [Round(job, before, sealed) for sealed in before.rounds()]
+        is_shared = has_duplicates(rounds)
         for round_ in rounds:
             for path in (round_.path / KNOWN, *(kept.path for kept in round_.kept_files())):
                 if path.exists():
-                    yield path
+                    yield Source(path, None, is_shared)
     manifest = job.landed()
     if manifest is not None and task_of(manifest) == job.task:
-        yield from parts_of(manifest, job.output, "output_path")
+        for path in parts_of(manifest, job.output, "output_path"):
+            yield Source(path, None, is_shared=bool(manifest["duplicates"]))
