@@ -126,7 +126,7 @@ def _intact(folder: ObjectStoragePath) -> Landed | None:
         return None
     try:
         landed = msgspec.convert(json.loads(path.read_bytes()), Landed)
-    except ValueError:  # of another version, which says nothing against landing anew
+    except (ValueError, msgspec.MsgspecError):  # of another version, which says nothing against landing anew
         return None
     sizes = {place: place.stat().st_size for place in _places(folder).values() if place.exists()}
     files = {name: _told(place, sizes.get(place)) for name, place in _places(folder).items()}

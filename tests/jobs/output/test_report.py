@@ -41,4 +41,24 @@ def test_tokens_are_shown_by_round_and_model():
         "|     1 |     50 |         40 |              30 | 0.000090 | openai/gpt-oss-20b |",
         "|     2 |     50 |         40 |              30 |  unknown | larger             |",
         "|   all |    100 |         80 |              60 |  unknown |                    |",
+        "The cost is unknown: to see it, set the price of larger in prices, or in [groq] prices.",
     ]
+
+
+def test_where_all_have_prices_the_cost_needs_no_reason():
+    prices = Prices.of({MODEL: {"input": 1, "output": 1}})
+    assert list(report.tokens(manifest_of(answers({0: said("row-0")})), prices))[-1].startswith("|   all |")
+
+
+def test_a_cost_that_is_unknown_for_want_of_counts_says_so():
+    manifest = manifest_of(answers({0: said("row-0"), 1: said("row-1", usage=None)}))
+    *_, last = report.tokens(manifest, Prices.of({MODEL: {"input": 1, "output": 1}}))
+    assert last == "The cost is unknown: some answers have no token counts."
+
+
+def test_of_many_models_without_a_price_ten_are_named_each_within_a_line():
+    rows = {number: said(f"row-{number}", model=f"model\n{number:02}" + 500 * "x") for number in range(12)}
+    *_, last = report.tokens(manifest_of(answers(rows)), Prices({}))
+    assert [f"model {number:02}" in last for number in range(12)] == [True] * 10 + [False] * 2
+    assert last.endswith(", and of 2 more models in prices, or in [groq] prices.")
+    assert "\n" not in last

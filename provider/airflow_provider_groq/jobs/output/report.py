@@ -57,6 +57,17 @@ def tokens(manifest: Mapping[str, Any], prices: Prices) -> Iterator[str]:
         [*rows, ("all", *_counts(whole), in_words(manifest["cost"]), "")],
         numbers=5,
     )
+    if manifest["cost"] is None:
+        yield _unknown(prices.lacking(model for _, model, _ in used))
+
+
+def _unknown(models: Sequence[str]) -> str:
+    """Why the cost of a job is unknown."""
+    if not models:
+        return "The cost is unknown: some answers have no token counts."
+    named = ", ".join(one_line(model, MAX_WORD) for model in models[:MAX_CAUSES])
+    more = f", and of {len(models) - MAX_CAUSES} more models" if len(models) > MAX_CAUSES else ""
+    return f"The cost is unknown: to see it, set the price of {named}{more} in prices, or in [groq] prices."
 
 
 def _counts(sums: Mapping[str, int]) -> tuple[str, str, str]:
