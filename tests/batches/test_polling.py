@@ -257,6 +257,11 @@ def test_a_failure_is_told_once_until_another_comes_or_a_look_succeeds(make):
     assert [step.level for _, step in looks if step.news.startswith(told)] == [logging.WARNING] * 4
 
 
+def test_a_batch_that_is_not_found_is_said_to_be_retried_for_less_long():
+    (_, step), *_ = watch(poller(), repeat(api_error(404)), most=2)
+    assert step.news.startswith("Batch batch_1 could not be polled; retrying for up to 30 s: ")
+
+
 def test_failures_in_a_row_are_counted(make):
     poller_ = poller()
     counted = []

@@ -202,8 +202,10 @@ def test_a_fault_that_passes(groq_emulator, world, pauses, nobody, endpoint, fau
 
 @pytest.mark.parametrize("lasting", [True, False])
 @pytest.mark.parametrize("endpoint", [e for e in ENDPOINTS if "{" in e.path or e.creates], ids=lambda e: e.call)
-def test_operators_ask_again_for_what_is_not_found(groq_emulator, world, pauses, monkeypatch, endpoint, lasting):
-    """For half a minute, as waits do: what is new is not everywhere at once."""
+def test_operators_ask_again_for_what_is_not_found(
+    groq_emulator, world, pauses, monkeypatch, caplog, endpoint, lasting
+):
+    """For half a minute, as waits do: what is new is not everywhere at once. The log says so once."""
     from airflow_provider_groq.hooks.errors import retry_not_found
 
     (fault,) = [fault for fault in FAULTS if fault.name == "404"]
@@ -219,6 +221,10 @@ def test_operators_ask_again_for_what_is_not_found(groq_emulator, world, pauses,
         assert retry_not_found(call) is not None
         assert len(pauses.seconds) == 3
     assert len(groq_emulator.requests(endpoint.method)) == len(pauses.seconds) + 1
+    (line,) = [record.getMessage() for record in caplog.records if "Retrying" in record.getMessage()]
+    prefix = "Retrying for up to 30 s: "
+    assert line.startswith(prefix)
+    assert is_one_of(line.removeprefix(prefix), said)
 
 
 def test_the_table_is_whole():

@@ -159,7 +159,8 @@ class Poller:
         if now >= self.end_time:
             return Step(end=self.timeout())
         pause = self._until_deadline(self._error_pause(error), now)
-        news = f"Batch {self.batch_id} could not be polled; retrying until the deadline: {error}"
+        patience = "until the deadline" if self._not_found_since is None else f"for up to {NOT_FOUND_GRACE:.0f} s"
+        news = f"Batch {self.batch_id} could not be polled; retrying {patience}: {error}"
         return Step(pause=pause, news=news if new else "", level=logging.WARNING)
 
     def timeout(self) -> WaitEnd:

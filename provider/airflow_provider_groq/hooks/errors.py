@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import ParamSpec, TypeVar
@@ -15,6 +16,8 @@ from airflow_provider_groq.exceptions import GroqError, GroqNotFoundError
 P = ParamSpec("P")
 T = TypeVar("T")
 
+log = logging.getLogger(__name__)
+
 
 def retry_not_found(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
     """Call, and retry a 404 for a while: Groq may not find new things at once."""
@@ -22,8 +25,14 @@ def retry_not_found(call: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> 
         retry=tenacity.retry_if_exception_type(GroqNotFoundError),
         stop=tenacity.stop_after_delay(polling.NOT_FOUND_GRACE),
         wait=tenacity.wait_fixed(polling.FIRST_PAUSE),
+        before_sleep=_tell_once,
         reraise=True,
     )(call, *args, **kwargs)
+
+
+def _tell_once(state: tenacity.RetryCallState) -> None:
+    if state.attempt_number == 1 and state.outcome is not None:
+        log.warning("Retrying for up to %s s: %s", round(polling.NOT_FOUND_GRACE), state.outcome.exception())
 
 
 @contextmanager
