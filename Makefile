@@ -14,7 +14,7 @@ unexport PYTHONDONTWRITEBYTECODE
 # The first of these that runs and has the right version.
 PYTHONS := $(PYTHON) python3.13 python3.12 python3.11 python3 python
 
-.PHONY: help demo airflow test releases oldest matrix crash fire lint types docs faults bench build release clean
+.PHONY: help demo airflow test peers releases oldest matrix crash fire lint types docs faults bench build release clean
 
 help: ## list the commands
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "make %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ airflow: $(INSTALLED) ## start all of Airflow with the example Dags (30 s to sta
 test: ARGS ?= -n 6 --dist loadgroup
 test: $(TOOLS) ## run all tests (13 min)
 	@$(PY) -m pytest $(ARGS)
+
+peers: .venv/peers ## install Airflow's own batch providers, and test the pages about them (1 min)
+	@$(PY) -m pytest tests/coming_from tests/docs/test_comparison.py tests/docs/test_blocks.py $(ARGS)
 
 releases: $(TOOLS) ## test the package with each supported Airflow, and the wheel alone (6 min)
 	@$(PY) tests/releases $(ARGS)
