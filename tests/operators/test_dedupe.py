@@ -4,6 +4,7 @@ import errno
 import json
 import os
 from collections import Counter
+from itertools import count
 
 import pytest
 from airflows import TaskDeferred
@@ -132,11 +133,40 @@ def test_a_clear_pays_for_nothing_that_is_answered_whatever_dedupe_was(
     manifest = echo.run(rows=rows, dedupe=dedupe, delete_files=False)
     new = [custom_id for custom_id in sent_rows(echo) if custom_id.startswith("more-")]
     assert len(sent_rows(echo)) - len(sent) == len(new)
-    # The first asks what has an answer, which serves another row only where rows share answers, or did.
-    expected = ["more-1"] if dedupe else ["more-1", "more-2"] if before else ["more-0", "more-1", "more-2"]
+    # The first asks what has an answer, which serves it where rows share answers, or did and are not landed.
+    expected = ["more-1"] if dedupe else ["more-1", "more-2"] if before and crashed else ["more-0", "more-1", "more-2"]
     assert new == (expected if more else [])
     assert manifest["rows"]["succeeded"] == len(rows)
     assert [answer["output"] for answer in echo.answers()] == [f"WHAT IS {row['text'].upper()}?" for row in rows]
+
+
+def test_rows_that_shared_an_answer_keep_it_after_clears_and_say_so(echo):
+    echo.run(rows=MIXED, dedupe=True, delete_files=False)
+    before = echo.answers()
+    assert sum("same_as" in answer for answer in before) == 4
+    for dedupe in (True, False):
+        echo.clear()
+        assert echo.run(rows=MIXED, dedupe=dedupe, delete_files=False)["reused"] == 8
+        assert echo.answers() == before
+
+
+def test_samples_that_are_paid_stay_where_dedupe_is_set_later(echo):
+    number = count(1)
+    echo.emulator.answer_with(lambda _: str(next(number)))
+    rows = asking("a", "a", "a")
+    echo.run(rows=rows, delete_files=False)
+    before = echo.answers()
+    echo.clear()
+    manifest = echo.run(rows=[*rows, {"custom_id": "new", "text": rows[0]["text"]}], dedupe=True, delete_files=False)
+    assert echo.answers()[:3] == before
+    assert (manifest["reused"], len({answer["output"] for answer in before})) == (4, 3)
+
+
+def test_without_answers_from_before_no_line_tells_of_them(echo, capsys):
+    echo.run(rows=MIXED, dedupe=True, delete_files=False)
+    said = capsys.readouterr().out
+    assert "4 rows have the same request as another row, and are not sent (dedupe)." in said
+    assert "already have an answer" not in said
 
 
 def test_after_a_clear_with_dedupe_equal_rows_that_failed_before_are_sent_once(echo, monkeypatch):

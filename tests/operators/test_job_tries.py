@@ -131,6 +131,44 @@ def test_a_sample_that_failed_is_sent_again_though_others_have_answers(job):
     assert job.sent()[-1] == ["b"]
 
 
+@pytest.mark.parametrize("names", [("a", "b", "new"), ("a", "new", "newer"), ("newer", "new", "b")])
+@pytest.mark.parametrize("lands", [True, False])
+def test_an_answer_that_a_try_gave_to_another_row_serves_one_row(job, crashed, names, lands):
+    """The try that gave it does not land, and the next clear has other rows."""
+    numbered(job)
+    rows = samples("a", "b")
+    if lands:
+        job.run(delete_files=False, rows=rows)
+    else:
+        crashed(delete_files=False, rows=rows)
+    job.clear()
+    crashed(delete_files=False, rows=samples("a", "new"))
+    job.clear()
+    job.run(delete_files=False, rows=samples(*names))
+    assert len({answer["output"] for answer in job.answers()}) == 3
+    assert sum(map(len, job.sent())) == 3
+
+
+def test_after_a_start_over_the_answers_of_before_it_count_no_more(job, crashed):
+    numbered(job)
+    crashed(delete_files=False, rows=samples("a"))
+    job.clear()
+    crashed(delete_files=False, rows=samples("a"), reattach=False)
+    job.clear()
+    job.run(delete_files=False, rows=samples("a", "b"))
+    assert [answer["output"] for answer in job.answers()] == ["2", "3"]
+
+
+def test_an_answer_of_another_row_says_under_which_id_it_was_sent(job):
+    numbered(job)
+    job.run(delete_files=False, rows=samples("a"))
+    for name, sent_as in (("b", "a"), ("c", "a"), ("a", None)):
+        job.clear()
+        job.run(delete_files=False, rows=samples(name))
+        (answer,) = job.answers()
+        assert (answer["custom_id"], answer.get("sent_as"), answer["output"]) == (name, sent_as, "1")
+
+
 def test_a_clear_of_a_failure_sends_what_failed_again(job):
     job.emulator.set(failing_requests={"row-3": 422})
     with pytest.raises(AirflowFailException):

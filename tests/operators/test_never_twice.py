@@ -113,7 +113,8 @@ def test_each_row_has_its_answer_and_no_word_is_paid_twice(groq_emulator, quick,
                 "total": len(rows),
                 **statuses,
             }
-            assert manifest["duplicates"] == sum("same_as" in answer for answer in answers)
+            shared = sum("same_as" in answer for answer in answers)
+            assert manifest["duplicates"] == shared or (clear and manifest["duplicates"] < shared)
             not_sent = {answer["custom_id"] for answer in answers if answer["status"] == "not_sent"}
             assert bool(not_sent) is (manifest["stopped"] is not None)
             assert not_sent.isdisjoint(groq.sent), "sent after a stop"

@@ -65,8 +65,8 @@ def test_a_growing_table_is_paid_for_what_is_new(day, monday, capsys):
         assert answer["output"] == f"WHAT IS THING {number}?"
         if number < 8:
             old = before[answer["request_digest"]]
-            assert without(answer, *mine, "reused_from") == without(old, *mine)
-            assert answer["reused_from"] == str(monday.output)
+            assert without(answer, *mine, "reused_from", "sent_as") == without(old, *mine)
+            assert (answer["reused_from"], answer["sent_as"]) == (str(monday.output), f"row-{number}")
         else:
             assert "reused_from" not in answer
     assert f"8 of 10 rows already have an answer and are not sent: 8 in {monday.output}." in capsys.readouterr().out
@@ -304,14 +304,68 @@ def test_one_answer_of_the_output_serves_all_equal_requests(day, monday):
     assert {answer["output"] for answer in tuesday.answers()} == {"WHAT IS THING 1?"}
 
 
-def test_samples_of_one_prompt_are_reused_one_by_one_as_far_as_they_go(day):
-    monday, tuesday = day("monday"), day("tuesday")
+def samples(*names):
+    """Rows that ask the same."""
+    return [{"custom_id": name, "text": "thing"} for name in names]
+
+
+@pytest.fixture
+def numbered(day):
+    """Makes the task of a day; each request is answered with a number of its own."""
+    groq = day("any").emulator
     numbers = count(1)
-    monday.emulator.answer_with(lambda _: str(next(numbers)))
-    monday.run(rows=[{"custom_id": name, "text": "thing"} for name in "ab"])
-    before = {answer["custom_id"]: answer["output"] for answer in monday.answers()}
-    rows = [{"custom_id": name, "text": "thing"} for name in "bcdef"]
-    assert tuesday.run(rows=rows, reuse=str(monday.output))["reused"] == 5
-    outputs = [answer["output"] for answer in tuesday.answers()]
-    assert outputs[:2] == [before["b"], before["a"]]
-    assert sorted(outputs[2:]) in (["1", "1", "2"], ["1", "2", "2"])
+    groq.answer_with(lambda _: str(next(numbers)))
+    return day
+
+
+def outputs(job):
+    return {answer["custom_id"]: answer["output"] for answer in job.answers()}
+
+
+def test_samples_of_one_prompt_are_reused_one_by_one_as_far_as_they_go(numbered):
+    monday, tuesday = numbered("monday"), numbered("tuesday")
+    monday.run(rows=samples("a", "b"))
+    before = outputs(monday)
+    assert tuesday.run(rows=samples(*"bcdef"), reuse=str(monday.output))["reused"] == 5
+    after = list(outputs(tuesday).values())
+    assert after[:2] == [before["b"], before["a"]]
+    assert sorted(after[2:]) in (["1", "1", "2"], ["1", "2", "2"])
+
+
+def test_of_two_outputs_with_the_same_ids_each_has_a_sample(numbered):
+    sunday, monday, tuesday = numbered("sunday"), numbered("monday"), numbered("tuesday")
+    sunday.run(rows=samples("a"))
+    monday.run(rows=samples("a"))
+    tuesday.run(rows=samples("a", "b"), reuse=[str(sunday.output), str(monday.output)])
+    assert outputs(tuesday) == {"a": "1", "b": "2"}
+
+
+@pytest.mark.parametrize("before", [True, False])
+def test_after_a_clear_a_reused_answer_still_serves_a_row_that_is_new(numbered, before):
+    """Also where the task has an answer with the same id, its own or reused before."""
+    monday, tuesday = numbered("monday"), numbered("tuesday")
+    monday.run(rows=samples("a"))
+    reuse = str(monday.output)
+    tuesday.run(rows=samples("a"), reuse=reuse if before else None)
+    tuesday.clear()
+    manifest = tuesday.run(rows=samples("a", "b"), reuse=reuse, delete_files=False)
+    assert (manifest["reused"], manifest["batches"]) == (2, 0)
+    assert outputs(tuesday) == {"a": "1", "b": "1"} if before else {"a": "2", "b": "1"}
+
+
+def test_an_output_that_reuses_itself_shares_its_answers_after_a_clear_too(numbered):
+    job = numbered("monday")
+    job.run(rows=samples("a"), reuse=str(job.output), delete_files=False)
+    job.clear()
+    assert job.run(rows=samples("a", "b"), reuse=str(job.output), delete_files=False)["reused"] == 2
+    assert {answer.get("reused_from") for answer in job.answers()} == {None}
+
+
+def test_an_answer_that_is_cut_off_is_the_last_that_is_reused(numbered):
+    monday, tuesday = numbered("monday"), numbered("tuesday")
+    monday.emulator.set(failing_requests={"a": "length"})
+    monday.run(rows=samples("a", "b"), max_rounds=1)
+    monday.emulator.set(failing_requests={})
+    tuesday.run(rows=samples("a"), reuse=str(monday.output))
+    (answer,) = tuesday.answers()
+    assert (answer["finish_reason"], answer["sent_as"]) == ("stop", "b")

@@ -90,6 +90,7 @@ class Answer(msgspec.Struct, gc=False, omit_defaults=False):
         tool_calls: The model's tool calls, if any.
         reused_from: The output that it was reused from, where it was.
         same_as: The ``custom_id`` of the row that was sent, where this one was not, since it asks the same.
+        sent_as: The ``custom_id`` that was sent, where the answer was another row's before a clear, or in another job.
     """
 
     custom_id: str
@@ -108,3 +109,4 @@ class Answer(msgspec.Struct, gc=False, omit_defaults=False):
     tool_calls: Any | msgspec.UnsetType = msgspec.UNSET
     reused_from: str | msgspec.UnsetType = msgspec.UNSET
     same_as: str | msgspec.UnsetType = msgspec.UNSET
+    sent_as: str | msgspec.UnsetType = msgspec.UNSET

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from contextlib import closing
-from itertools import chain, cycle, islice, repeat
 
 import pytest
 from hypothesis import given
@@ -11,83 +10,42 @@ from hypothesis import strategies as st
 from jobs.apart.test_duplicates import rows_asking
 
 from airflow_provider_groq.jobs import groups
-from airflow_provider_groq.jobs.apart.index import Elsewhere, Place, RequestIndex, key_of, owner_of
+from airflow_provider_groq.jobs.apart.assignment import Candidate, Elsewhere, Place, name_of
+from airflow_provider_groq.jobs.apart.index import RequestIndex, key_of
 
-ANSWERS = st.lists(st.tuples(st.sampled_from("abc"), st.integers(0, 20), st.booleans(), st.booleans()), max_size=12)
-"""The word that was asked, the row that it was asked for, whether the answer is cut off, and whether it is shared."""
+
+def answer(word, row, at):
+    """An answer to a word, that a row had."""
+    name = name_of(f"row-{row}")
+    key = key_of(f"{ord(word):032x}")
+    return Candidate(key, name, name, is_cut_off=False, is_copy=False, is_shared=False, place=Place(0, at, 1))
 
 
 def found(words, answers=(), *, dedupe=False):
-    """What is found for rows that ask these words, where there are these answers."""
     with closing(RequestIndex()) as index:
-        known = [
-            (key_of(f"{ord(word):032x}"), owner_of(f"row-{row}"), place)
-            for (word, row, *_), place in zip(answers, places(answers), strict=True)
-        ]
+        known = [answer(word, row, at) for at, (word, row) in enumerate(answers)]
         assert index.add_answers(known) == len(known)
         return list(index.elsewhere(rows_asking(words), dedupe=dedupe))
 
 
-def places(answers):
-    return [Place(cut_off, at // 3, at, 9, shared) for at, (_, _, cut_off, shared) in enumerate(answers)]
-
-
-def answers_to(word, answers):
-    """The answers to a word, by the row that they were for; of several for one row the best."""
-    best = {}
-    for (asked, row, *_), place in zip(answers, places(answers), strict=True):
-        if asked == word:
-            best[row] = min(place, best.get(row, place))
-    return best
-
-
-@given(words=st.text("abcde", max_size=60), answers=ANSWERS)
-def test_with_dedupe_rows_that_ask_the_same_get_the_best_answer_or_that_of_the_first(words, answers):
+@pytest.mark.parametrize("together", [0, 3, 1000])
+@given(words=st.text("abcde", max_size=60), answers=st.text("abcf", max_size=6))
+def test_the_rows_that_need_not_be_sent_are_found_in_their_order(words, answers, together):
+    known = [(word, at + 100) for at, word in enumerate(answers)]
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(groups, "TOGETHER", together)
+        shared, alone = found(words, known, dedupe=True), found(words, known)
     expected = []
+    left = {word: [at for at, other in enumerate(answers) if other == word] for word in words}
     for number, word in enumerate(words):
-        if known := answers_to(word, answers):
-            expected.append(Elsewhere(number, min(known.values())))
+        if word in answers:
+            expected.append(Elsewhere(number, Place(0, answers.index(word), 1)))
         elif words.index(word) < number:
             expected.append(Elsewhere(number, None, words.index(word)))
-    assert found(words, answers, dedupe=True) == expected
-
-
-@given(words=st.text("abcde", max_size=60), answers=ANSWERS)
-def test_without_it_a_row_gets_its_own_answer_or_one_that_is_left_or_one_that_is_shared(words, answers):
-    rows = found(words, answers)
-    assert [row.number for row in rows] == sorted({row.number for row in rows})
-    assert {row.original for row in rows} <= {None}
-    for word in set(words):
-        asking = [number for number, asked in enumerate(words) if asked == word]
-        known = answers_to(word, answers)
-        got = {row.number: row.answer for row in rows if row.number in asking}
-        own = {number: known[number] for number in asking if number in known}
-        assert got.items() >= own.items()
-        others = [got.get(number) for number in asking if number not in own]
-        left = sorted(place for row, place in known.items() if row not in own)
-        shared = sorted(place for place in known.values() if place.is_shared)
-        if whole := [place for place in shared if not place.is_cut_off]:
-            left, shared = [place for place in left if not place.is_cut_off], whole
-        assert others == list(islice(chain(left, cycle(shared), repeat(None)), len(others)))
-
-
-def test_samples_of_one_prompt_keep_their_answers_when_their_rows_change_places():
-    """The first row that asks has the id of one that did, the others have new ones, and one is sent."""
-    answers = [("a", number, False, False) for number in range(3)]
-    rows = found("baa" + 17 * "b" + "aa", answers)
-    assert [(row.number, row.answer.start) for row in rows] == [(1, 1), (2, 2), (20, 0)]
-
-
-def test_an_answer_that_is_cut_off_is_shared_only_where_there_is_no_other():
-    answers = [("a", 50, True, True), ("a", 51, False, True)]
-    assert [row.answer.start for row in found("aaa", answers)] == [1, 1, 1]
-    assert [row.answer.start for row in found("aaa", answers[:1])] == [0, 0, 0]
-
-
-def test_many_are_found_in_parts(monkeypatch):
-    monkeypatch.setattr(groups, "TOGETHER", 3)
-    rows = found("abcabcdabcde", [(word, 0, False, False) for word in "zyxwv"], dedupe=True)
-    assert [(row.number, row.original) for row in rows] == [(3, 0), (4, 1), (5, 2), (7, 0), (8, 1), (9, 2), (10, 6)]
+    assert shared == expected
+    assert alone == [
+        Elsewhere(number, Place(0, left[word].pop(0), 1)) for number, word in enumerate(words) if left[word]
+    ]
 
 
 def test_a_digest_that_is_none_is_equal_to_no_other():
@@ -104,7 +62,8 @@ import sys
 import msgspec
 
 from airflow_provider_groq.jobs import groups
-from airflow_provider_groq.jobs.apart.index import Place, RequestIndex
+from airflow_provider_groq.jobs.apart.assignment import Candidate, Place
+from airflow_provider_groq.jobs.apart.index import RequestIndex
 from airflow_provider_groq.jobs.records import RowRecord
 
 signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
@@ -113,7 +72,8 @@ groups.TOGETHER = 100
 digests = [f"{number:032x}" for number in range(1_000)]
 index = RequestIndex()
 if sys.argv[1] == "answers":
-    index.add_answers((bytes.fromhex(digest), 0, Place(False, 0, 0, 1)) for digest in digests)
+    place = Place(0, 0, 1)
+    index.add_answers(Candidate(bytes.fromhex(digest), 0, 0, False, False, False, place) for digest in digests)
 rows = (RowRecord(number, "", digest, msgspec.Raw(b"null")) for number, digest in enumerate(digests))
 list(index.elsewhere(rows, dedupe=True))
 """

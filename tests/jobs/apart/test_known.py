@@ -13,7 +13,7 @@ from storage.s3_server import ObjectStorage
 
 from airflow_provider_groq.exceptions import GroqStorageError
 from airflow_provider_groq.jobs.apart import known as module
-from airflow_provider_groq.jobs.apart.index import Place
+from airflow_provider_groq.jobs.apart.assignment import Place
 from airflow_provider_groq.jobs.apart.known import Known, KnownAnswers, answer_for
 from airflow_provider_groq.jobs.records import Answer, RowRecord
 from airflow_provider_groq.jobs.results.answer_lines import encode
@@ -98,7 +98,7 @@ def test_a_file_that_changed_is_an_error(known, keep):
         known._open.clear()
         known._ahead = module._Ahead(-1, 0, b"")
         with pytest.raises(GroqStorageError, match="changed while it was read"):
-            known.read(Place(False, 0, whole.index(b"\n") + 1, len(whole) - whole.index(b"\n") - 1), digest(1))
+            known.read(Place(0, whole.index(b"\n") + 1, len(whole) - whole.index(b"\n") - 1), digest(1))
 
 
 def test_however_many_files_there_are_few_are_open(monkeypatch, known, keep):
@@ -122,12 +122,53 @@ def test_in_object_storage(known, keep):
         storage.stop()
 
 
+def answered_as(record, line, origin=None, **fields):
+    """What a row gets of an answer."""
+    answer = msgspec.json.decode(line, type=Answer)
+    for name, value in fields.items():
+        setattr(answer, name, value)
+    return json.loads(encode(answer_for(record, Known(answer, origin))))
+
+
 def test_a_new_row_gets_the_answer_under_its_own_name():
     line = harvested(["old"], [said("old", reasoning="Hm.")], batch_id="batch_old", round=2)[2]
     record = RowRecord(7, "new", digest(0), msgspec.Raw(b'{"new":"column"}'))
-    answer = json.loads(encode(answer_for(record, Known(msgspec.json.decode(line, type=Answer)))))
-    assert answer == json.loads(line) | {"custom_id": "new", "index": 7, "input": {"new": "column"}}
+    answer = answered_as(record, line)
+    mine = {"custom_id": "new", "index": 7, "input": {"new": "column"}, "sent_as": "old"}
+    assert answer == json.loads(line) | mine
     assert (answer["batch_id"], answer["round"], answer["reasoning"]) == ("batch_old", 2, "Hm.")
+
+
+@pytest.mark.parametrize(
+    ("fields", "origin", "expected"),
+    [
+        ({}, None, {}),
+        ({"same_as": "first"}, None, {"same_as": "first"}),
+        ({"sent_as": "older"}, None, {"sent_as": "older"}),
+        ({}, "s3://bucket/out", {"reused_from": "s3://bucket/out"}),
+        ({"same_as": "first"}, "out", {"sent_as": "first", "reused_from": "out"}),
+        ({"custom_id": "b"}, "out", {"sent_as": "b", "reused_from": "out"}),
+        ({"custom_id": "b", "sent_as": "older"}, None, {"sent_as": "older"}),
+        ({"custom_id": "b", "same_as": "first"}, None, {"sent_as": "first"}),
+        ({"custom_id": "b", "sent_as": "a"}, None, {}),
+    ],
+)
+def test_an_answer_says_under_which_id_it_was_sent_where_that_is_not_the_rows(fields, origin, expected):
+    line = harvested(["a"], [said("a")])[2]
+    (record,) = records(["a"])
+    answer = answered_as(record, line, origin, **fields)
+    assert {name: answer[name] for name in ("same_as", "sent_as", "reused_from") if name in answer} == expected
+
+
+def test_copies_of_an_answer_are_one_answer(known, keep):
+    """The first file has an answer that was given to another row; the second has it of the row that was sent."""
+    path = keep("moved", said)
+    line = path.read_bytes()
+    path.write_bytes(line.replace(b'"custom_id":"row-0"', b'"custom_id":"row-9"')[:-2] + b',"sent_as":"row-0"}\n')
+    known.add(path)
+    known.add(keep("first", said))
+    rows = [RowRecord(number, f"row-{number}", digest(0), msgspec.Raw(b"null")) for number in range(3)]
+    assert [row.number for row in known.elsewhere(rows, dedupe=False)] == [0]
 
 
 def test_an_answer_that_was_validated_stays_an_object():

@@ -41,7 +41,7 @@ def test_tokens_are_shown_by_round_and_model():
         "|     1 |     50 |         40 |              30 | 0.000090 | openai/gpt-oss-20b |",
         "|     2 |     50 |         40 |              30 |  unknown | larger             |",
         "|   all |    100 |         80 |              60 |  unknown |                    |",
-        "The cost is unknown: to see it, set the price of larger in prices, or in [groq] prices.",
+        "The cost is unknown: to see it, set the price of larger in the argument prices, or in [groq] prices.",
     ]
 
 
@@ -60,5 +60,5 @@ def test_of_many_models_without_a_price_ten_are_named_each_within_a_line():
     rows = {number: said(f"row-{number}", model=f"model\n{number:02}" + 500 * "x") for number in range(12)}
     *_, last = report.tokens(manifest_of(answers(rows)), Prices({}))
     assert [f"model {number:02}" in last for number in range(12)] == [True] * 10 + [False] * 2
-    assert last.endswith(", and of 2 more models in prices, or in [groq] prices.")
+    assert last.endswith(", and of 2 more models in the argument prices, or in [groq] prices.")
     assert "\n" not in last

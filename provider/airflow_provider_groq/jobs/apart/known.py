@@ -14,10 +14,11 @@ import msgspec
 
 from airflow_provider_groq.batches.requests import read_lines
 from airflow_provider_groq.exceptions import GroqStorageError
-from airflow_provider_groq.jobs.apart.index import Elsewhere, Entry, Place, RequestIndex, key_of, owner_of
+from airflow_provider_groq.jobs.apart.assignment import Candidate, Elsewhere, Place, name_of
+from airflow_provider_groq.jobs.apart.index import RequestIndex, key_of
 from airflow_provider_groq.jobs.files import BLOCK_BYTES, Path
 from airflow_provider_groq.jobs.records import Answer, RowRecord
-from airflow_provider_groq.jobs.results.answer_lines import Head, read_head
+from airflow_provider_groq.jobs.results.answer_lines import Head
 from airflow_provider_groq.jobs.results.outcomes import is_cut_off
 
 LOOKUP_BYTES, MAX_OPEN = 1 << 20, 8
@@ -27,6 +28,16 @@ AHEAD_BYTES = 1 << 16
 """How much is kept of what follows an answer: rows mostly come in the order of the answers."""
 
 _decode = msgspec.json.Decoder(Answer).decode
+
+
+class _Line(Head, gc=False):
+    """What the line of an answer says of its row; `Answer` has the rest."""
+
+    same_as: str | None = None
+    sent_as: str | None = None
+
+
+_lines = msgspec.json.Decoder(_Line)
 
 
 class Known(NamedTuple):
@@ -94,7 +105,7 @@ class KnownAnswers:
         self._paths.append(path)
         self._origins.append(origin)
         with path.open("rb", block_size=BLOCK_BYTES) as file:
-            return self._index.add_answers(_entries(number, file, is_shared=is_shared))
+            return self._index.add_answers(_candidates(number, file, is_shared=is_shared))
 
     def elsewhere(self, records: Iterable[RowRecord], *, dedupe: bool) -> Iterator[Elsewhere]:
         """Find the rows of a job that need not be sent; see `RequestIndex`."""
@@ -111,7 +122,7 @@ class KnownAnswers:
             GroqStorageError: The file that it is in changed since it was indexed, or cannot be read any more.
         """
         try:
-            answer = _decode(self._read(place.file, place.start, place.size))
+            answer = _decode(self._read(*place))
         except (msgspec.MsgspecError, UnicodeDecodeError):
             answer = None
         if answer is None or answer.request_digest != digest:
@@ -147,21 +158,29 @@ class KnownAnswers:
         return file
 
 
-def _entries(number: int, file: BinaryIO, *, is_shared: bool) -> Iterator[Entry]:
-    """The entries of the answers in a file that succeeded."""
+def _candidates(number: int, file: BinaryIO, *, is_shared: bool) -> Iterator[Candidate]:
+    """The answers in a file that succeeded."""
     start = 0
     for line in read_lines(file):
-        head = _head(line)
-        key = key_of(head.request_digest) if head is not None and head.status == "succeeded" else None
-        if head is not None and key is not None:
-            yield key, owner_of(head.custom_id), Place(is_cut_off(head), number, start, len(line), is_shared)
+        found = _read_line(line)
+        key = key_of(found.request_digest) if found is not None and found.status == "succeeded" else None
+        if found is not None and key is not None:
+            yield Candidate(
+                key,
+                name_of(found.custom_id),
+                name_of(found.batch_id, found.sent_as or found.same_as or found.custom_id),
+                is_cut_off(found),
+                found.same_as is not None,
+                is_shared,
+                Place(number, start, len(line)),
+            )
         start += len(line)
 
 
-def _head(line: bytes) -> Head | None:
+def _read_line(line: bytes) -> _Line | None:
     try:
-        return read_head(line)
-    except GroqStorageError:
+        return _lines.decode(line) if line.endswith(b"\n") else None
+    except (msgspec.MsgspecError, UnicodeDecodeError):
         return None
 
 
@@ -172,9 +191,12 @@ def answer_for(record: RowRecord, known: Known) -> Answer:
         record: The row.
         known: An answer to the same request.
     """
-    answer = known.answer
-    answer.custom_id, answer.index, answer.input = record.custom_id, record.index, record.input
-    answer.same_as = msgspec.UNSET  # that was within the job that sent it
+    answer, is_of_other_row = known.answer, known.answer.custom_id != record.custom_id
+    if is_of_other_row or known.origin is not None:
+        sent_as = answer.sent_as or answer.same_as or answer.custom_id
+        answer.sent_as = msgspec.UNSET if sent_as == record.custom_id else sent_as
+        answer.same_as = msgspec.UNSET  # that was within the job that sent it
     if known.origin is not None:
         answer.reused_from = known.origin
+    answer.custom_id, answer.index, answer.input = record.custom_id, record.index, record.input
     return answer

@@ -29,6 +29,8 @@ class Answer(msgspec.Struct, gc=False):
         input: The carried columns.
         reused_from: The output that the answer was reused from, as ``reuse`` named it; otherwise None.
         same_as: The ``custom_id`` of the equal row that was sent instead (``dedupe``); otherwise None.
+        sent_as: The ``custom_id`` at Groq, if the answer was another row's before a clear or in a reused output;
+            otherwise None.
     """
 
     custom_id: str
@@ -47,3 +49,4 @@ class Answer(msgspec.Struct, gc=False):
     input: Any = None
     reused_from: str | None = None
     same_as: str | None = None
+    sent_as: str | None = None

@@ -67,7 +67,9 @@ def _unknown(models: Sequence[str]) -> str:
         return "The cost is unknown: some answers have no token counts."
     named = ", ".join(one_line(model, MAX_WORD) for model in models[:MAX_CAUSES])
     more = f", and of {len(models) - MAX_CAUSES} more models" if len(models) > MAX_CAUSES else ""
-    return f"The cost is unknown: to see it, set the price of {named}{more} in prices, or in [groq] prices."
+    return (
+        f"The cost is unknown: to see it, set the price of {named}{more} in the argument prices, or in [groq] prices."
+    )
 
 
 def _counts(sums: Mapping[str, int]) -> tuple[str, str, str]:

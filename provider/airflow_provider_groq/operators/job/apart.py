@@ -8,9 +8,9 @@ from itertools import chain
 from typing import BinaryIO, NamedTuple
 
 from airflow_provider_groq.exceptions import GroqStorageError
+from airflow_provider_groq.jobs.apart.assignment import Elsewhere
 from airflow_provider_groq.jobs.apart.duplicates import Duplicate
 from airflow_provider_groq.jobs.apart.duplicates import write as duplicate_line
-from airflow_provider_groq.jobs.apart.index import Elsewhere
 from airflow_provider_groq.jobs.apart.known import KnownAnswers, answer_for
 from airflow_provider_groq.jobs.files import LineWriter, replacing
 from airflow_provider_groq.jobs.records import Request, RowRecord
@@ -137,16 +137,17 @@ def _add(answers: KnownAnswers, source: Source) -> None:
 
 
 def _tell(job: JobRun, base: Spool, apart: _Apart) -> None:
-    found = [
-        f"{count:,} {'before the task was cleared' if origin is None else f'in {origin}'}"
-        for origin, count in apart.reused.items()
-    ]
-    job.operator.log.info(
-        "%s of %s rows already have an answer and are not sent%s.",
-        f"{apart.reused.total():,}",
-        f"{base.index.rows:,}",
-        f": {', '.join(found)}" if found else "",
-    )
+    if apart.reused:
+        found = [
+            f"{count:,} {'before the task was cleared' if origin is None else f'in {origin}'}"
+            for origin, count in apart.reused.items()
+        ]
+        job.operator.log.info(
+            "%s of %s rows already have an answer and are not sent: %s.",
+            f"{apart.reused.total():,}",
+            f"{base.index.rows:,}",
+            ", ".join(found),
+        )
     if apart.duplicates.count:
         job.operator.log.info(
             "%s rows have the same request as another row, and are not sent (dedupe).", f"{apart.duplicates.count:,}"

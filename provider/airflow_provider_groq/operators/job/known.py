@@ -32,29 +32,26 @@ def sources(job: JobRun, previous: Sequence[str]) -> list[Source]:
 
     Args:
         job: The job.
-        previous: The spools of the generations before.
+        previous: The spools of the generations before, the first first.
 
     Raises:
         GroqInputError: An output is not there, or not whole.
     """
-    found = list(_own(job, previous)) if job.operator.reattach else []
-    known = {place_of(source.path) for source in found}
-    for output in outputs(job):
-        for path in output.parts:
-            if place_of(path) not in known:  # an output that reuses itself may have been cleared too
-                known.add(place_of(path))
-                found.append(Source(path, output.origin, is_shared=True))
-    return found
+    own = {place_of(source.path): source for source in _own(job, previous)} if job.operator.reattach else {}
+    reused = {
+        place_of(path): Source(path, output.origin, is_shared=True) for output in outputs(job) for path in output.parts
+    }
+    for place in own.keys() & reused.keys():  # an output that reuses itself may have been cleared too
+        own[place] = own[place]._replace(is_shared=True)
+    return list((own | {place: source for place, source in reused.items() if place not in own}).values())
 
 
 def _own(job: JobRun, previous: Sequence[str]) -> Iterator[Source]:
-    """The files of answers to rows of this task instance, of generations before.
-
-    Where rows shared answers already, since ``dedupe`` was set, they still may.
-    """
-    for name in previous:
+    """The files of answers to rows of this task instance, of generations before, the last first."""
+    for name in reversed(previous):
         before = job.work.spool(name)
         rounds = [Round(job, before, sealed) for sealed in before.rounds()]
+        # Rows that are not sent, since others ask the same, have no answer of their own until they are landed.
         is_shared = has_duplicates(rounds)
         for round_ in rounds:
             for path in (round_.path / KNOWN, *(kept.path for kept in round_.kept_files())):
@@ -63,4 +60,4 @@ def _own(job: JobRun, previous: Sequence[str]) -> Iterator[Source]:
     manifest = job.landed()
     if manifest is not None and task_of(manifest) == job.task:
         for path in parts_of(manifest, job.output, "output_path"):
-            yield Source(path, None, is_shared=bool(manifest["duplicates"]))
+            yield Source(path, None, is_shared=False)
