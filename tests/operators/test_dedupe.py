@@ -4,6 +4,7 @@ import errno
 import json
 import os
 from collections import Counter
+from contextlib import nullcontext
 from itertools import count
 
 import pytest
@@ -148,6 +149,26 @@ def test_rows_that_shared_an_answer_keep_it_after_clears_and_say_so(echo):
         echo.clear()
         assert echo.run(rows=MIXED, dedupe=dedupe, delete_files=False)["reused"] == 8
         assert echo.answers() == before
+
+
+@pytest.mark.parametrize("crashed", [True, False], ids=["not landed", "landed"])
+def test_a_new_row_that_shares_an_answer_after_a_clear_keeps_it_after_further_clears(echo, monkeypatch, crashed):
+    """In the second case it shares one that rows shared before the clear; the job had not landed."""
+    rows = asking("a", "a")
+    with monkeypatch.context() as patch:
+        if crashed:
+            patch.setattr(CRASHES, full)
+        with pytest.raises(GroqStorageError) if crashed else nullcontext():
+            echo.run(rows=rows, dedupe=True, delete_files=False)
+    rows = asking("a", "a", "a")
+    for dedupe in (not crashed, False, False):
+        echo.clear()
+        manifest = echo.run(rows=rows, dedupe=dedupe, delete_files=False)
+        assert (manifest["reused"], [answer.get("same_as") for answer in echo.answers()]) == (
+            3,
+            [None, "row-0", "row-0"],
+        )
+    assert sent_rows(echo) == ["row-0"]
 
 
 def test_samples_that_are_paid_stay_where_dedupe_is_set_later(echo):

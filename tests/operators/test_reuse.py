@@ -369,3 +369,17 @@ def test_an_answer_that_is_cut_off_is_the_last_that_is_reused(numbered):
     tuesday.run(rows=samples("a"), reuse=str(monday.output))
     (answer,) = tuesday.answers()
     assert (answer["finish_reason"], answer["sent_as"]) == ("stop", "b")
+
+
+def test_rows_that_share_a_reused_answer_keep_it_after_clears_without_reuse(numbered):
+    monday = numbered("monday")
+    monday.run(rows=samples("x"))
+    tuesday = numbered("tuesday")
+    tuesday.run(rows=samples("a", "b", "c"), reuse=str(monday.output))
+    for _ in range(2):
+        tuesday.clear()
+        manifest = tuesday.run(rows=samples("c", "a", "b"), delete_files=False)
+        assert (manifest["reused"], manifest["batches"]) == (3, 0)
+    tuesday.clear()
+    manifest = tuesday.run(rows=samples("new", "c", "a", "b"), delete_files=False)
+    assert (manifest["reused"], tuesday.sent()) == (3, [["new"]])

@@ -84,7 +84,8 @@ def test_an_answer_says_where_it_is_reused_from(known, keep):
     known.add(keep("own", said))
     known.add(keep("other", said, said), "s3://bucket/yesterday")
     answers = [
-        answer_for(record, some) for record, some in zip(records(["a", "b"]), found(known, 0, 1).values(), strict=True)
+        answer_for(record, some, dedupe=False)
+        for record, some in zip(records(["a", "b"]), found(known, 0, 1).values(), strict=True)
     ]
     assert [answer.reused_from for answer in answers] == [msgspec.UNSET, "s3://bucket/yesterday"]
 
@@ -122,12 +123,12 @@ def test_in_object_storage(known, keep):
         storage.stop()
 
 
-def answered_as(record, line, origin=None, **fields):
+def answered_as(record, line, origin=None, *, dedupe=False, is_shared=False, **fields):
     """What a row gets of an answer."""
     answer = msgspec.json.decode(line, type=Answer)
     for name, value in fields.items():
         setattr(answer, name, value)
-    return json.loads(encode(answer_for(record, Known(answer, origin))))
+    return json.loads(encode(answer_for(record, Known(answer, origin, is_shared), dedupe=dedupe)))
 
 
 def test_a_new_row_gets_the_answer_under_its_own_name():
@@ -151,6 +152,9 @@ def test_a_new_row_gets_the_answer_under_its_own_name():
         ({"custom_id": "b", "sent_as": "older"}, None, {"sent_as": "older"}),
         ({"custom_id": "b", "same_as": "first"}, None, {"sent_as": "first"}),
         ({"custom_id": "b", "sent_as": "a"}, None, {}),
+        ({"custom_id": "b", "dedupe": True}, None, {"same_as": "b"}),
+        ({"custom_id": "b", "is_shared": True}, None, {"same_as": "b"}),
+        ({"custom_id": "b", "dedupe": True, "is_shared": True}, "out", {"sent_as": "b", "reused_from": "out"}),
     ],
 )
 def test_an_answer_says_under_which_id_it_was_sent_where_that_is_not_the_rows(fields, origin, expected):
@@ -174,7 +178,7 @@ def test_copies_of_an_answer_are_one_answer(known, keep):
 def test_an_answer_that_was_validated_stays_an_object():
     line = harvested(["a"], [said("a", '{"n": [1.5, "x"]}')], validate=json.loads)[2]
     (record,) = records(["a"])
-    assert encode(answer_for(record, Known(msgspec.json.decode(line, type=Answer)))) == line
+    assert encode(answer_for(record, Known(msgspec.json.decode(line, type=Answer)), dedupe=False)) == line
 
 
 CHILD = """

@@ -32,7 +32,7 @@ class Candidate(msgspec.Struct, array_like=True, gc=False, frozen=True):
         owner: The `name_of` the row that has it.
         sent: The same for each copy of the answer, and for no other one.
         is_cut_off: Whether it is cut off.
-        is_copy: Whether its row had the same request as the one that was sent (``dedupe``).
+        is_copy: Whether its row shares it with others already.
         is_shared: Whether it may serve several rows, also without ``dedupe``.
         place: Where it is stored.
     """

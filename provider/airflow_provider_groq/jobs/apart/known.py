@@ -33,6 +33,7 @@ _decode = msgspec.json.Decoder(Answer).decode
 class _Line(Head, gc=False):
     """What the line of an answer says of its row; `Answer` has the rest."""
 
+    reused_from: str | None = None
     same_as: str | None = None
     sent_as: str | None = None
 
@@ -46,10 +47,12 @@ class Known(NamedTuple):
     Attributes:
         answer: As it was written.
         origin: The output that it is reused from; None if it is this job's own.
+        is_shared: Whether other rows may get it too.
     """
 
     answer: Answer
     origin: str | None = None
+    is_shared: bool = False
 
 
 class _Ahead(NamedTuple):
@@ -69,6 +72,7 @@ class KnownAnswers:
     def __init__(self) -> None:
         self._paths: list[Path] = []
         self._origins: list[str | None] = []
+        self._are_shared: list[bool] = []
         self._open: OrderedDict[int, BinaryIO] = OrderedDict()
         self._index = RequestIndex()
         self._ahead = _Ahead(-1, 0, b"")
@@ -104,6 +108,7 @@ class KnownAnswers:
         number = len(self._paths)
         self._paths.append(path)
         self._origins.append(origin)
+        self._are_shared.append(is_shared)
         with path.open("rb", block_size=BLOCK_BYTES) as file:
             return self._index.add_answers(_candidates(number, file, is_shared=is_shared))
 
@@ -127,7 +132,7 @@ class KnownAnswers:
             answer = None
         if answer is None or answer.request_digest != digest:
             raise GroqStorageError(f"{self._paths[place.file]} changed while it was read. Retry the task.")
-        return Known(answer, self._origins[place.file])
+        return Known(answer, self._origins[place.file], self._are_shared[place.file])
 
     def _read(self, number: int, start: int, size: int) -> bytes:
         block = self._ahead
@@ -170,7 +175,7 @@ def _candidates(number: int, file: BinaryIO, *, is_shared: bool) -> Iterator[Can
                 name_of(found.custom_id),
                 name_of(found.batch_id, found.sent_as or found.same_as or found.custom_id),
                 is_cut_off(found),
-                found.same_as is not None,
+                bool(found.same_as or found.reused_from),
                 is_shared,
                 Place(number, start, len(line)),
             )
@@ -184,18 +189,23 @@ def _read_line(line: bytes) -> _Line | None:
         return None
 
 
-def answer_for(record: RowRecord, known: Known) -> Answer:
+def answer_for(record: RowRecord, known: Known, *, dedupe: bool) -> Answer:
     """The answer of a row whose request is answered already: the same, under this row's name, number and columns.
 
     Args:
         record: The row.
         known: An answer to the same request.
+        dedupe: Whether rows that ask the same share answers.
     """
-    answer, is_of_other_row = known.answer, known.answer.custom_id != record.custom_id
-    if is_of_other_row or known.origin is not None:
+    answer, is_reused = known.answer, known.origin is not None
+    if is_reused or answer.custom_id != record.custom_id:
         sent_as = answer.sent_as or answer.same_as or answer.custom_id
-        answer.sent_as = msgspec.UNSET if sent_as == record.custom_id else sent_as
-        answer.same_as = msgspec.UNSET  # that was within the job that sent it
+        answer.sent_as = answer.same_as = msgspec.UNSET
+        if sent_as != record.custom_id:
+            if (dedupe or known.is_shared) and not is_reused:
+                answer.same_as = sent_as
+            else:
+                answer.sent_as = sent_as
     if known.origin is not None:
         answer.reused_from = known.origin
     answer.custom_id, answer.index, answer.input = record.custom_id, record.index, record.input

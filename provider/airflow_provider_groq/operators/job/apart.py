@@ -70,7 +70,7 @@ def unanswered(job: JobRun, folder: SpoolFolder, base: Spool, before: Sequence[S
         path = folder.new_round(1)
         make_folder(path)
         with replacing(path / KNOWN) as known, replacing(path / DUPLICATES) as duplicates:
-            apart = _Apart(answers, known, duplicates)
+            apart = _Apart(answers, known, duplicates, dedupe=dedupe)
             requests = spooled(job, path, apart.others(base.all(), chain([first], found)))
             apart.flush()
     _tell(job, base, apart)
@@ -85,14 +85,16 @@ class _Apart:
         answers: Those that are there already.
         known: Takes the answers of the rows that have one.
         duplicates: Takes the duplicates.
+        dedupe: Whether rows that ask the same share answers.
 
     Attributes:
         reused: How many rows have an answer, by the output that it is of.
         duplicates: Takes the duplicates, and counts them.
     """
 
-    def __init__(self, answers: KnownAnswers, known: BinaryIO, duplicates: BinaryIO) -> None:
+    def __init__(self, answers: KnownAnswers, known: BinaryIO, duplicates: BinaryIO, *, dedupe: bool) -> None:
         self._answers = answers
+        self._dedupe = dedupe
         self._known = LineWriter(known)
         self.duplicates = LineWriter(duplicates)
         self.reused: Counter[str | None] = Counter()
@@ -114,7 +116,7 @@ class _Apart:
             if following.answer is not None:
                 found = self._answers.read(following.answer, record.digest)
                 self.reused[found.origin] += 1
-                self._known.add(encode(answer_for(record, found)))
+                self._known.add(encode(answer_for(record, found, dedupe=self._dedupe)))
             elif following.original is not None:
                 duplicate = Duplicate(record.index, following.original, record.custom_id, record.input)
                 self.duplicates.add(duplicate_line(duplicate))
