@@ -58,6 +58,7 @@ FULL = """
 import resource
 import signal
 import sys
+from contextlib import closing
 
 import msgspec
 
@@ -70,12 +71,12 @@ signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
 resource.setrlimit(resource.RLIMIT_FSIZE, (10_000, 10_000))
 groups.TOGETHER = 100
 digests = [f"{number:032x}" for number in range(1_000)]
-index = RequestIndex()
-if sys.argv[1] == "answers":
-    place = Place(0, 0, 1)
-    index.add_answers(Candidate(bytes.fromhex(digest), 0, 0, False, False, False, place) for digest in digests)
 rows = (RowRecord(number, "", digest, msgspec.Raw(b"null")) for number, digest in enumerate(digests))
-list(index.elsewhere(rows, dedupe=True))
+with closing(RequestIndex()) as index:
+    if sys.argv[1] == "answers":
+        place = Place(0, 0, 1)
+        index.add_answers(Candidate(bytes.fromhex(digest), 0, 0, False, False, False, place) for digest in digests)
+    list(index.elsewhere(rows, dedupe=True))
 """
 
 
