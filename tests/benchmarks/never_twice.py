@@ -31,7 +31,6 @@ JOBS = {
     "dedupe-half": "dedupe, each request twice",
     "reuse-none": "reuse, as many answers, none of them to these rows",
     "reuse-all": "reuse, an answer to each row",
-    "reuse-other": "reuse, an answer to each row, but for another custom_id",
     "both": "both, an answer to half of the rows, the others twice",
 }
 
@@ -45,11 +44,9 @@ def rows_of(kind, count):
             "dedupe-half": number % (count // 2),
             "reuse-none": count + number,
             "reuse-all": number,
-            "reuse-other": number,
             "both": number if number % 2 else count + number % (count // 2),
         }[kind]
-        name = count + number if kind == "reuse-other" else number
-        yield {"custom_id": f"row-{name}", "prompt": f"{asked} {4 * WORDS}", "number": number}
+        yield {"custom_id": f"row-{number}", "prompt": f"{asked} {4 * WORDS}", "number": number}
 
 
 def run(kind, port, count, folder):
@@ -69,7 +66,7 @@ def run(kind, port, count, folder):
         poll_interval=1,
         delete_files=False,
         dedupe=kind in {"dedupe-none", "dedupe-half", "both"},
-        reuse=str(folder / f"without-{count}") if kind in {"reuse-none", "reuse-all", "reuse-other", "both"} else None,
+        reuse=str(folder / f"without-{count}") if kind in {"reuse-none", "reuse-all", "both"} else None,
     )
     return operator.execute(context)
 

@@ -9,15 +9,7 @@ import pytest
 
 BENCHMARK = Path(__file__).with_name("never_twice.py")
 
-SENT = {
-    "without": 400,
-    "dedupe-none": 400,
-    "dedupe-half": 200,
-    "reuse-none": 400,
-    "reuse-all": 0,
-    "reuse-other": 0,
-    "both": 100,
-}
+SENT = {"without": 400, "dedupe-none": 400, "dedupe-half": 200, "reuse-none": 400, "reuse-all": 0, "both": 100}
 
 
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux for the memory used")
