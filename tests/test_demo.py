@@ -107,7 +107,9 @@ def standalone(tmp_path_factory):
     with start(folder, "--standalone") as demo:
         try:
             url, user, password = read_until(demo, r"Airflow is at (\S+): user (\S+), password (\S+)\. ").groups()
-            login = httpx.post(f"{url}/auth/token", json={"username": user, "password": password}, trust_env=False)
+            login = httpx.post(
+                f"{url}/auth/token", json={"username": user, "password": password}, timeout=60, trust_env=False
+            )
             key = {"Authorization": f"Bearer {login.raise_for_status().json()['access_token']}"}
             with httpx.Client(base_url=f"{url}/api/v2", headers=key, timeout=60, trust_env=False) as api:
                 yield folder, demo, api

@@ -23,7 +23,7 @@ class Airflow:
         self.home = standalone.home.path
         self.url = standalone.url
         self.login = user, password = standalone.login()
-        login = httpx.post(f"{standalone.url}/auth/token", json={"username": user, "password": password})
+        login = httpx.post(f"{standalone.url}/auth/token", json={"username": user, "password": password}, timeout=60)
         token = login.raise_for_status().json()["access_token"]
         self._http = httpx.Client(
             base_url=f"{standalone.url}/api/v2", headers={"Authorization": f"Bearer {token}"}, timeout=60
