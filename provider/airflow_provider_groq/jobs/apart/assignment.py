@@ -175,32 +175,27 @@ class _Known:
     def left(self, digests: Container[bytes]) -> dict[bytes, _Left]:
         """What is left for other rows, when all rows have been asked for their own."""
         taken = self._taken | self._repeated
-        left: dict[bytes, _Left] = {}
+        answers: dict[bytes, list[Candidate]] = {}
         for answer in _whole_first(chain(self._own.values(), *self._more.values())):
             if answer.digest in digests:
-                if answer.digest not in left:
-                    left[answer.digest] = _Left(taken)
-                left[answer.digest].answers.append(answer)
-        return left
+                answers.setdefault(answer.digest, []).append(answer)
+        return {digest: _Left(some, taken) for digest, some in answers.items()}
 
 
 class _Left:
     """What is left of the answers to a request for rows that have no whole one of their own.
 
     Args:
+        answers: All of them, in the order of their files.
         taken: Those that rows have.
-
-    Attributes:
-        answers: All of them, whole ones first.
     """
 
-    def __init__(self, taken: set[int]) -> None:
-        self.answers: list[Candidate] = []
-        self._whole = _in_turn(self.answers, taken, are_cut_off=False)
-        self._cut_off = _in_turn(self.answers, taken, are_cut_off=True)
+    def __init__(self, answers: list[Candidate], taken: set[int]) -> None:
+        self._whole = _in_turn(answers, taken, are_cut_off=False)
+        self._cut_off = _in_turn(answers, taken, are_cut_off=True)
 
     def take(self, own: Candidate | None) -> Candidate | None:
-        """An answer for the next row; None if it is to be sent.
+        """An answer for the next row; None if the row must be sent.
 
         Args:
             own: Its own one that is cut off.
