@@ -14,7 +14,7 @@ from storage.s3_server import ObjectStorage
 from airflow_provider_groq.exceptions import GroqStorageError
 from airflow_provider_groq.jobs.apart import known as module
 from airflow_provider_groq.jobs.apart.assignment import Place
-from airflow_provider_groq.jobs.apart.known import Known, KnownAnswers, answer_for
+from airflow_provider_groq.jobs.apart.known import Known, KnownAnswers, Source, answer_for
 from airflow_provider_groq.jobs.records import Answer, RowRecord
 from airflow_provider_groq.jobs.results.answer_lines import encode
 
@@ -57,16 +57,16 @@ def cut(custom_id):
 
 
 def test_only_answers_that_succeeded_are_known(known, keep):
-    assert known.add(keep("a", said, refused, said)) == 2
-    assert known.add(keep("b", said, start=10)) == 1
+    assert known.add(Source(keep("a", said, refused, said))) == 2
+    assert known.add(Source(keep("b", said, start=10))) == 1
     answers = found(known, 99, 2, 1, 10)
     assert {number: known.answer.custom_id for number, known in answers.items()} == {2: "row-2", 10: "row-10"}
 
 
 def test_of_equal_requests_the_first_answer_that_is_whole_is_given(known, keep):
-    known.add(keep("a", cut, cut))
-    known.add(keep("b", lambda custom_id: said(custom_id, "whole")))
-    known.add(keep("c", lambda custom_id: said(custom_id, "later")))
+    known.add(Source(keep("a", cut, cut)))
+    known.add(Source(keep("b", lambda custom_id: said(custom_id, "whole"))))
+    known.add(Source(keep("c", lambda custom_id: said(custom_id, "later"))))
     assert [known.answer.output for known in found(known, 0, 1).values()] == ["whole", "half"]
 
 
@@ -76,13 +76,13 @@ def test_lines_that_cannot_be_read_are_no_answers(known, keep):
     first = whole.index(b"\n") + 1
     other = whole[:first].replace(digest(0).encode(), b"zz")
     path.write_bytes(b'half\n{"request_digest": 5}\n' + other + whole[first:-9])
-    assert known.add(path) == 1
+    assert known.add(Source(path)) == 1
     assert [known.answer.index for known in found(known, 1, 2).values()] == [1]
 
 
 def test_an_answer_says_where_it_is_reused_from(known, keep):
-    known.add(keep("own", said))
-    known.add(keep("other", said, said), "s3://bucket/yesterday")
+    known.add(Source(keep("own", said)))
+    known.add(Source(keep("other", said, said), "s3://bucket/yesterday"))
     answers = [
         answer_for(record, some, dedupe=False)
         for record, some in zip(records(["a", "b"]), found(known, 0, 1).values(), strict=True)
@@ -92,7 +92,7 @@ def test_an_answer_says_where_it_is_reused_from(known, keep):
 
 def test_a_file_that_changed_is_an_error(known, keep):
     path = keep("a", said, said)
-    known.add(path)
+    known.add(Source(path))
     whole = path.read_bytes()
     for content in (b"x" * 5000, whole[:-9], whole.replace(digest(1).encode(), digest(2).encode())):
         path.write_bytes(content)
@@ -105,7 +105,7 @@ def test_a_file_that_changed_is_an_error(known, keep):
 def test_however_many_files_there_are_few_are_open(monkeypatch, known, keep):
     monkeypatch.setattr(module, "MAX_OPEN", 3)
     for number in range(10):
-        known.add(keep(str(number), said, start=number))
+        known.add(Source(keep(str(number), said, start=number)))
     rows = [RowRecord(number, "", digest(number % 10), msgspec.Raw(b"null")) for number in range(20)]
     for row in known.elsewhere(rows, dedupe=False):
         assert known.read(row.answer, digest(row.number % 10)).answer.index == row.number % 10
@@ -116,7 +116,7 @@ def test_in_object_storage(known, keep):
     storage = ObjectStorage("aws_known")
     try:
         folder = ObjectStoragePath(storage.uri(storage.bucket(), "out"))
-        known.add(keep("a", said, said, said, folder=folder))
+        known.add(Source(keep("a", said, said, said, folder=folder)))
         assert [known.answer.index for known in found(known, 2, 0, 1).values()] == [2, 0, 1]
         known.close()
     finally:
@@ -169,8 +169,8 @@ def test_copies_of_an_answer_are_one_answer(known, keep):
     path = keep("moved", said)
     line = path.read_bytes()
     path.write_bytes(line.replace(b'"custom_id":"row-0"', b'"custom_id":"row-9"')[:-2] + b',"sent_as":"row-0"}\n')
-    known.add(path)
-    known.add(keep("first", said))
+    known.add(Source(path))
+    known.add(Source(keep("first", said)))
     rows = [RowRecord(number, f"row-{number}", digest(0), msgspec.Raw(b"null")) for number in range(3)]
     assert [row.number for row in known.elsewhere(rows, dedupe=False)] == [0]
 
@@ -186,7 +186,7 @@ import sys
 from pathlib import Path
 import msgspec
 from airflow.sdk import ObjectStoragePath
-from airflow_provider_groq.jobs.apart.known import KnownAnswers
+from airflow_provider_groq.jobs.apart.known import KnownAnswers, Source
 from airflow_provider_groq.jobs.records import RowRecord
 
 def most():
@@ -200,7 +200,7 @@ def run(count):
                        b'"finish_reason":"stop","usage":null,"round":1,"batch_id":"b","request_digest":"%032x","input":null}\\n'
                        % (number, number, b"x" * 100, number * 7919 % count))
     with KnownAnswers() as known:
-        assert known.add(path) == count
+        assert known.add(Source(path)) == count
         rows = (RowRecord(number, "", f"{number:032x}", msgspec.Raw(b"null")) for number in range(count))
         asked = known.elsewhere(rows, dedupe=False)
         step = 1 + count // 1000

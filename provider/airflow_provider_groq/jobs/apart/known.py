@@ -41,6 +41,20 @@ class _Line(Head, gc=False):
 _lines = msgspec.json.Decoder(_Line)
 
 
+class Source(NamedTuple):
+    """A file of answers: a part of an output, or answers harvested in a work folder.
+
+    Attributes:
+        path: Where it lies. It stays as it is while answers are looked up.
+        origin: The output that it is part of, if that is reused; None if the answers are of this very task instance.
+        is_shared: Whether one of its answers may serve several rows, also without ``dedupe``.
+    """
+
+    path: Path
+    origin: str | None = None
+    is_shared: bool = False
+
+
 class Known(NamedTuple):
     """An answer that is there already.
 
@@ -70,9 +84,7 @@ class KnownAnswers:
     """
 
     def __init__(self) -> None:
-        self._paths: list[Path] = []
-        self._origins: list[str | None] = []
-        self._are_shared: list[bool] = []
+        self._sources: list[Source] = []
         self._open: OrderedDict[int, BinaryIO] = OrderedDict()
         self._index = RequestIndex()
         self._ahead = _Ahead(-1, 0, b"")
@@ -91,26 +103,18 @@ class KnownAnswers:
         while self._open:
             self._open.popitem()[1].close()
 
-    def add(self, path: Path, origin: str | None = None, *, is_shared: bool = False) -> int:
+    def add(self, source: Source) -> int:
         """Index the answers of a file; how many of them are known now, equal ones counted each.
 
         A line that cannot be read, such as the last of a file that was cut off, is no answer.
 
-        Args:
-            path: A part of an output, or answers harvested in a work folder. It stays as it is while it is looked
-                up in.
-            origin: The output that its answers are reused from; None if they are this job's own.
-            is_shared: Whether one of them may serve several rows, also without ``dedupe``.
-
         Raises:
             FileNotFoundError: It is not there.
         """
-        number = len(self._paths)
-        self._paths.append(path)
-        self._origins.append(origin)
-        self._are_shared.append(is_shared)
-        with path.open("rb", block_size=BLOCK_BYTES) as file:
-            return self._index.add_answers(_candidates(number, file, is_shared=is_shared))
+        number = len(self._sources)
+        self._sources.append(source)
+        with source.path.open("rb", block_size=BLOCK_BYTES) as file:
+            return self._index.add_answers(_candidates(number, file, is_shared=source.is_shared))
 
     def elsewhere(self, records: Iterable[RowRecord], *, dedupe: bool) -> Iterator[Elsewhere]:
         """Find the rows of a job that need not be sent; see `RequestIndex`."""
@@ -131,8 +135,9 @@ class KnownAnswers:
         except (msgspec.MsgspecError, UnicodeDecodeError):
             answer = None
         if answer is None or answer.request_digest != digest:
-            raise GroqStorageError(f"{self._paths[place.file]} changed while it was read. Retry the task.")
-        return Known(answer, self._origins[place.file], self._are_shared[place.file])
+            raise GroqStorageError(f"{self._sources[place.file].path} changed while it was read. Retry the task.")
+        source = self._sources[place.file]
+        return Known(answer, source.origin, source.is_shared)
 
     def _read(self, number: int, start: int, size: int) -> bytes:
         block = self._ahead
@@ -148,7 +153,7 @@ class KnownAnswers:
             return file.read(size)
         except Exception as error:  # each library of a storage has errors of its own
             raise GroqStorageError(
-                f"{self._paths[number]}, which has answers to reuse, can no longer be read: "
+                f"{self._sources[number].path}, which has answers to reuse, can no longer be read: "
                 f"{type(error).__name__}: {error}. Retry the task."
             ) from error
 
@@ -158,7 +163,7 @@ class KnownAnswers:
             return self._open[number]
         if len(self._open) >= MAX_OPEN:
             self._open.popitem(last=False)[1].close()
-        file: BinaryIO = self._paths[number].open("rb", block_size=LOOKUP_BYTES)
+        file: BinaryIO = self._sources[number].path.open("rb", block_size=LOOKUP_BYTES)
         self._open[number] = file
         return file
 

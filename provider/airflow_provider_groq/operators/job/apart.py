@@ -11,7 +11,7 @@ from airflow_provider_groq.exceptions import GroqStorageError
 from airflow_provider_groq.jobs.apart.assignment import Elsewhere
 from airflow_provider_groq.jobs.apart.duplicates import Duplicate
 from airflow_provider_groq.jobs.apart.duplicates import write as duplicate_line
-from airflow_provider_groq.jobs.apart.known import KnownAnswers, answer_for
+from airflow_provider_groq.jobs.apart.known import KnownAnswers, Source, answer_for
 from airflow_provider_groq.jobs.files import LineWriter, replacing
 from airflow_provider_groq.jobs.records import Request, RowRecord
 from airflow_provider_groq.jobs.results.answer_lines import encode
@@ -20,7 +20,6 @@ from airflow_provider_groq.jobs.spools.spool import Spool
 from airflow_provider_groq.jobs.work_folder import SpoolFolder
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.kept import DUPLICATES, KNOWN
-from airflow_provider_groq.operators.job.known import Source
 from airflow_provider_groq.operators.job.reuse import ARGUMENT
 from airflow_provider_groq.operators.job.spooling import spooled
 from airflow_provider_groq.storage.paths import make_folder, storage_errors
@@ -131,7 +130,7 @@ class _Apart:
 def _add(answers: KnownAnswers, source: Source) -> None:
     with storage_errors("output_path" if source.origin is None else ARGUMENT, source.path):
         try:
-            answers.add(source.path, source.origin, is_shared=source.is_shared)
+            answers.add(source)
         except FileNotFoundError as error:
             raise GroqStorageError(
                 f"{source.path} is gone: another job has replaced that output. Retry the task."

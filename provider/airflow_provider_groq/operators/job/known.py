@@ -3,28 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, NamedTuple
 
+from airflow_provider_groq.jobs.apart.known import Source
 from airflow_provider_groq.jobs.seals import task_of
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.kept import KNOWN, has_duplicates
 from airflow_provider_groq.operators.job.reuse import outputs, parts_of
 from airflow_provider_groq.operators.job.round import Round
 from airflow_provider_groq.storage.paths import place_of
-
-
-class Source(NamedTuple):
-    """A file of answers.
-
-    Attributes:
-        path: Where it lies.
-        origin: The output that it is part of, if that is reused; None if the answers are of this very task instance.
-        is_shared: Whether one of its answers may serve several rows.
-    """
-
-    path: Any
-    origin: str | None
-    is_shared: bool
 
 
 def sources(job: JobRun, previous: Sequence[str]) -> list[Source]:
