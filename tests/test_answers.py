@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import pytest
 from airflow.sdk import ObjectStoragePath
-from jobs.result_lines import MODEL, USAGE, harvested, line, records, refused, said, unfinished
+from jobs.result_lines import MODEL, USAGE, alone, harvested, line, records, refused, said, unfinished
 from pydantic import BaseModel
 from storage.s3_server import ObjectStorage
 
@@ -35,7 +35,7 @@ def land(folder, *results, job="abc", **arguments):
     lines = [made for number, make in enumerate(results) if (made := make(f"row-{number}"))]
     written = harvested(rows, lines, **arguments)[2].splitlines(keepends=True)
     accounts = Accounts()
-    listed = parts.write_parts(accounts.count(merge({1: written}, rows=len(rows))), folder, job)
+    listed = parts.write_parts(accounts.count(merge({1: alone(written)}, rows=len(rows))), folder, job)
     manifest = accounts.manifest(
         path=str(folder), job={"run_id": job}, batches=[], times={}, parts=listed, prices=Prices({})
     )

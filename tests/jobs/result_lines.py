@@ -2,13 +2,16 @@
 
 import io
 import json
+import re
 import tempfile
 from contextlib import ExitStack
 
 import msgspec
 
-from airflow_provider_groq.jobs.records import RowRecord
+from airflow_provider_groq.jobs.records import Answer, RowRecord
 from airflow_provider_groq.jobs.results.harvest import harvest
+from airflow_provider_groq.jobs.results.kept import Run
+from airflow_provider_groq.jobs.results.summary import Summarizer
 
 MODEL = "openai/gpt-oss-20b"
 USAGE = {
@@ -70,3 +73,18 @@ def harvested(rows, *files, batch_id="batch_1", status_without_line="missing", *
         found = harvest(rows, opened, sink, batch_id=batch_id, status_without_line=status_without_line, **arguments)
     written = sink.getvalue()
     return found, [json.loads(text) for text in written.split(b"\n")[:-1]], written
+
+
+def alone(lines, number=1):
+    """The answers of a round as runs of one each, of which none is known to be whole."""
+    for one in lines:
+        index = re.search(rb'"index": *(\d+)', one)
+        yield Run(number, int(index[1]) if index else 0, 1, one, whole=False)
+
+
+def summary_of(lines):
+    """The summary of answers."""
+    summarizer = Summarizer()
+    for one in lines:
+        summarizer.add(msgspec.json.decode(one, type=Answer))
+    return summarizer.summary(sum(map(len, lines)))

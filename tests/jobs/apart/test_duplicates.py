@@ -9,7 +9,7 @@ import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jobs.result_lines import harvested, refused, said
+from jobs.result_lines import alone, harvested, refused, said
 
 from airflow_provider_groq.exceptions import GroqStorageError
 from airflow_provider_groq.jobs.apart.duplicates import Duplicate, followed, read, write
@@ -42,7 +42,7 @@ def answered(rounds, rows):
     for number, results in enumerate(rounds, 1):
         sent = [row for row in rows if row.custom_id in results]
         made = [results[row.custom_id](row.custom_id) for row in sent]
-        lines[number] = harvested(sent, made, round=number)[2].splitlines(keepends=True)
+        lines[number] = alone(harvested(sent, made, round=number)[2].splitlines(keepends=True), number)
     merged = merge(lines, rows=len(rows), elsewhere=[duplicate.index for duplicate in found])
     return list(followed(merged, lambda: read(written(found)), total=len(rows)))
 
@@ -78,7 +78,7 @@ def test_an_original_without_an_answer_is_named():
     rows = rows_asking("ab")
     lines = harvested(rows[:1], [said("row-0")])[2].splitlines(keepends=True)
     found = [Duplicate(1, 7, "row-1", msgspec.Raw(b"null"))]
-    merged = merge({1: lines}, rows=2, elsewhere=[1])
+    merged = merge({1: alone(lines)}, rows=2, elsewhere=[1])
     with pytest.raises(GroqStorageError, match="Row 1 .* has the same request as row 7, but no round has an answer"):
         list(followed(merged, lambda: iter(found), total=8))
 

@@ -6,12 +6,13 @@ import pytest
 from airflow.sdk import ObjectStoragePath
 from hypothesis import given
 from hypothesis import strategies as st
-from jobs.result_lines import MODEL, USAGE, harvested, records, refused, said, unfinished
+from jobs.result_lines import MODEL, USAGE, alone, harvested, records, refused, said, summary_of, unfinished
 
 from airflow_provider_groq.exceptions import GroqInputError
 from airflow_provider_groq.jobs.money.prices import Prices
 from airflow_provider_groq.jobs.output.manifest import STATUSES, Accounts, for_xcom, message, read_manifest, write
 from airflow_provider_groq.jobs.records import InvalidOutput
+from airflow_provider_groq.jobs.results.kept import Run, WholeFile
 from airflow_provider_groq.jobs.results.merge import merge
 
 JOB = {"dag_id": "dag", "task_id": "classify", "run_id": "run", "map_index": -1, "identity": "k" * 40, "generation": 0}
@@ -33,7 +34,9 @@ def manifest_of(*rounds, first=1, batches=(), parts=(), prices=PRICES):
     lines = {number: part.splitlines(keepends=True) for number, part in enumerate(rounds, first)}
     rows = 1 + max(json.loads(line)["index"] for some in lines.values() for line in some)
     accounts = Accounts()
-    for _ in accounts.count(merge(lines, rows=rows)):
+    for number, some in lines.items():
+        accounts.count_usage(number, summary_of(some))
+    for _ in accounts.count(merge({number: alone(some, number) for number, some in lines.items()}, rows=rows)):
         pass
     return accounts.manifest(path="file:///out", job=JOB, batches=batches, times=TIMES, parts=parts, prices=prices)
 
@@ -121,6 +124,18 @@ def test_it_says_what_became_of_the_rows():
         "batches": batches,
         "parts": parts,
     }
+
+
+def test_rows_that_were_answered_before_are_reused_and_of_no_round():
+    """They come in runs and as whole files, as those of rounds do."""
+    lines = answers({number: said(f"row-{number}") for number in range(3)})
+    accounts = Accounts()
+    accounts.count_usage(0, summary_of(lines.splitlines(keepends=True)))
+    kept = [Run(0, 0, 3, lines, whole=True), WholeFile(0, 3, 4, 1_000, "a path"), Run(1, 7, 3, lines, whole=True)]
+    assert list(accounts.count(kept)) == [lines, kept[1], lines]
+    manifest = accounts.manifest(path="", job=JOB, batches=[], times=TIMES, parts=[], prices=PRICES)
+    assert (manifest["rows"]["succeeded"], manifest["reused"], manifest["tokens"]) == (10, 7, {})
+    assert [(sent["round"], sent["rows"], sent["succeeded"]) for sent in manifest["rounds"]] == [(1, 3, 3)]
 
 
 def test_tokens_of_answers_that_a_later_round_replaced_are_counted_and_those_known_before_are_not():

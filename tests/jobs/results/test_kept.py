@@ -1,6 +1,5 @@
 """Answers kept until the landing: most are copied without being read again, and that changes nothing."""
 
-import io
 import json
 import tempfile
 from functools import partial
@@ -12,7 +11,7 @@ from airflow.sdk import ObjectStoragePath
 from hypothesis import given
 from hypothesis import strategies as st
 from jobs.output.test_manifest import PRICES
-from jobs.result_lines import MODEL, harvested, records, refused, said
+from jobs.result_lines import MODEL, alone, harvested, records, refused, said, summary_of
 from jobs.results.test_merge import jobs
 
 from airflow_provider_groq.exceptions import GroqStorageError
@@ -61,16 +60,18 @@ def test_what_is_landed_and_counted_is_the_same_as_if_each_line_were_read(job, s
     """With each round in shards, read in blocks of any size."""
     rows, rounds = job
     everyone = records([f"row-{n}" for n in range(rows)])
-    plain, kept, accounts = {}, {}, Accounts()
+    plain, kept, counted, accounts = {}, {}, Accounts(), Accounts()
     with tempfile.TemporaryDirectory() as folder, pytest.MonkeyPatch.context() as patch:
         patch.setattr(job_files, "READ_BYTES", read_bytes)
         for number, (kinds, lines, _) in enumerate(rounds, 1):
             sent = [record for record in everyone if record.index in kinds]
             parts = [harvested(shard, lines, round=number) for shard in split(sent, shard_size)]
-            plain[number] = [line for part in parts for line in part[2].splitlines(keepends=True)]
+            answers = [line for part in parts for line in part[2].splitlines(keepends=True)]
+            plain[number] = alone(answers, number)
+            counted.count_usage(number, summary_of(answers))
             files = [keep(folder, f"{number}-{shard}", found, part) for shard, (found, _, part) in enumerate(parts)]
             kept[number] = chain.from_iterable(map(partial(runs_of, number=number, accounts=accounts), files))
-        assert landed(kept, accounts, rows) == landed(plain, Accounts(), rows)
+        assert landed(kept, accounts, rows) == landed(plain, counted, rows)
 
 
 @given(jobs(), st.booleans())
@@ -188,4 +189,4 @@ def test_a_row_of_another_number_in_a_run_is_an_error_where_it_is_read():
 
     later = harvested(records(["a"], start=1), [said("a")], round=2)[2]
     with pytest.raises(GroqStorageError, match="round 1 hold row 5 .*row 1 was expected"):
-        list(merge({1: run([0, 5]), 2: io.BytesIO(later)}, rows=2))
+        list(merge({1: run([0, 5]), 2: alone([later], 2)}, rows=2))

@@ -5,7 +5,7 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from jobs.result_lines import harvested, line, records, refused, said, unfinished
+from jobs.result_lines import alone, harvested, line, records, refused, said, unfinished
 
 from airflow_provider_groq.exceptions import GroqStorageError
 from airflow_provider_groq.jobs.records import InvalidOutput
@@ -33,9 +33,8 @@ def answer(outcome, number=1):
 
 
 def merged(*rounds, rows=1, first=1):
-    return list(
-        merge({number: lines.splitlines(keepends=True) for number, lines in enumerate(rounds, first)}, rows=rows)
-    )
+    answers = {n: alone(lines.splitlines(keepends=True), n) for n, lines in enumerate(rounds, first)}
+    return list(merge(answers, rows=rows))
 
 
 @pytest.mark.parametrize(
@@ -77,7 +76,7 @@ def test_one_row_is_held_at_a_time():
             taken.append(number)
             yield harvested(records([str(number)], start=number), [said(str(number))])[2]
 
-    for number, _ in zip(range(50), merge({1: lines(0, 1), 2: lines(3, 7)}, rows=1000), strict=False):
+    for number, _ in zip(range(50), merge({1: alone(lines(0, 1)), 2: alone(lines(3, 7), 2)}, rows=1000), strict=False):
         assert max(taken) <= number + 7
 
 
@@ -177,9 +176,9 @@ def test_every_row_has_exactly_one_answer_the_best_and_the_same_the_second_time(
 
 def test_rows_that_are_answered_elsewhere_are_left_out():
     lines = harvested(records(["a", "b", "c"]), [said("a"), said("b"), said("c")])[2].splitlines(keepends=True)
-    kept = merge({1: [lines[0], lines[2]]}, rows=4, elsewhere=[1, 3])
+    kept = merge({1: alone([lines[0], lines[2]])}, rows=4, elsewhere=[1, 3])
     assert [row.best.head.index for row in kept] == [0, 2]
     with pytest.raises(GroqStorageError, match="No round has an answer to row 3"):
-        list(merge({1: [lines[0], lines[2]]}, rows=4, elsewhere=[1]))
+        list(merge({1: alone([lines[0], lines[2]])}, rows=4, elsewhere=[1]))
     with pytest.raises(GroqStorageError, match="A round has an answer to row 2"):
-        list(merge({1: [lines[0], lines[2]]}, rows=4, elsewhere=[1, 2, 3]))
+        list(merge({1: alone([lines[0], lines[2]])}, rows=4, elsewhere=[1, 2, 3]))

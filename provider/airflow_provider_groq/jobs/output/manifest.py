@@ -43,8 +43,9 @@ class Accounts:
         self._truncated = self._reused = self._duplicates = 0
 
     def count_usage(self, number: int, summary: Summary) -> None:
-        """Count what the answers in a file of a round used; their runs do not say it."""
-        self._usage[number].add_sums(summary.answers, summary.unmetered, summary.tokens)
+        """Count what the answers in a file of a round used, of which their runs say nothing."""
+        if number:  # what was known before was paid before
+            self._usage[number].add_sums(summary.answers, summary.unmetered, summary.tokens)
 
     def count(self, rows: Iterable[Merged | Kept]) -> Iterator[bytes | WholeFile]:
         """Give the lines of the rows' answers once they are counted: those of a run together, and files as they are."""
@@ -60,7 +61,7 @@ class Accounts:
                 continue
             self._reused += row.best.round == 0
             for sent in (row.best, *row.others):
-                if sent.round:  # what was known before was paid before
+                if sent.round:
                     self._take_sent(sent)
             yield row.best.line
 
@@ -120,6 +121,9 @@ class Accounts:
 
     def _take_run(self, run: Kept) -> None:
         self._rows["succeeded"] += run.rows
+        if not run.round:
+            self._reused += run.rows
+            return
         self._rounds[run.round]["rows"] += run.rows
         self._rounds[run.round]["succeeded"] += run.rows
 
@@ -133,8 +137,6 @@ class Accounts:
         counts = self._rounds[sent.round]
         counts["rows"] += sent.head.status != "not_sent"
         counts["succeeded"] += sent.head.status == "succeeded"
-        if not sent.is_counted:
-            self._usage[sent.round].add(sent.head)
 
 
 def for_xcom(manifest: Mapping[str, Any]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ Most of these answers are landed as they are, without being read again.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
 from typing import BinaryIO, NamedTuple, TypeAlias, TypeVar
 
 import msgspec
@@ -13,6 +14,7 @@ import msgspec
 from airflow_provider_groq.batches.json_lines import count_lines
 from airflow_provider_groq.exceptions import GroqStorageError
 from airflow_provider_groq.jobs.files import BLOCK_BYTES, Path, blocks_of_lines, replacing, write_whole
+from airflow_provider_groq.jobs.results.answer_lines import Writer
 from airflow_provider_groq.jobs.results.summary import Segment, Summary
 
 T = TypeVar("T")
@@ -73,7 +75,7 @@ Kept: TypeAlias = Run | WholeFile
 
 
 class KeptFile:
-    """The kept answers of a shard. Their summary is written after them: without it, they count for nothing.
+    """Answers that are kept. Their summary is written after them: without it, they count for nothing.
 
     Args:
         path: Where they are kept.
@@ -95,8 +97,20 @@ class KeptFile:
         """
         with replacing(self.path) as sink:
             summary = fill(sink)
-        write_whole(self._summary_path, msgspec.json.encode(summary) + b"\n")
+        self._write_summary(summary)
         return summary
+
+    @contextmanager
+    def writing(self) -> Iterator[Writer]:
+        """Write the answers that the block adds, and their summary; neither is there if the block raises."""
+        with replacing(self.path) as sink:
+            writer = Writer(sink)
+            yield writer
+            summary = writer.end()
+        self._write_summary(summary)
+
+    def _write_summary(self, summary: Summary) -> None:
+        write_whole(self._summary_path, msgspec.json.encode(summary) + b"\n")
 
     def summary(self) -> Summary:
         """The summary of the answers.
@@ -120,7 +134,7 @@ class KeptFile:
 
         Args:
             summary: Their summary.
-            round: The round that they are of, from 1.
+            round: The round that they are of, from 1; 0 for what was there before the first.
 
         Raises:
             GroqStorageError: The file was cut off, or changed.

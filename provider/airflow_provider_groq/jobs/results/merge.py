@@ -24,13 +24,11 @@ class Sent(NamedTuple):
         round: The round, from 1; 0 for what was there before the first.
         head: What its answer says.
         line: Its answer, as it was written.
-        is_counted: Whether what it used is counted in the summary of its file.
     """
 
     round: int
     head: Head
     line: bytes
-    is_counted: bool = False
 
 
 class Merged(NamedTuple):
@@ -54,16 +52,14 @@ def goodness(answer: Ended) -> int:
     return 1 if answer.status == "invalid_output" else 0
 
 
-def merge(
-    rounds: Mapping[int, Iterable[bytes | Kept]], *, rows: int, elsewhere: Iterable[int] = ()
-) -> Iterator[Merged | Kept]:
+def merge(rounds: Mapping[int, Iterable[Kept]], *, rows: int, elsewhere: Iterable[int] = ()) -> Iterator[Merged | Kept]:
     """Give each row with the best of its answers, one at a time; of equally good ones the earliest.
 
     Rows that have a whole answer in a run or a whole file, and no other, are given together, as it has them.
 
     Args:
-        rounds: The answers of each round, as lines, in runs or as whole files, by number of the row. Each row is in one
-            of them at least.
+        rounds: The answers of each round, in runs or as whole files, by number of the row. Each row is in one of them
+            at least.
         rows: How many rows there are.
         elsewhere: The numbers of the rows that are in none, in ascending order. They are left out.
 
@@ -107,11 +103,10 @@ class _Answers:
         is_whole: Whether its answer is known to be whole without being read.
     """
 
-    def __init__(self, number: int, items: Iterable[bytes | Kept]) -> None:
+    def __init__(self, number: int, items: Iterable[Kept]) -> None:
         self._number = number
         self._items = iter(items)
         self._file: WholeFile | None = None
-        self._sent: Sent | None = None
         self._lines = BytesIO()
         self._left = 0
         self._next()
@@ -119,11 +114,10 @@ class _Answers:
     def take(self) -> Sent:
         """What the round brought for the next row."""
         self._open()
-        sent = self._sent
-        if sent is None:
-            sent = self._read(self._lines.readline())._replace(is_counted=True)
-            if sent.head.index != self.index:
-                raise _disorder(sent, f"row {self.index:,} was expected")
+        line = self._lines.readline()
+        sent = Sent(self._number, read_head(line), line)
+        if sent.head.index != self.index:
+            raise _disorder(sent, f"row {self.index:,} was expected")
         self._forward(1)
         return sent
 
@@ -153,19 +147,13 @@ class _Answers:
 
     def _next(self) -> None:
         item = next(self._items, None)
-        self._file, self._sent, self._left, self.is_whole = None, None, 1, False
+        self._file = None
         if item is None:
-            self.index = END
+            self.index, self._left, self.is_whole = END, 1, False
         elif isinstance(item, WholeFile):
             self._file, self.index, self._left, self.is_whole = item, item.first, item.rows, True
-        elif isinstance(item, Run):
-            self.index, self._left, self.is_whole, self._lines = item.first, item.rows, item.whole, BytesIO(item.lines)
         else:
-            self._sent = self._read(item)
-            self.index = self._sent.head.index
-
-    def _read(self, line: bytes) -> Sent:
-        return Sent(self._number, read_head(line), line)
+            self.index, self._left, self.is_whole, self._lines = item.first, item.rows, item.whole, BytesIO(item.lines)
 
 
 def _check(sent: Sent, index: int, found: Sequence[Sent]) -> None:

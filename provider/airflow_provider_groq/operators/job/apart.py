@@ -12,14 +12,14 @@ from airflow_provider_groq.jobs.apart.assignment import Elsewhere
 from airflow_provider_groq.jobs.apart.duplicates import Duplicate
 from airflow_provider_groq.jobs.apart.duplicates import write as duplicate_line
 from airflow_provider_groq.jobs.apart.known import KnownAnswers, Source, answer_for
+from airflow_provider_groq.jobs.apart.known_files import KnownFiles, keeping_known
 from airflow_provider_groq.jobs.files import LineWriter, replacing
 from airflow_provider_groq.jobs.records import Request, RowRecord
-from airflow_provider_groq.jobs.results.answer_lines import encode
 from airflow_provider_groq.jobs.spools.override import overridden
 from airflow_provider_groq.jobs.spools.spool import Spool
 from airflow_provider_groq.jobs.work_folder import SpoolFolder
 from airflow_provider_groq.operators.job.job_run import JobRun
-from airflow_provider_groq.operators.job.kept import DUPLICATES, KNOWN
+from airflow_provider_groq.operators.job.kept import DUPLICATES
 from airflow_provider_groq.operators.job.reuse import ARGUMENT
 from airflow_provider_groq.operators.job.spooling import spooled
 from airflow_provider_groq.storage.paths import make_folder, storage_errors
@@ -68,10 +68,10 @@ def unanswered(job: JobRun, folder: SpoolFolder, base: Spool, before: Sequence[S
             return First(base)
         path = folder.new_round(1)
         make_folder(path)
-        with replacing(path / KNOWN) as known, replacing(path / DUPLICATES) as duplicates:
+        with keeping_known(path) as known, replacing(path / DUPLICATES) as duplicates:
             apart = _Apart(answers, known, duplicates, dedupe=dedupe)
             requests = spooled(job, path, apart.others(base.all(), chain([first], found)))
-            apart.flush()
+            apart.duplicates.flush()
     _tell(job, base, apart)
     reused, duplicated = apart.reused.total(), apart.duplicates.count
     return First(requests, reused, duplicated)
@@ -91,10 +91,10 @@ class _Apart:
         duplicates: Takes the duplicates, and counts them.
     """
 
-    def __init__(self, answers: KnownAnswers, known: BinaryIO, duplicates: BinaryIO, *, dedupe: bool) -> None:
+    def __init__(self, answers: KnownAnswers, known: KnownFiles, duplicates: BinaryIO, *, dedupe: bool) -> None:
         self._answers = answers
         self._dedupe = dedupe
-        self._known = LineWriter(known)
+        self._known = known
         self.duplicates = LineWriter(duplicates)
         self.reused: Counter[str | None] = Counter()
 
@@ -115,16 +115,11 @@ class _Apart:
             if following.answer is not None:
                 found = self._answers.read(following.answer, record.digest)
                 self.reused[found.origin] += 1
-                self._known.add(encode(answer_for(record, found, dedupe=self._dedupe)))
+                self._known.add(answer_for(record, found, dedupe=self._dedupe), following.answer.size)
             elif following.original is not None:
                 duplicate = Duplicate(record.index, following.original, record.custom_id, record.input)
                 self.duplicates.add(duplicate_line(duplicate))
             following = next(elsewhere, None)
-
-    def flush(self) -> None:
-        """Write what is left."""
-        self._known.flush()
-        self.duplicates.flush()
 
 
 def _add(answers: KnownAnswers, source: Source) -> None:

@@ -23,7 +23,7 @@ from airflow_provider_groq.operators.job.kept import kept_answers, lines_in
 from airflow_provider_groq.operators.job.round import Round
 
 
-def is_needed(job: JobRun, kept: Iterable[Iterator[bytes | Kept]], *, rows: int) -> bool:
+def is_needed(job: JobRun, kept: Iterable[Iterator[Kept]], *, rows: int) -> bool:
     """Whether the first rows of a round that is not sealed yet go first, alone.
 
     Not if enough of them have a good answer already, or if the job has no others.
@@ -76,7 +76,7 @@ def let_pass(round_: Round, rounds: Sequence[Round]) -> None:
         journal.stop(time.time(), stop)
 
 
-def _first_answers(kept: Iterable[Iterator[bytes | Kept]], most: int) -> dict[int, Head]:
+def _first_answers(kept: Iterable[Iterator[Kept]], most: int) -> dict[int, Head]:
     """The best answer to each of the first rows of a job that has one."""
     best: dict[int, Head] = {}
     for answers_ in kept:

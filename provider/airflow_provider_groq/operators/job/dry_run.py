@@ -15,7 +15,7 @@ from airflow_provider_groq.jobs.temporary import temporary_errors
 from airflow_provider_groq.jobs.work_folder import WorkFolder
 from airflow_provider_groq.operators.job import apart, canary, known, reuse, start
 from airflow_provider_groq.operators.job.job_run import JobRun
-from airflow_provider_groq.operators.job.kept import known_lines
+from airflow_provider_groq.operators.job.kept import known_answers
 from airflow_provider_groq.operators.job.spooling import shards_of
 from airflow_provider_groq.storage.paths import storage_errors
 
@@ -57,7 +57,7 @@ def estimate(job: JobRun) -> dict[str, Any]:
         with scratch.in_work():
             first = apart.unanswered(scratch, work.spool(base.folder.name), base, before, dedupe=job.operator.dedupe)
             models = by_model(line for _, line in first.requests.all())
-            first_alone = canary.is_needed(scratch, known_lines(first.requests.folder), rows=base.index.rows)
+            first_alone = canary.is_needed(scratch, [known_answers(first.requests.folder)], rows=base.index.rows)
             shards = shards_of(scratch, first.requests, first_alone=first_alone)
     for model, found in models.items():
         if found.prompt_tokens is not None and found.completion_tokens is not None:

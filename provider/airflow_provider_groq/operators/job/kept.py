@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from io import BytesIO
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 from airflow_provider_groq.batches.requests import read_lines
 from airflow_provider_groq.jobs.apart.duplicates import Duplicates, followed, read
+from airflow_provider_groq.jobs.apart.known_files import known_files
+from airflow_provider_groq.jobs.files import Path
 from airflow_provider_groq.jobs.results.answer_lines import Head, read_head
 from airflow_provider_groq.jobs.results.kept import Kept, KeptFile, Run, opened
 from airflow_provider_groq.jobs.results.merge import Merged, merge
@@ -16,24 +18,13 @@ from airflow_provider_groq.operators.job.round import Round
 
 Tell: TypeAlias = Callable[[int, Summary], object]
 
-KNOWN = "known.jsonl"
-"""Beside the requests of the first round: the answers of rows that are not sent in it, since they were there before."""
+
+def _untold(*_: object) -> None:
+    """Tell nobody."""
+
 
 DUPLICATES = "duplicates.jsonl"
-"""Beside them too: the rows that are not sent, since others ask the same."""
-
-
-def lines_of(paths: Iterable[Any]) -> Iterator[bytes]:
-    """The lines of files, one after another."""
-    for path in paths:
-        with path.open("rb") as file:
-            yield from read_lines(file)
-
-
-def duplicates_of(rounds: Sequence[Round]) -> Duplicates | None:
-    """The rows of a job that are not sent, since others ask the same; None if there are none."""
-    path = rounds[0].path / DUPLICATES
-    return (lambda: read(lines_of([path]))) if path.exists() else None
+"""Beside the requests of the first round: the rows that are not sent, since others ask the same."""
 
 
 def has_duplicates(rounds: Sequence[Round]) -> bool:
@@ -41,31 +32,40 @@ def has_duplicates(rounds: Sequence[Round]) -> bool:
     return any(path.exists() and path.stat().st_size for path in (round_.path / DUPLICATES for round_ in rounds[:1]))
 
 
-def known_lines(requests: Any) -> list[Iterator[bytes]]:
-    """The lines of the answers that are kept beside the requests in a folder: one iterator, or none."""
-    known = requests / KNOWN
-    return [lines_of([known])] if known.exists() else []
+def duplicates_of(rounds: Sequence[Round]) -> Duplicates | None:
+    """The rows of a job that are not sent, since others ask the same; None if there are none."""
+    return (lambda: read(_lines_of(rounds[0].path / DUPLICATES))) if has_duplicates(rounds) else None
 
 
-def kept_answers(rounds: Sequence[Round], *, tell: Tell = lambda *_: None) -> dict[int, Iterator[bytes | Kept]]:
+def _lines_of(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as file:
+        yield from read_lines(file)
+
+
+def known_answers(requests: Path) -> Iterator[Kept]:
+    """The answers that were there before the first round, kept beside its requests in a folder."""
+    return _answers(0, known_files(requests), _untold)
+
+
+def kept_answers(rounds: Sequence[Round], *, tell: Tell = _untold) -> dict[int, Iterator[Kept]]:
     """The answers by round; those from before the first as round 0.
 
     Args:
         rounds: The rounds.
         tell: Called with the round and the summary of each file before its answers are given.
     """
-
-    def runs(round_: Round) -> Iterator[Kept]:
-        for kept in round_.kept_files():
-            summary = kept.summary()
-            tell(round_.number, summary)
-            yield from kept.runs(summary, round=round_.number)
-
-    before: dict[int, Iterator[bytes | Kept]] = dict(enumerate(known_lines(rounds[0].path)))
-    return before | {round_.number: runs(round_) for round_ in rounds}
+    files = {0: known_files(rounds[0].path), **{round_.number: round_.kept_files() for round_ in rounds}}
+    return {number: _answers(number, some, tell) for number, some in files.items()}
 
 
-def sent_rows(rounds: Sequence[Round], *, rows: int, tell: Tell = lambda *_: None) -> Iterator[Merged | Kept]:
+def _answers(number: int, files: Iterable[KeptFile], tell: Tell) -> Iterator[Kept]:
+    for kept in files:
+        summary = kept.summary()
+        tell(number, summary)
+        yield from kept.runs(summary, round=number)
+
+
+def sent_rows(rounds: Sequence[Round], *, rows: int, tell: Tell = _untold) -> Iterator[Merged | Kept]:
     """Each row that was sent or is known, with its best answer: all but duplicates."""
     duplicates = duplicates_of(rounds)
     elsewhere = () if duplicates is None else (duplicate.index for duplicate in duplicates())
@@ -78,10 +78,10 @@ def all_rows(rounds: Sequence[Round], *, rows: int, tell: Tell) -> Iterator[Merg
     return sent if duplicates is None else followed(sent, duplicates, total=rows)
 
 
-def lines_in(answers: Iterable[bytes | Kept]) -> Iterator[bytes]:
-    """The lines of answers that come alone, in runs or as whole files."""
+def lines_in(answers: Iterable[Kept]) -> Iterator[bytes]:
+    """The lines of answers that come in runs or as whole files."""
     for some in opened(answers):
-        yield from BytesIO(some.lines) if isinstance(some, Run) else [some]
+        yield from BytesIO(some.lines)
 
 
 def not_good(files: Iterable[KeptFile]) -> Iterator[Head]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from airflow_provider_groq.jobs.apart.known import Source
+from airflow_provider_groq.jobs.apart.known_files import known_files
 from airflow_provider_groq.jobs.seals import task_of
 from airflow_provider_groq.operators.job.job_run import JobRun
-from airflow_provider_groq.operators.job.kept import KNOWN, has_duplicates
+from airflow_provider_groq.operators.job.kept import has_duplicates
 from airflow_provider_groq.operators.job.reuse import outputs, parts_of
 from airflow_provider_groq.operators.job.round import Round
 from airflow_provider_groq.storage.paths import place_of
@@ -40,9 +41,9 @@ def _own(job: JobRun, previous: Sequence[str]) -> Iterator[Source]:
         # Rows that are not sent, since others ask the same, have no answer of their own until they are landed.
         is_shared = has_duplicates(rounds)
         for round_ in rounds:
-            for path in (round_.path / KNOWN, *(kept.path for kept in round_.kept_files())):
-                if path.exists():
-                    yield Source(path, None, is_shared)
+            for kept in (*known_files(round_.path), *round_.kept_files()):
+                if kept.path.exists():
+                    yield Source(kept.path, None, is_shared)
     manifest = job.landed()
     if manifest is not None and task_of(manifest) == job.task:
         for path in parts_of(manifest, job.output, "output_path"):

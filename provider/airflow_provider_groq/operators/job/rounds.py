@@ -18,7 +18,7 @@ from airflow_provider_groq.jobs.work_folder import SpoolFolder
 from airflow_provider_groq.operators.job import answers, apart, batches, canary, known
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.journal import RoundJournal
-from airflow_provider_groq.operators.job.kept import kept_answers, known_lines, not_good, sent_rows
+from airflow_provider_groq.operators.job.kept import kept_answers, known_answers, not_good, sent_rows
 from airflow_provider_groq.operators.job.round import Round
 from airflow_provider_groq.operators.job.spooling import shards_of, spooled
 
@@ -84,7 +84,7 @@ def _first(job: JobRun, seal: JobSeal, folder: SpoolFolder) -> Round:
     with job.in_work():
         before = known.sources(job, seal.previous)
         first = apart.unanswered(job, folder, Spool.read(folder.path), before, dedupe=seal.dedupe)
-        first_alone = canary.is_needed(job, known_lines(first.requests.folder), rows=seal.rows)
+        first_alone = canary.is_needed(job, [known_answers(first.requests.folder)], rows=seal.rows)
     return _seal(job, seal, [], folder, first.requests, first_alone=first_alone)
 
 
