@@ -31,6 +31,7 @@ for variable in [name for name in os.environ if name.startswith(("AIRFLOW_", "OP
     del os.environ[variable]
 os.environ |= {
     "AIRFLOW_HOME": HOME,
+    "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "600",  # a busy machine is slow
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
     "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": bundles(TESTS / "dags", TESTS.parent / "example_dags"),

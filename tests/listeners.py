@@ -218,14 +218,15 @@ def _value(value):
 
 @pytest.fixture
 def collector(monkeypatch):
-    """A collector that this process sends its spans to, as a task process of Airflow does: in the end, or every 5 s."""
+    """A collector that this process sends its spans to when asked, and not every 5 s too, as a task of Airflow does."""
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import BatchSpanProcessor
 
     server = Collector()
     provider = TracerProvider()
-    provider.add_span_processor(BatchSpanProcessor(OTLPSpanExporter(f"{server.address}/v1/traces")))
+    exporter = OTLPSpanExporter(f"{server.address}/v1/traces")
+    provider.add_span_processor(BatchSpanProcessor(exporter, schedule_delay_millis=3_600_000))
     monkeypatch.setattr("opentelemetry.trace._TRACER_PROVIDER", provider)
     yield server
     provider.shutdown()

@@ -12,11 +12,11 @@ from pathlib import Path
 import httpx
 import pytest
 from airflows import VERSION
-from system.rest import await_that
+from system.rest import PATIENCE, await_that
 
 from airflow_provider_groq.demo.home import Home, airflow, own_folder
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 
 @pytest.fixture(autouse=True)
@@ -54,7 +54,7 @@ def left_over(folder):
 def test_ends_with_a_table_of_answers_and_their_path(tmp_path):
     folder = tmp_path / "a folder with spaces"
     with start(folder) as demo:
-        output = demo.communicate(timeout=250)[0]
+        output = demo.communicate(timeout=PATIENCE)[0]
     assert demo.returncode == 0, output
     if VERSION >= (3, 1):  # the log of 3.0 does not tell who wrote a line
         assert "The task is deferred" in output
@@ -75,10 +75,10 @@ def test_leaves_nothing_running_when_stopped(tmp_path, new_database, number):
         assert next(line for line in demo.stdout if "sent" in line and "batch" in line)
         assert holders(folder)
         demo.send_signal(number)
-        output = demo.communicate(timeout=60)[0]
+        output = demo.communicate(timeout=PATIENCE)[0]
     assert demo.returncode != 0
     assert "Traceback" not in output
-    await_that(lambda: left_over(folder) == [], "all processes have ended", 30)
+    await_that(lambda: left_over(folder) == [], "all processes have ended")
 
 
 def holders(folder):
@@ -108,15 +108,15 @@ def standalone(tmp_path_factory):
         try:
             url, user, password = read_until(demo, r"Airflow is at (\S+): user (\S+), password (\S+)\. ").groups()
             login = httpx.post(
-                f"{url}/auth/token", json={"username": user, "password": password}, timeout=60, trust_env=False
+                f"{url}/auth/token", json={"username": user, "password": password}, timeout=PATIENCE, trust_env=False
             )
             key = {"Authorization": f"Bearer {login.raise_for_status().json()['access_token']}"}
-            with httpx.Client(base_url=f"{url}/api/v2", headers=key, timeout=60, trust_env=False) as api:
+            with httpx.Client(base_url=f"{url}/api/v2", headers=key, timeout=PATIENCE, trust_env=False) as api:
                 yield folder, demo, api
         finally:
             demo.send_signal(signal.SIGTERM)
-            demo.communicate(timeout=60)
-            await_that(lambda: left_over(folder) == [], "all processes have ended", 30)
+            demo.communicate(timeout=PATIENCE)
+            await_that(lambda: left_over(folder) == [], "all processes have ended")
 
 
 def test_the_connection_is_in_the_list_and_its_test_button_works(standalone):
@@ -144,7 +144,7 @@ def test_a_second_one_has_a_database_of_its_own(standalone):
     with start(folder) as second:
         said = read_until(second, "Another Airflow runs in (.+): this one runs separately, in (.+).$")
         second.send_signal(signal.SIGINT)
-        second.communicate(timeout=60)
+        second.communicate(timeout=PATIENCE)
     assert said.groups() == (str(folder / "airflow"), str(folder / "airflow-2"))
 
 

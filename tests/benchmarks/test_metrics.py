@@ -5,17 +5,11 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
-pytestmark = pytest.mark.timeout(200)
-
 
 def test_metrics_cost_little_of_what_waits_cost():
     """Their share counts at this size too. What a poll costs with and without them is too little to compare."""
     script = Path(__file__).with_name("metrics.py")
-    done = subprocess.run(
-        [sys.executable, str(script), "--tiny"], capture_output=True, text=True, check=False, timeout=180
-    )
+    done = subprocess.run([sys.executable, str(script), "--tiny"], capture_output=True, text=True, check=False)
     found = re.search(r"^Metrics: ([\d.]+)% of the CPU, (\d+) packets", done.stdout, re.MULTILINE)
     assert found, done.stdout + done.stderr
     assert 0 < float(found[1]) <= 2

@@ -13,7 +13,7 @@ BENCHMARK = Path(__file__).with_name("whole_job.py")
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux for the memory used")
 def test_both_steps_are_measured():
     command = [sys.executable, str(BENCHMARK), "--rows", "300", "--rounds", "1"]
-    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True, timeout=250)
+    done = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True)
     measured = re.findall(r"^(\w+) +groq +300 +([\d.]+) +([\d.]+) +([\d.]+)$", done.stdout, re.MULTILINE)
     assert [step for step, *_ in measured] == ["submit", "land"]
     for _, seconds, cpu, added in measured:

@@ -47,7 +47,7 @@ def processes(session):
 def watch(triggerers, log, options):
     """Start a triggerer, and watch it when it runs all triggers."""
     process = triggerers.start(log)
-    await_that(lambda: triggerers.begun() == options.waits, f"{options.waits} triggers have begun", 300)
+    await_that(lambda: triggerers.begun() == options.waits, f"{options.waits} triggers have begun")
     time.sleep(options.ramp)
     before, _ = processes(process.pid)
     time.sleep(options.watched)
@@ -80,7 +80,7 @@ def measure_groq(folder, triggerers, emulator, options):
         emulator.advance(20_000)
         start = time.monotonic()
         triggerers.start(log)
-        await_that(lambda: set(triggerers.states()) == {"scheduled"}, "all are to be resumed", 300)
+        await_that(lambda: set(triggerers.states()) == {"scheduled"}, "all are to be resumed")
         took = time.monotonic() - start
         right = sorted(triggerers.poll()) == [[n, "scheduled", b, "terminal", 1] for n, b in enumerate(batch_ids)]
     cancelled = len(emulator.requests("POST", "/batches/"))

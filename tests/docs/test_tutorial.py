@@ -20,7 +20,7 @@ from system.rest import await_that
 
 from airflow_provider_groq.demo.home import Home, Standalone, free_port, stop_session
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.system
 
 PAGE = page(DOCS / "tutorial.md")
 FOLDER = "/tmp/groq-tutorial"  # noqa: S108 - as the page has it

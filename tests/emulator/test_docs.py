@@ -45,7 +45,6 @@ def environment(tmp_path):
 
 
 @pytest.mark.system
-@pytest.mark.timeout(900)
 def test_the_tests_of_the_guide_pass(folder, environment):
     names = {name for name in FILES if name.startswith("test_")}
     assert names == {

@@ -119,7 +119,7 @@ def test_a_delay_is_waited_for_and_goes_with_other_faults(groq_emulator, account
     for status in (200, 500):
         began = time.monotonic()
         assert statuses(account) == [status]
-        assert 0.2 <= time.monotonic() - began < 5
+        assert 0.2 <= time.monotonic() - began < 30
 
 
 def test_fields_merged_into_the_answer(groq_emulator, account):
@@ -225,4 +225,4 @@ def test_a_connection_can_be_dropped_after_a_while(groq_emulator, account, drop)
     began = time.monotonic()
     with pytest.raises(httpx.TransportError):
         account.http.get("/models")
-    assert 0.2 <= time.monotonic() - began < 5
+    assert 0.2 <= time.monotonic() - began < 30

@@ -165,7 +165,7 @@ def test_a_reset_does_not_wait_for_a_function_that_hangs(groq_emulator, account,
     began = time.monotonic()
     groq_emulator.reset()
     polling.join()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     released.set()
 
 
@@ -191,7 +191,7 @@ def test_the_emulator_stops_while_a_function_hangs(account, line):
         began = time.monotonic()
         emulator.stop()
         polling.join()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
     assert emulator._process.returncode == 0
     assert answer_threads() == before
     released.set()

@@ -35,7 +35,7 @@ def test_it_stops_though_an_answer_is_under_way():
         with pytest.raises(httpx.ReadTimeout):
             httpx.get(f"{emulator.url}/openai/v1/models", timeout=0.1, trust_env=False)
         began = time.monotonic()
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 60
     assert emulator._process.returncode == 0
 
 
@@ -48,7 +48,7 @@ def test_it_ends_with_the_process_that_started_it_even_by_sigkill():
         url = parent.stdout.readline().strip()
         assert answers(url)
         parent.kill()
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while answers(url):
         assert time.monotonic() < deadline
         time.sleep(0.02)
@@ -107,7 +107,7 @@ def test_a_batch_of_half_a_day_is_over_in_a_second(groq_emulator, account):
     groq_emulator.set(seconds=12 * HOUR, speed=12 * HOUR)
     batch = account.submit()
     assert batch["status"] == "validating"
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 60
     while (batch := account.batch(batch["id"]))["status"] != "completed":
         assert batch["status"] in {"validating", "in_progress", "finalizing"}
         assert time.monotonic() < deadline

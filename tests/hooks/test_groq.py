@@ -321,7 +321,7 @@ def test_a_silent_server_holds_the_test_up_for_no_longer_than_a_person_waits(gro
     good, message = hook.test_connection()
     assert not good
     assert "GET /models" in message
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 15
 
 
 def test_a_bad_key_is_told_in_words(groq_emulator, hook, connect):

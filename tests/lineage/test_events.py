@@ -12,8 +12,6 @@ import pytest
 import airflow_provider_groq
 from airflow_provider_groq.emulator import GroqEmulator
 
-pytestmark = pytest.mark.timeout(600)
-
 MODEL = "openai/gpt-oss-20b"
 KEY = "gsk_a_key_that_nobody_is_told"
 DAGS = (
@@ -47,7 +45,11 @@ def run_dags(emulator, folder, *dag_ids, **settings):
 def to_file(path):
     """The settings of Airflow that have events written to a file."""
     transport = {"type": "file", "log_file_path": str(path), "append": True}
-    return {"AIRFLOW__OPENLINEAGE__DISABLED": "False", "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(transport)}
+    return {
+        "AIRFLOW__OPENLINEAGE__DISABLED": "False",
+        "AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT": "600",  # a busy machine is slow
+        "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps(transport),
+    }
 
 
 def lines(*values):

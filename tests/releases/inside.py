@@ -140,7 +140,7 @@ def told(query: str, what: str) -> bool:
 
 def await_that(holds: Callable[[], bool], log: Path) -> None:
     """Wait until something holds."""
-    deadline = time.monotonic() + 120
+    deadline = time.monotonic() + 600
     while not holds():
         assert time.monotonic() < deadline, log.read_text()[-6000:]
         time.sleep(0.5)

@@ -289,7 +289,6 @@ def grown(groq_emulator, *arguments):
     return json.loads(child.stdout.splitlines()[-1])
 
 
-@pytest.mark.timeout(900)
 @pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="asks Linux for the memory used")
 def test_100_mb_take_little_memory_both_ways(s3, bucket):
     """As much as S3's blocks and the ids of the lines do; the size of the files has no part in it."""

@@ -67,10 +67,10 @@ def test_a_try_that_was_given_up_cancels_nothing(kill_while_waiting, ti, store, 
 
 def test_an_airflow_that_does_not_answer_holds_nobody_up(kill_while_waiting, ti, monkeypatch):
     monkeypatch.setattr("airflow_provider_groq.submission.kill.SECONDS", 0.2)
-    ti.state, ti.answers_after = "failed", 3.0
+    ti.state, ti.answers_after = "failed", 6.0
     start = time.monotonic()
     assert kill_while_waiting() in {"validating", "in_progress"}
-    assert time.monotonic() - start < 2.5
+    assert time.monotonic() - start < 5
 
 
 def test_an_answer_that_comes_after_the_signal_handler_counts(create, context, ti, groq_emulator):

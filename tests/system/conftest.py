@@ -91,13 +91,12 @@ def airflow(emulator, told, new_database, tmp_path_factory):
         "AIRFLOW__GROQ__PRICES": json.dumps(PRICES),
         # The same account; of one job only, whatever jobs of other tests still run.
         "AIRFLOW_CONN_GROQ_MEASURED": emulator.connection_json,
-        # For the tests in which a supervisor is held up for so long.
-        "AIRFLOW__SCHEDULER__TASK_INSTANCE_HEARTBEAT_TIMEOUT": "30",
         "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"],
         **told[0].settings(),
         **told[1].settings(),
         # Where its provider is installed.
         "AIRFLOW__OPENLINEAGE__DISABLED": "False",
+        "AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT": "600",
         "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps({"type": "file", "log_file_path": str(lineage), "append": True}),
     }
     with (folder / "standalone.log").open("wb") as log, Standalone(home, log, **settings) as standalone:

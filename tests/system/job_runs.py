@@ -44,7 +44,7 @@ class Job:
         return sorted(batch["status"] for batch in self.batches())
 
     def await_batches(self, number):
-        await_that(lambda: len(self.batches()) == number, f"there are {number} batches", 180)
+        await_that(lambda: len(self.batches()) == number, f"there are {number} batches")
 
     def await_waiting(self, number):
         """Wait until the log of a try says that it waits."""
@@ -66,7 +66,7 @@ class Job:
 
     def await_log(self, text, first=1):
         """Wait until the log of a try, or of one after it, says something."""
-        await_that(lambda: text in self.logs(first), f"try {first} says {text!r}", 180)
+        await_that(lambda: text in self.logs(first), f"try {first} says {text!r}")
 
     def finish(self):
         self.emulator.advance(600)

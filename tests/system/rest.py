@@ -9,6 +9,9 @@ KEY = "gsk_a_key_that_nobody_must_see_0123456789"
 LOCKED = re.compile("Database (error|is locked)")
 """SQLite, which standalone uses, lets one process write at a time."""
 
+PATIENCE = 600.0
+"""Seconds that tests wait for what takes some: a busy machine is slow, and only a failure waits for so long."""
+
 TERMINAL = {"success", "failed", "skipped", "upstream_failed", "removed"}
 
 
@@ -23,10 +26,12 @@ class Airflow:
         self.home = standalone.home.path
         self.url = standalone.url
         self.login = user, password = standalone.login()
-        login = httpx.post(f"{standalone.url}/auth/token", json={"username": user, "password": password}, timeout=60)
+        login = httpx.post(
+            f"{standalone.url}/auth/token", json={"username": user, "password": password}, timeout=PATIENCE
+        )
         token = login.raise_for_status().json()["access_token"]
         self._http = httpx.Client(
-            base_url=f"{standalone.url}/api/v2", headers={"Authorization": f"Bearer {token}"}, timeout=60
+            base_url=f"{standalone.url}/api/v2", headers={"Authorization": f"Bearer {token}"}, timeout=PATIENCE
         )
 
     def close(self):
@@ -66,7 +71,7 @@ class Airflow:
     def task(self, run, task_id):
         return self.call("GET", f"{run}/taskInstances/{task_id}")
 
-    def await_state(self, run, task_id, *states, seconds=240):
+    def await_state(self, run, task_id, *states):
         """Wait until the task is in one of the states; it must not end in another."""
 
         def there():
@@ -74,7 +79,7 @@ class Airflow:
             assert state in states or state not in TERMINAL, f"{task_id} is {state}:\n{self.log(run, task_id)}"
             return state if state in states else None
 
-        return await_that(there, f"{task_id} is {' or '.join(states)}", seconds)
+        return await_that(there, f"{task_id} is {' or '.join(states)}")
 
     def await_end(self, run, state):
         """Wait until the run has ended like this: a clear at the very moment may be overtaken, and run nothing."""
@@ -120,10 +125,10 @@ class Airflow:
         self._http.delete(path).raise_for_status()
 
 
-def await_that(holds, what, seconds=240):
+def await_that(holds, what):
     """Wait until something holds, and return it."""
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + PATIENCE
     while not (result := holds()):
-        assert time.monotonic() < deadline, f"{seconds} s passed before this held: {what}"
+        assert time.monotonic() < deadline, f"{PATIENCE:.0f} s passed before this held: {what}"
         time.sleep(0.3)
     return result

@@ -13,7 +13,7 @@ from system.rest import await_that
 
 from airflow_provider_groq.hooks.groq import GroqHook
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.system
 
 
 def shown(manifest):

@@ -9,7 +9,7 @@ from system.rest import KEY
 
 from airflow_provider_groq.emulator import GroqEmulator
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 CONN_ID = "groq_by_form"
 MARKUP = """<img src="x" onerror="document.title = 'taken over'">"""

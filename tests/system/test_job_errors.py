@@ -3,7 +3,7 @@
 import pytest
 from disks import Disk
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.system
 
 MANY = [f"row-{number}" for number in range(13)]
 """Five batches of them."""

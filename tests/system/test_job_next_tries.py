@@ -9,7 +9,7 @@ import pytest
 from system.job_runs import ROWS
 from system.test_pay_once import process_of
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.system
 
 
 def test_a_clear_of_what_has_ended(airflow, emulator, start_job):

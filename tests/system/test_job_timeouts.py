@@ -3,7 +3,7 @@
 import pytest
 from system.job_runs import CANCELLED, GOES_ON
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.system
 
 
 def test_execution_timeout_ends_a_try_and_each_request_is_paid_once(airflow, emulator, start_job):

@@ -7,7 +7,7 @@ from system.job_runs import ROWS
 from system.rest import await_that
 from system.test_pay_once import process_of
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.system
 
 
 @pytest.fixture

@@ -7,7 +7,7 @@ from system.rest import KEY, await_that
 
 pytest.importorskip("openlineage.client", reason="needs Airflow's OpenLineage provider")
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.system
 
 MODEL = "openai/gpt-oss-20b"
 BATCH, JOB = "lineage_of_a_batch_deferred", "lineage_of_a_job_deferred"
@@ -48,7 +48,7 @@ def events(airflow, emulator, folder):
         }
         return found if all(each and each[-1]["eventType"] == "COMPLETE" for each in found.values()) else None
 
-    return await_that(told, "both tasks have told of their end", 30)
+    return await_that(told, "both tasks have told of their end")
 
 
 def datasets(event, kind):

@@ -16,7 +16,7 @@ from system.job_runs import ROWS, Job
 from system.rest import await_that
 from system.test_pay_once import process_of
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.system
 
 SMALL, LARGE = PRICES
 EXAMPLE = "groq_estimate_approve_send"

@@ -13,7 +13,7 @@ from airflow_provider_groq.demo.home import Home, Standalone
 from airflow_provider_groq.emulator import GroqEmulator
 from airflow_provider_groq.hooks.groq import GroqHook
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(300)]
+pytestmark = pytest.mark.system
 
 PATH = "plugin/groq-batches"
 HOSTILE = '<img src=x onerror="document.title = 1"><script>document.title = 2</script>'
@@ -138,9 +138,9 @@ def test_progress_moves_and_a_new_status_is_announced(groq, make, open_batches):
     before = done_of(page, batch_id)
     assert 0 < before < 200
     groq.advance(300)
-    await_that(lambda: done_of(page, batch_id) > before, "the bar has moved", 60)
+    await_that(lambda: done_of(page, batch_id) > before, "the bar has moved")
     groq.advance(350)
-    await_that(lambda: "Finalizing" in row_of(page, batch_id).inner_text(), "the status has changed", 60)
+    await_that(lambda: "Finalizing" in row_of(page, batch_id).inner_text(), "the status has changed")
     news = page.get_by_role("status").get_by_text(re.compile(f"Batch {batch_id} is finalizing"))
     news.wait_for(state="attached")
     assert page.problems == []
@@ -168,7 +168,7 @@ def test_filters_and_the_address_hold_what_is_shown(various, groq, open_batches)
     status, dag = page.get_by_role("combobox", name="Status"), page.get_by_role("combobox", name="Dag")
     shown = page.locator("tr[data-batch]")
     status.select_option("Expired")
-    await_that(lambda: shown.count() == 1, "one batch is left", 20)
+    await_that(lambda: shown.count() == 1, "one batch is left")
     assert row_of(page, various["expired"]).is_visible()
     dag.select_option("create_slowly_deferred")
     page.get_by_text("matches the filters").wait_for()
@@ -176,7 +176,7 @@ def test_filters_and_the_address_hold_what_is_shown(various, groq, open_batches)
     page.get_by_text("matches the filters").wait_for()
     assert (status.input_value(), dag.input_value()) == ("expired", "create_slowly_deferred")
     status.select_option("Any status")
-    await_that(lambda: shown.count() == 1, "the Dag's batch is there", 20)
+    await_that(lambda: shown.count() == 1, "the Dag's batch is there")
     (one,) = batches_of(groq, "create_slowly_deferred")
     assert row_of(page, one).is_visible()
     assert page.problems == []
@@ -249,7 +249,7 @@ def test_a_cancel_by_keyboard_says_what_it_does_and_gives_the_focus_back(groq, m
     page.keyboard.press("Enter")
     dialog.wait_for(state="hidden")
     page.get_by_role("status").get_by_text(f"Batch {batch_id} is cancelling.").wait_for(state="attached")
-    await_that(lambda: "Cancelling" in row_of(page, batch_id).inner_text(), "the row says so", 20)
+    await_that(lambda: "Cancelling" in row_of(page, batch_id).inner_text(), "the row says so")
     assert button.count() == 0
     assert page.evaluate("document.activeElement.tagName") == "H1"
     groq.advance(10)
@@ -310,7 +310,7 @@ def test_a_job_is_cancelled_as_a_whole(groq, shards, open_batches):
     dialog.wait_for(state="hidden")
     # After "2 batches are being cancelled", which the next look replaces.
     page.get_by_role("status").get_by_text(f"Batch {shards[2]} is cancelling.").wait_for(state="attached")
-    await_that(lambda: "2 cancelling" in sum_of(page, shards[0]).inner_text(), "the sum says so", 20)
+    await_that(lambda: "2 cancelling" in sum_of(page, shards[0]).inner_text(), "the sum says so")
     assert button.count() == 0
     statuses = {batch["id"]: batch["status"] for batch in groq.batches()}
     assert [statuses[batch_id] for batch_id in shards] == ["expired", "cancelling", "cancelling"]
@@ -362,19 +362,19 @@ def test_a_page_that_nobody_sees_asks_nothing(open_batches):
             state,
         )
 
-    await_that(lambda: page.wait_for_timeout(100) or looks() >= 2, "it refreshes itself", 20)
+    await_that(lambda: page.wait_for_timeout(100) or looks() >= 2, "it refreshes itself")
     turn("hidden")
     before = looks()
     page.wait_for_timeout(7_000)  # longer than an answer serves
     assert looks() == before
     turn("visible")
-    await_that(lambda: page.wait_for_timeout(100) or looks() > before, "it goes on", 5)
+    await_that(lambda: page.wait_for_timeout(100) or looks() > before, "it goes on")
     page.get_by_label("Refresh automatically").uncheck()
     before = looks()
     page.wait_for_timeout(7_000)
     assert looks() == before
     page.get_by_role("button", name="Refresh").click()
-    await_that(lambda: page.wait_for_timeout(100) or looks() == before + 1, "it looks once", 5)
+    await_that(lambda: page.wait_for_timeout(100) or looks() == before + 1, "it looks once")
 
 
 def test_times_are_in_the_zone_that_the_user_has_chosen(groq, make, open_batches):

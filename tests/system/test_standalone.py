@@ -6,7 +6,7 @@ from system.rest import await_that
 from airflow_provider_groq.api.retry import FIRST_DELAY, LONGEST_DELAY
 from airflow_provider_groq.api.settings import Settings
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.system
 
 
 def status(emulator, batch_id):
@@ -39,7 +39,7 @@ def test_a_user_who_marks_a_waiting_task_cancels_its_batch(airflow, emulator, st
     batch_id = await_that(lambda: airflow.xcom(run, "create", "batch_id"), "the batch id is in XCom")
     assert airflow.task(run, "create")["state"] == "running"
     airflow.mark(run, "create", state)
-    await_that(lambda: status(emulator, batch_id) in {"cancelling", "cancelled"}, "the batch is cancelled", 60)
+    await_that(lambda: status(emulator, batch_id) in {"cancelling", "cancelled"}, "the batch is cancelled")
     assert airflow.task(run, "create")["state"] == state
 
 
@@ -64,7 +64,7 @@ def deferred(airflow):
 def test_a_user_who_marks_a_deferred_task_cancels_its_batch(airflow, emulator, state):
     run, batch_id = deferred(airflow)
     airflow.mark(run, "create", state)
-    await_that(lambda: status(emulator, batch_id) in {"cancelling", "cancelled"}, "the batch is cancelled", 60)
+    await_that(lambda: status(emulator, batch_id) in {"cancelling", "cancelled"}, "the batch is cancelled")
     assert airflow.task(run, "create")["state"] == state
 
 
@@ -72,13 +72,13 @@ def test_a_user_who_marks_the_run_of_a_waiting_task_cancels_its_batch(airflow, e
     run = airflow.trigger("create_slowly")
     batch_id = await_that(lambda: airflow.xcom(run, "create", "batch_id"), "the batch id is in XCom")
     airflow.mark_run(run, "failed")
-    await_that(lambda: status(emulator, batch_id) in {"cancelling", "cancelled"}, "the batch is cancelled", 60)
+    await_that(lambda: status(emulator, batch_id) in {"cancelling", "cancelled"}, "the batch is cancelled")
 
 
 def test_a_user_who_marks_the_run_of_a_deferred_task_cancels_its_batch(airflow, emulator):
     run, batch_id = deferred(airflow)
     airflow.mark_run(run, "failed")
-    await_that(lambda: status(emulator, batch_id) in {"cancelling", "cancelled"}, "the batch is cancelled", 60)
+    await_that(lambda: status(emulator, batch_id) in {"cancelling", "cancelled"}, "the batch is cancelled")
 
 
 @pytest.mark.usefixtures("slow_batches")
@@ -87,7 +87,7 @@ def test_a_clear_of_a_deferred_task_cancels_nothing(airflow, emulator):
     airflow.clear(run, "create")
     await_that(lambda: airflow.task(run, "create")["try_number"] == 2, "the next try begins")
     airflow.await_state(run, "create", "deferred")
-    await_that(lambda: "The task was not marked" in airflow.log(run, "create"), "the old trigger was told", 60)
+    await_that(lambda: "The task was not marked" in airflow.log(run, "create"), "the old trigger was told")
     assert status(emulator, batch_id) in {"validating", "in_progress"}
     airflow.mark(run, "create", "failed")
 

@@ -7,7 +7,7 @@ import pytest
 from system.job_runs import Job
 from system.rest import await_that
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(600), pytest.mark.usefixtures("slow_batches")]
+pytestmark = [pytest.mark.system, pytest.mark.usefixtures("slow_batches")]
 
 HASH = re.compile(r"[0-9a-f]{16}")
 LONGEST = 200

@@ -3,7 +3,7 @@
 import pytest
 from system.rest import await_that
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.system
 
 CONNECTION = "groq_measured"
 STEPS = {"groq.check", "groq.upload", "groq.create", "groq.wait", "groq.download", "groq.land"}
@@ -35,7 +35,7 @@ def test_worker_and_triggerer_tell_their_metrics(made, told):
     (deferred,) = statsd.values("groq.waits.triggerer", CONNECTION)
     assert 5_000 < deferred < 120_000
     assert max(statsd.values("groq.waits.worker", CONNECTION)) > 9_000
-    await_that(lambda: statsd.values("groq.waits.running", CONNECTION)[-1] == 0, "nothing is left to wait for", 10)
+    await_that(lambda: statsd.values("groq.waits.running", CONNECTION)[-1] == 0, "nothing is left to wait for")
     assert max(statsd.values("groq.waits.running", CONNECTION)) == 3
 
 
@@ -51,7 +51,7 @@ def test_all_steps_are_spans_of_one_trace(made, told):
         names = {span.name for span in ours()}
         return names >= STEPS | {"worker.create", "trigger.create"}
 
-    await_that(complete, "all spans have come", 30)
+    await_that(complete, "all spans have come")
     names = {span.span_id: span.name for span in ours()}
     steps = [span for span in ours() if span.name in STEPS]
     assert {span.attributes["groq.conn_id"] for span in steps} == {CONNECTION}

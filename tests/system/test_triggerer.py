@@ -8,7 +8,7 @@ from system.triggerer import Triggerers
 
 from airflow_provider_groq.demo.home import Home
 
-pytestmark = [pytest.mark.system, pytest.mark.timeout(400)]
+pytestmark = pytest.mark.system
 
 WAITS = 100
 
@@ -24,7 +24,7 @@ def test_every_wait_survives_its_triggerer(groq_emulator, make_batch, new_databa
         for number in (signal.SIGTERM, signal.SIGKILL):
             groq_emulator.clear_requests()
             triggerer = triggerers.start(log)
-            await_that(lambda: asked(groq_emulator), "the triggerer asks for batches", 60)
+            await_that(lambda: asked(groq_emulator), "the triggerer asks for batches")
             assert set(triggerers.states()) == {"deferred"}
             triggerers.stop(triggerer, number)
             assert not groq_emulator.requests("POST")
@@ -32,7 +32,7 @@ def test_every_wait_survives_its_triggerer(groq_emulator, make_batch, new_databa
         groq_emulator.advance(10_000)
         groq_emulator.clear_requests()
         triggerers.start(log)
-        await_that(lambda: set(triggerers.states()) == {"scheduled"}, "all task instances are to be resumed", 120)
+        await_that(lambda: set(triggerers.states()) == {"scheduled"}, "all task instances are to be resumed")
         looked = sorted(triggerers.poll())
     assert looked == [[index, "scheduled", batch_id, "terminal", 1] for index, batch_id in enumerate(batch_ids)]
     assert not groq_emulator.requests("POST")

@@ -26,9 +26,18 @@ import airflow_provider_groq
 CONN_ID = "groq_default"
 DAGS_FOLDER = Path(airflow_provider_groq.__file__).parent / "example_dags"
 
-START_SECONDS = 180.0
+START_SECONDS = 300.0
 STOP_SECONDS = 20.0
 HTTP_OK = 200
+
+PATIENCE = {
+    "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "300",
+    "AIRFLOW__DAG_PROCESSOR__DAG_FILE_PROCESSOR_TIMEOUT": "300",
+    "AIRFLOW__WORKERS__EXECUTION_API_TIMEOUT": "60",
+}
+"""What a busy machine does late. By default, a task may fail where the API server takes more than 5 s to answer."""
+LOCK_SECONDS = 60
+"""How long a process waits for another's write: SQLite lets one write at a time, and gives up after 5 s by default."""
 
 
 @dataclass(frozen=True)
@@ -66,11 +75,13 @@ class Home:
             "AIRFLOW_HOME": str(self.path),
             "AIRFLOW__CORE__DAGS_FOLDER": str(self.dags_folder),
             "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
+            "AIRFLOW__DATABASE__SQL_ALCHEMY_CONN": f"sqlite:///{self.database}?timeout={LOCK_SECONDS}",
             "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
             "NO_COLOR": "1",
             # Airflow starts its parts as `airflow ...`.
             "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
             "PYTHONUNBUFFERED": "1",
+            **PATIENCE,
             **settings,
         }
 

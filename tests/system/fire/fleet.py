@@ -105,7 +105,7 @@ class Fleet:
         try:
             for part in self.parts.values():
                 part.start()
-            await_that(self._healthy, "all parts of Airflow are healthy", 180)
+            await_that(self._healthy, "all parts of Airflow are healthy")
         except BaseException:
             self.__exit__()
             raise
