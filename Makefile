@@ -65,7 +65,7 @@ faults: $(TOOLS) ## regenerate docs/reference/faults.md after a change of tests/
 	@cd tests && ../$(PY) -m hooks.fault_page
 
 bench: .venv/peers ## install the peers, and run the benchmarks (1 h)
-	@for benchmark in imports.py memory.py whole_job.py never_twice.py triggerer.py metrics.py waits; do echo "== $$benchmark"; $(PY) tests/benchmarks/$$benchmark || exit 1; done
+	@for benchmark in imports.py memory.py whole_job.py never_twice.py triggerer.py metrics.py page.py waits; do echo "== $$benchmark"; $(PY) tests/benchmarks/$$benchmark || exit 1; done
 
 .venv/peers: $(TOOLS)
 	@$(call install,--group bench)
