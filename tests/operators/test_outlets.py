@@ -47,8 +47,8 @@ class Landed:
 
 
 @pytest.fixture
-def land(run_dag, groq_emulator, tmp_path):
-    groq_emulator.set(seconds=2)  # a job watches its batches for a second before it defers
+def land(run_dag, groq_emulator, quick, tmp_path):
+    groq_emulator.set(seconds=2)  # until then, a job defers
 
     def run(dag_id, **conf):
         ran = run_dag(dag_id, output_path=str(tmp_path / "answers"), **conf)

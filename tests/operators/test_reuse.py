@@ -14,6 +14,9 @@ from operators.test_inference import Mood
 from airflow_provider_groq.answers import read_answers
 from airflow_provider_groq.compat import AirflowFailException
 from airflow_provider_groq.exceptions import GroqStorageError
+from airflow_provider_groq.jobs.apart import known_files
+from airflow_provider_groq.jobs.output import parts
+from airflow_provider_groq.jobs.results.kept import KeptFile
 
 CRASHES = "airflow_provider_groq.operators.job.ending.write_parts"
 ENDED = {"reused_from", "round", "batch_id"}
@@ -233,6 +236,66 @@ def test_answers_that_another_try_copied_without_sealing_the_round_are_not_mixed
     manifest = tuesday.run(reuse=str(monday.output), delete_files=False)
     assert (manifest["rows"]["succeeded"], manifest["reused"]) == (8, 2)
     assert tuesday.sent()[1:] == [["row-2", "row-3", "row-4"], ["row-5", "row-6", "row-7"]]
+
+
+@pytest.fixture
+def small_files(monkeypatch):
+    """Known answers are kept in files of two, which are parts of the output as they are."""
+    monkeypatch.setattr(known_files, "ROWS", 2)
+    monkeypatch.setattr(parts, "MAX_ROWS", 4)
+
+
+@pytest.mark.usefixtures("small_files")
+@pytest.mark.parametrize("fails", ["write_parts", "commit"])
+def test_files_of_known_answers_become_parts_whatever_failed_before(day, monday, monkeypatch, fails):
+    tuesday = day("tuesday")
+    with monkeypatch.context() as patch:
+        patch.setattr(f"airflow_provider_groq.operators.job.ending.{fails}", full)
+        with pytest.raises(GroqStorageError):
+            tuesday.run(rows=texts(9), reuse=str(monday.output), delete_files=False)
+    manifest = tuesday.run(rows=texts(9), reuse=str(monday.output), delete_files=False)
+    assert (manifest["rows"]["succeeded"], manifest["reused"], tuesday.sent()) == (9, 8, [["row-8"]])
+    names = sorted(path.name for path in tuesday.output.glob("*"))
+    assert [name[-5:] for name in names] == [".json", *5 * ["jsonl"]]
+    assert [answer["index"] for answer in tuesday.answers()] == list(range(9))
+    tuesday.clear()
+    manifest = tuesday.run(rows=[*reversed(texts(9))], reuse=str(tuesday.output), delete_files=False)
+    assert (manifest["reused"], manifest["batches"]) == (9, 0)
+    assert [answer["custom_id"] for answer in tuesday.answers()] == [f"row-{number}" for number in reversed(range(9))]
+
+
+def test_a_full_disk_while_known_answers_are_kept_leaves_nothing_of_them(day, monday, monkeypatch):
+    """The last of their files is ended when all requests are written."""
+    monkeypatch.setattr(known_files, "ROWS", 3)
+    tuesday = day("tuesday")
+    written = KeptFile._write_summary
+
+    def write_summary(kept, summary):
+        full() if "known-00002" in kept.path.name else written(kept, summary)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(KeptFile, "_write_summary", write_summary)
+        with pytest.raises(GroqStorageError):
+            tuesday.run(rows=texts(9), reuse=str(monday.output))
+    assert not list(tuesday.work.glob("*/round-1-*"))
+    assert tuesday.run(rows=texts(9), reuse=str(monday.output))["reused"] == 8
+
+
+@pytest.mark.usefixtures("small_files")
+def test_a_damaged_file_of_known_answers_is_to_be_restored(day, monday, monkeypatch):
+    tuesday = day("tuesday")
+    with monkeypatch.context() as patch:
+        patch.setattr(CRASHES, full)
+        with pytest.raises(GroqStorageError):
+            tuesday.run(rows=texts(9), reuse=str(monday.output), delete_files=False)
+    (kept,) = tuesday.work.glob("*/round-1-*/known-00001.jsonl")
+    content = kept.read_bytes()
+    kept.write_bytes(content[:-9])
+    with pytest.raises(GroqStorageError, match=r"known-00001\.jsonl cannot be read: .*with known-.*restore the file"):
+        tuesday.run(rows=texts(9), reuse=str(monday.output), delete_files=False)
+    kept.write_bytes(content)
+    manifest = tuesday.run(rows=texts(9), reuse=str(monday.output), delete_files=False)
+    assert (manifest["rows"]["succeeded"], manifest["reused"], tuesday.sent()) == (9, 8, [["row-8"]])
 
 
 def test_after_a_clear_the_tasks_own_answers_come_first(day, monday, capsys):

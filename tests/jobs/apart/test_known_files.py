@@ -1,9 +1,11 @@
 """Answers that are there before the first round, in files of so many with a summary each."""
 
+import tracemalloc
+
 import msgspec
 import pytest
 from airflow.sdk import ObjectStoragePath
-from jobs.result_lines import harvested, records, said
+from jobs.result_lines import MODEL, harvested, records, said
 
 from airflow_provider_groq.jobs.apart import known_files as module
 from airflow_provider_groq.jobs.apart.known_files import BYTES, ROWS, keeping_known, known_files
@@ -48,9 +50,10 @@ def test_a_file_has_so_many_rows_and_a_summary(folder, monkeypatch, together):
 
 
 def test_a_file_has_so_many_bytes(folder, monkeypatch):
-    monkeypatch.setattr(module, "BYTES", 100)
+    lines = list(lines_for(range(5)))
+    monkeypatch.setattr(module, "BYTES", len(lines[0]) + 1)
     monkeypatch.setattr(module, "TOGETHER_BYTES", 10)
-    keep(folder, lines_for(range(5)), size=50)
+    keep(folder, lines)
     assert [ranges for _, _, ranges in kept_in(folder)] == [[(0, 2)], [(2, 2)], [(4, 1)]]
 
 
@@ -82,7 +85,23 @@ def test_answers_that_are_cut_off_and_odd_counts_are_in_the_summary(folder):
     ((_, content, ranges),) = kept_in(folder)
     assert (content, ranges) == (b"".join(lines), [(0, 3)])
     (kept,) = known_files(folder)
-    assert kept.summary().cut_off == [1]
+    summary = kept.summary()
+    assert (summary.cut_off, summary.answers, summary.unmetered) == ([1], 2, 1)
+    assert summary.tokens[MODEL]["total_tokens"] == 7 + 90
+
+
+@pytest.mark.parametrize("columns", [b'"%b"' % (b"x" * 250_000), b"1" + b" " * 250_000], ids=["wide", "one of a block"])
+def test_memory_grows_neither_with_the_columns_nor_with_the_blocks_that_they_are_read_from(folder, columns):
+    (line,) = lines_for([0])
+    tracemalloc.start()
+    with keeping_known(folder) as known:
+        for number in range(200):
+            answer = msgspec.json.decode(line, type=Answer)
+            answer.index, answer.input = number, msgspec.json.decode(bytes(bytearray(columns)), type=msgspec.Raw)
+            known.add(answer, len(line))
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 5_000_000
 
 
 @pytest.mark.parametrize(("rows", "size"), [(ROWS, 1_000), (1, BYTES)])

@@ -45,19 +45,19 @@ class KnownFiles:
         self._file = file
         self._numbers = count()
         self._writer: Writer | None = None
-        self._rows = self._bytes = 0
+        self._rows = self._size = 0
         self._answers: list[Answer] = []
-        self._size = 0
 
     def add(self, answer: Answer, size: int) -> None:
         """Take the answer of the next row.
 
         Args:
             answer: The answer.
-            size: Its size, roughly.
+            size: The size that it had under its own row, whose columns may have been others.
         """
+        answer.input = answer.input.copy()  # the block that it was read from is not kept
         self._answers.append(answer)
-        self._size += size
+        self._size += size + len(answer.input)
         if self._size >= TOGETHER_BYTES or self._rows + len(self._answers) == ROWS:
             self.flush()
 
@@ -70,11 +70,10 @@ class KnownFiles:
         usages = [answer.usage for answer in self._answers]
         self._writer.add_all(self._answers, counts_of_all(usages) or [counts_of(usage) for usage in usages])
         self._rows += len(self._answers)
-        self._bytes += self._size
         self._answers, self._size = [], 0
-        if self._rows >= ROWS or self._bytes >= BYTES:
+        if self._rows == ROWS or self._writer.size >= BYTES:
             self._file.close()
-            self._writer, self._rows, self._bytes = None, 0, 0
+            self._writer, self._rows = None, 0
 
 
 @contextmanager

@@ -93,12 +93,15 @@ class Writer:
 
     Args:
         sink: The file.
+
+    Attributes:
+        size: How many bytes have been written.
     """
 
     def __init__(self, sink: BinaryIO) -> None:
         self._sink = sink
         self._block = bytearray()
-        self._size = 0
+        self.size = 0
         self._summarizer = Summarizer()
 
     def add(self, answer: Answer) -> None:
@@ -123,7 +126,7 @@ class Writer:
     def end(self) -> Summary:
         """Write what is left, and give the summary of all."""
         self._flush()
-        return self._summarizer.summary(self._size)
+        return self._summarizer.summary(self.size)
 
     def _flush(self) -> None:
         if self._block:
@@ -132,5 +135,5 @@ class Writer:
 
     def _write(self, lines: bytes) -> None:
         block = lines if lines.isascii() else _one_line(lines)
-        self._size += len(block)
+        self.size += len(block)
         self._sink.write(block)

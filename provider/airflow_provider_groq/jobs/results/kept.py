@@ -30,7 +30,7 @@ class Run(NamedTuple):
     """Answers to rows that follow each other, as they were written.
 
     Attributes:
-        round: The round, from 1.
+        round: The round, from 1; 0 for what was there before the first.
         first: The number of the first row.
         rows: How many rows.
         lines: Their answers, a line each.
@@ -48,7 +48,7 @@ class WholeFile(NamedTuple):
     """A file of whole answers to rows that follow each other, and of nothing else.
 
     Attributes:
-        round: The round, from 1.
+        round: The round, from 1; 0 for what was there before the first.
         first: The number of the first row.
         rows: How many rows.
         bytes: How large it is.
@@ -201,5 +201,7 @@ class _Lines:
 def _changed(path: Path, why: str) -> GroqStorageError:
     return GroqStorageError(
         f"The answers kept in {path} cannot be read: {why}. The file was cut off or changed after it was written. "
-        "Delete it and run the task again: it downloads the answers again, at no cost."
+        "If its name begins with answers-, delete it and run the task again: it downloads the answers again, at no "
+        "cost. If its name begins with known-, they cannot be downloaded: restore the file and run the task again, or "
+        "delete the work folder and clear the task; you then pay again for rows that were answered only there."
     )

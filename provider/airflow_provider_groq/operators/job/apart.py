@@ -21,8 +21,8 @@ from airflow_provider_groq.jobs.work_folder import SpoolFolder
 from airflow_provider_groq.operators.job.job_run import JobRun
 from airflow_provider_groq.operators.job.kept import DUPLICATES
 from airflow_provider_groq.operators.job.reuse import ARGUMENT
-from airflow_provider_groq.operators.job.spooling import spooled
-from airflow_provider_groq.storage.paths import make_folder, storage_errors
+from airflow_provider_groq.operators.job.spooling import new_folder, spooled
+from airflow_provider_groq.storage.paths import storage_errors
 
 
 class First(NamedTuple):
@@ -67,8 +67,7 @@ def unanswered(job: JobRun, folder: SpoolFolder, base: Spool, before: Sequence[S
                 job.operator.log.info("None of %s rows has an answer yet.", f"{base.index.rows:,}")
             return First(base)
         path = folder.new_round(1)
-        make_folder(path)
-        with keeping_known(path) as known, replacing(path / DUPLICATES) as duplicates:
+        with new_folder(path), keeping_known(path) as known, replacing(path / DUPLICATES) as duplicates:
             apart = _Apart(answers, known, duplicates, dedupe=dedupe)
             requests = spooled(job, path, apart.others(base.all(), chain([first], found)))
             apart.duplicates.flush()

@@ -84,9 +84,9 @@ def lines_in(answers: Iterable[Kept]) -> Iterator[bytes]:
         yield from BytesIO(some.lines)
 
 
-def not_good(files: Iterable[KeptFile]) -> Iterator[Head]:
-    """What the answers in files say that are not good."""
-    for kept in files:
-        for run in kept.runs(kept.summary(), round=0):
+def not_good(round_: Round) -> Iterator[Head]:
+    """What those answers of a round say that are not good."""
+    for kept in round_.kept_files():
+        for run in kept.runs(kept.summary(), round=round_.number):
             if isinstance(run, Run) and not run.whole:
                 yield read_head(run.lines)

@@ -129,7 +129,7 @@ def _next(job: JobRun, seal: JobSeal, rounds: list[Round]) -> Round | None:
 def _tell_what_is_left(job: JobRun, last: Round) -> None:
     """Say what the deadline has kept from being sent."""
     with job.in_work():
-        heads = [head for head in not_good(last.kept_files()) if head.status != "succeeded"]
+        heads = [head for head in not_good(last) if head.status != "succeeded"]
     not_sent = sum(head.status == "not_sent" for head in heads)
     cancelled = sum(head.status == "cancelled" for head in heads)
     again = sum(is_sent_again(head, changed=False) for head in heads)

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from contextlib import suppress
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager, suppress
 from typing import Any
 
 from airflow_provider_groq.jobs.records import Request
@@ -15,7 +15,7 @@ from airflow_provider_groq.storage.paths import make_folder, remove_folder
 
 
 def spooled(job: JobRun, path: Any, requests: Iterable[tuple[int, Request]]) -> Spool:
-    """Spool requests into a new folder, which goes if not all of them can be: no try would ever read it.
+    """Spool requests into a new folder; see `new_folder`.
 
     Args:
         job: The job.
@@ -25,19 +25,25 @@ def spooled(job: JobRun, path: Any, requests: Iterable[tuple[int, Request]]) -> 
     Raises:
         GroqStorageError: The storage is unreachable.
     """
-    with job.in_work():
-        make_folder(path)
-        try:
-            return spool_writer.write(
-                path,
-                requests,
-                max_bytes=job.hook.get_conn().settings.max_file_bytes,
-                chunk_rows=job.operator.shard_size or CHUNK_ROWS,
-                canary=job.operator.canary_rows,
-            )
-        except BaseException:
-            drop(path)
-            raise
+    with job.in_work(), new_folder(path):
+        return spool_writer.write(
+            path,
+            requests,
+            max_bytes=job.hook.get_conn().settings.max_file_bytes,
+            chunk_rows=job.operator.shard_size or CHUNK_ROWS,
+            canary=job.operator.canary_rows,
+        )
+
+
+@contextmanager
+def new_folder(path: Any) -> Iterator[None]:
+    """A new folder, which goes if the block raises: no try would ever read it."""
+    make_folder(path)
+    try:
+        yield
+    except BaseException:
+        drop(path)
+        raise
 
 
 def drop(path: Any) -> None:
