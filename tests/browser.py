@@ -4,6 +4,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from system.rest import PATIENCE
 
 IMAGES = Path(__file__).parents[1] / "docs" / "images"
 PROGRAMS = ("chromium", "chromium-browser", "google-chrome")
@@ -50,6 +51,7 @@ def open_page(chromium):
             color_scheme="dark" if dark else "light", viewport={"width": width, "height": height}, **options
         )
         contexts.append(context)
+        context.set_default_timeout(PATIENCE * 1000)
         page = context.new_page()
         page.problems = []
         page.on("pageerror", lambda error: page.problems.append(str(error)))

@@ -42,7 +42,7 @@ WAYS = {
     "timed_deferred": {"execution_timeout": timedelta(seconds=20), "retries": 6, "deferrable": True},
     "timed_once": {"execution_timeout": timedelta(seconds=20), "retries": 0, "deferrable": True},
     "timed_kept": {"execution_timeout": timedelta(seconds=20), "retries": 0, "cancel_on_timeout": False},
-    "deadline": {"timeout": 10, "retry_delay": timedelta(seconds=15), "max_failed_ratio": 1.0},
+    "deadline": {"timeout": 20, "retry_delay": timedelta(seconds=25), "max_failed_ratio": 1.0},
     "unhurried": {"retry_delay": timedelta(seconds=8)},
 }
 

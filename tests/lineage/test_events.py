@@ -71,7 +71,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def emulator():
-    with GroqEmulator(seconds=1.5, api_key=KEY) as emulator:
+    with GroqEmulator(seconds=4, api_key=KEY) as emulator:
         emulator.set(failing_requests={"Nowhere": 400}, cancelling_seconds=0.2)
         yield emulator
 

@@ -240,7 +240,6 @@ def test_a_cancel_by_keyboard_says_what_it_does_and_gives_the_focus_back(groq, m
     await_that(
         lambda: page.evaluate("document.activeElement.getAttribute('aria-label')") == f"Cancel batch {batch_id}",
         "the focus is back",
-        5,
     )
 
     page.keyboard.press("Enter")
