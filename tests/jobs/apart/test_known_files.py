@@ -93,6 +93,7 @@ def test_answers_that_are_cut_off_and_odd_counts_are_in_the_summary(folder):
 @pytest.mark.parametrize("columns", [b'"%b"' % (b"x" * 250_000), b"1" + b" " * 250_000], ids=["wide", "one of a block"])
 def test_memory_grows_neither_with_the_columns_nor_with_the_blocks_that_they_are_read_from(folder, columns):
     (line,) = lines_for([0])
+    keep(folder, [line])  # loads modules
     tracemalloc.start()
     with keeping_known(folder) as known:
         for number in range(200):

@@ -106,7 +106,7 @@ class _Answers:
     def __init__(self, number: int, items: Iterable[Kept]) -> None:
         self._number = number
         self._items = iter(items)
-        self._file: WholeFile | None = None
+        self._unopened: Kept | None = None
         self._lines = BytesIO()
         self._left = 0
         self._next()
@@ -123,10 +123,10 @@ class _Answers:
 
     def run(self, most: int) -> Kept:
         """What it brought for the next rows, for so many at most."""
-        if self._file is not None and self._left <= most:
-            file = self._file
-            self._forward(file.rows)
-            return file
+        if self._unopened is not None and self._left <= most:
+            kept = self._unopened
+            self._forward(kept.rows)
+            return kept
         self._open()
         index, rows = self.index, min(most, self._left)
         lines = self._lines.read() if rows == self._left else b"".join(islice(self._lines, rows))
@@ -134,10 +134,12 @@ class _Answers:
         return Run(self._number, index, rows, lines, whole=True)
 
     def _open(self) -> None:
-        """Take a whole file run by run."""
-        if self._file is not None:
-            self._items = chain(self._file.runs(), self._items)
+        """Take the lines of a run one by one, and a whole file run by run."""
+        if isinstance(self._unopened, WholeFile):
+            self._items = chain(self._unopened.runs(), self._items)
             self._next()
+        if isinstance(self._unopened, Run):
+            self._lines, self._unopened = BytesIO(self._unopened.lines), None
 
     def _forward(self, rows: int) -> None:
         self.index += rows
@@ -146,14 +148,12 @@ class _Answers:
             self._next()
 
     def _next(self) -> None:
-        item = next(self._items, None)
-        self._file = None
+        item = self._unopened = next(self._items, None)
         if item is None:
             self.index, self._left, self.is_whole = END, 1, False
-        elif isinstance(item, WholeFile):
-            self._file, self.index, self._left, self.is_whole = item, item.first, item.rows, True
         else:
-            self.index, self._left, self.is_whole, self._lines = item.first, item.rows, item.whole, BytesIO(item.lines)
+            self.index, self._left = item.first, item.rows
+            self.is_whole = isinstance(item, WholeFile) or item.whole
 
 
 def _check(sent: Sent, index: int, found: Sequence[Sent]) -> None:
