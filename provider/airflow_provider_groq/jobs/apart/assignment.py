@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Container, Iterable, Iterator
 from itertools import chain, cycle
 from operator import attrgetter
-from typing import NamedTuple
 
 import msgspec
 
 
-class Place(NamedTuple):
+class Place(msgspec.Struct, array_like=True, gc=False, frozen=True, order=True):
     """Where an answer is stored.
 
     Attributes:

@@ -131,7 +131,7 @@ class KnownAnswers:
             GroqStorageError: The file that it is in changed since it was indexed, or cannot be read any more.
         """
         try:
-            answer = _decode(self._read(*place))
+            answer = _decode(self._read(place.file, place.start, place.size))
         except (msgspec.MsgspecError, UnicodeDecodeError):
             answer = None
         if answer is None or answer.request_digest != digest:
