@@ -320,7 +320,7 @@ def test_kept_answers_that_were_changed_are_an_error_until_they_are_deleted(job,
     crashed(delete_files=False)
     (path,) = job.work.glob("*/answers-1-00001.jsonl")
     path.write_bytes(change(path.read_bytes()))
-    with pytest.raises(GroqStorageError, match=r"kept in .*answers-1-00001.jsonl cannot be read: it .*Delete it and"):
+    with pytest.raises(GroqStorageError, match=r"kept in .*answers-1-00001.jsonl cannot be read: it .*delete it and"):
         job.run(delete_files=False)
     assert not (job.output / "manifest.json").exists()
     path.unlink()

@@ -62,6 +62,15 @@ class Airflow:
         answer = self._http.post(f"dags/{dag_id}/dagRuns", json=body)
         return answer.is_success or answer.status_code == 409
 
+    def backfill(self, **body):
+        """Start a backfill; whether it has been started.
+
+        One that a locked database has stopped half-way keeps others from being started, for two minutes.
+        """
+        answer = self._http.post("backfills", json=body)
+        assert answer.is_success or answer.status_code in {409, 500}, answer.text
+        return answer.is_success
+
     def make_again(self, run, **conf):
         """Delete a run, and start another of the same id."""
         self.delete(run)

@@ -278,7 +278,7 @@ def test_a_backfill_that_runs_a_run_again_takes_the_batch_up(airflow, emulator):
 
     def backfill(**options):
         await_that(lambda: airflow.call("GET", "dags?dag_id_pattern=pay_once_daily")["dags"], "the Dag is parsed")
-        airflow.call("POST", "backfills", dag_id="pay_once_daily", **day, **options)
+        await_that(lambda: airflow.backfill(dag_id="pay_once_daily", **day, **options), "the backfill is started")
 
     def run():
         found = airflow.call("GET", "dags/pay_once_daily/dagRuns?run_type=backfill")["dag_runs"]
