@@ -203,8 +203,9 @@ def test_a_canary_that_fails_ends_the_job_for_good_and_a_clear_pays_for_it_again
     airflow, emulator, slow_batches, tmp_path
 ):
     """Its waits are deferred, and the failure uses none of the three retries."""
-    emulator.set(failing_requests={"row-0": 422})
-    job = Job(airflow, emulator, tmp_path, "canary")
+    rows = [f"bird-{number}" for number in range(8)]  # not those of a job that still runs
+    emulator.set(failing_requests={"bird-0": 422})
+    job = Job(airflow, emulator, tmp_path, "canary", rows)
     job.await_batches(1)
     airflow.await_state(job.run, "create", "deferred")
     emulator.advance(600)
@@ -221,18 +222,18 @@ def test_a_canary_that_fails_ends_the_job_for_good_and_a_clear_pays_for_it_again
     assert airflow.xcom(job.run, "create", "projection")["rows_to_send"] == 6
     manifest = job.finish()
     assert (manifest["rows"]["succeeded"], manifest["reused"], job.paid()) == (8, 1, 8)
-    assert job.sent()[:2] == [["row-0", "row-1"], ["row-0"]]
-    assert sorted(chain(*job.sent()[2:])) == ROWS[2:]
+    assert job.sent()[:2] == [["bird-0", "bird-1"], ["bird-0"]]
+    assert sorted(chain(*job.sent()[2:])) == rows[2:]
     assert 0 < manifest["cost"] < 1
     assert "Tokens and cost:" in airflow.log(job.run, "create", 2)
 
-    job.write(f"{row}: other words" for row in ROWS)
-    emulator.set(failing_requests={"row-1": 422})
+    job.write(f"{row}: other words" for row in rows)
+    emulator.set(failing_requests={"bird-1": 422})
     airflow.clear(job.run, "create")
     job.await_batches(6)
     airflow.await_state(job.run, "create", "deferred")
     emulator.advance(600)
     airflow.await_end(job.run, "failed")
     emulator.set(failing_requests={})
-    assert job.sent()[5:] == [["row-0", "row-1"]]
+    assert job.sent()[5:] == [["bird-0", "bird-1"]]
     assert job.paid() == 9
