@@ -18,7 +18,6 @@ from airflow_provider_groq.jobs.apart import known_files
 from airflow_provider_groq.jobs.output import parts
 from airflow_provider_groq.jobs.results.kept import KeptFile
 
-CRASHES = "airflow_provider_groq.operators.job.ending.write_parts"
 ENDED = {"reused_from", "round", "batch_id"}
 
 
@@ -47,6 +46,14 @@ def without(answer, *names):
 
 def full(*_, **__):
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def fail_to_land(job, earlier, monkeypatch, rows, at="write_parts"):
+    """A try that reuses an earlier output, and whose disk is full when it lands."""
+    with monkeypatch.context() as patch:
+        patch.setattr(f"airflow_provider_groq.operators.job.ending.{at}", full)
+        with pytest.raises(GroqStorageError):
+            job.run(rows=texts(rows), reuse=str(earlier.output), delete_files=False)
 
 
 def test_a_growing_table_is_paid_for_what_is_new(day, monday, capsys):
@@ -200,10 +207,7 @@ def test_a_row_may_carry_more_than_a_line_of_results_has(day):
 def test_an_output_that_reuses_itself_is_there_until_the_new_one_is(day, monday, monkeypatch):
     old = sorted(path.name for path in monday.output.iterdir())
     tuesday = JobTries(monday.emulator, monday.output, run_id="tuesday")
-    with monkeypatch.context() as patch:
-        patch.setattr(CRASHES, full)
-        with pytest.raises(GroqStorageError):
-            tuesday.run(rows=texts(10), reuse=str(monday.output), delete_files=False)
+    fail_to_land(tuesday, monday, monkeypatch, 10)
     assert sorted(path.name for path in monday.output.iterdir() if "_groq_" not in path.name) == old
     manifest = tuesday.run(rows=texts(10), reuse=str(monday.output), delete_files=False)
     assert (manifest["rows"]["succeeded"], manifest["reused"]) == (10, 8)
@@ -214,10 +218,7 @@ def test_an_output_that_reuses_itself_is_there_until_the_new_one_is(day, monday,
 
 def test_after_a_crash_what_was_copied_before_the_round_was_sealed_counts(day, monday, monkeypatch):
     tuesday = day("tuesday")
-    with monkeypatch.context() as patch:
-        patch.setattr(CRASHES, full)
-        with pytest.raises(GroqStorageError):
-            tuesday.run(rows=texts(10), reuse=str(monday.output), delete_files=False)
+    fail_to_land(tuesday, monday, monkeypatch, 10)
     shutil.rmtree(monday.output)
     manifest = tuesday.run(rows=texts(10), reuse=str(monday.output), delete_files=False)
     assert (manifest["rows"]["succeeded"], manifest["reused"]) == (10, 8)
@@ -249,10 +250,7 @@ def small_files(monkeypatch):
 @pytest.mark.parametrize("fails", ["write_parts", "commit"])
 def test_files_of_known_answers_become_parts_whatever_failed_before(day, monday, monkeypatch, fails):
     tuesday = day("tuesday")
-    with monkeypatch.context() as patch:
-        patch.setattr(f"airflow_provider_groq.operators.job.ending.{fails}", full)
-        with pytest.raises(GroqStorageError):
-            tuesday.run(rows=texts(9), reuse=str(monday.output), delete_files=False)
+    fail_to_land(tuesday, monday, monkeypatch, 9, fails)
     manifest = tuesday.run(rows=texts(9), reuse=str(monday.output), delete_files=False)
     assert (manifest["rows"]["succeeded"], manifest["reused"], tuesday.sent()) == (9, 8, [["row-8"]])
     names = sorted(path.name for path in tuesday.output.glob("*"))
@@ -284,10 +282,7 @@ def test_a_full_disk_while_known_answers_are_kept_leaves_nothing_of_them(day, mo
 @pytest.mark.usefixtures("small_files")
 def test_a_damaged_file_of_known_answers_is_to_be_restored(day, monday, monkeypatch):
     tuesday = day("tuesday")
-    with monkeypatch.context() as patch:
-        patch.setattr(CRASHES, full)
-        with pytest.raises(GroqStorageError):
-            tuesday.run(rows=texts(9), reuse=str(monday.output), delete_files=False)
+    fail_to_land(tuesday, monday, monkeypatch, 9)
     (kept,) = tuesday.work.glob("*/round-1-*/known-00001.jsonl")
     content = kept.read_bytes()
     kept.write_bytes(content[:-9])
@@ -311,10 +306,7 @@ def test_after_a_clear_the_tasks_own_answers_come_first(day, monday, capsys):
 
 def test_a_clear_finds_what_was_reused_before_it_though_the_output_is_gone(day, monday, monkeypatch):
     tuesday = day("tuesday")
-    with monkeypatch.context() as patch:
-        patch.setattr(CRASHES, full)
-        with pytest.raises(GroqStorageError):
-            tuesday.run(rows=texts(9), reuse=str(monday.output), delete_files=False)
+    fail_to_land(tuesday, monday, monkeypatch, 9)
     shutil.rmtree(monday.output)
     tuesday.clear()
     manifest = tuesday.run(rows=texts(10), delete_files=False)

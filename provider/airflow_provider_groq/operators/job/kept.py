@@ -18,13 +18,12 @@ from airflow_provider_groq.operators.job.round import Round
 
 Tell: TypeAlias = Callable[[int, Summary], object]
 
+DUPLICATES = "duplicates.jsonl"
+"""Beside the requests of the first round: the rows that are not sent, since others ask the same."""
+
 
 def _untold(*_: object) -> None:
     """Tell nobody."""
-
-
-DUPLICATES = "duplicates.jsonl"
-"""Beside the requests of the first round: the rows that are not sent, since others ask the same."""
 
 
 def has_duplicates(rounds: Sequence[Round]) -> bool:
