@@ -10,20 +10,13 @@ from importlib.metadata import version
 from pathlib import Path
 
 import pytest
+from bundles import BUNDLES, bundles
 
 pytest_plugins = ["browser", "disks", "listeners", "tries"]  # what several folders of tests use
 
 TESTS = Path(__file__).parent
 HOME = tempfile.mkdtemp(prefix="airflow-")
 atexit.register(shutil.rmtree, HOME, ignore_errors=True)
-
-
-def bundles(*folders):
-    """Airflow's setting that names folders of Dags."""
-    local = "airflow.dag_processing.bundles.local.LocalDagBundle"
-    return json.dumps(
-        [{"name": f"our_{path.name}", "classpath": local, "kwargs": {"path": str(path)}} for path in folders]
-    )
 
 
 # Airflow reads its environment when it is first imported.
@@ -34,7 +27,7 @@ os.environ |= {
     "AIRFLOW__CORE__DAGBAG_IMPORT_TIMEOUT": "600",  # a busy machine is slow
     "AIRFLOW__CORE__LOAD_EXAMPLES": "False",
     "AIRFLOW__CORE__UNIT_TEST_MODE": "False",
-    "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": bundles(TESTS / "dags", TESTS.parent / "example_dags"),
+    BUNDLES: bundles(TESTS / "dags", TESTS.parent / "example_dags"),
     "AIRFLOW__OPENLINEAGE__DISABLED": "True",  # but where a test asks for it
     "AIRFLOW__USAGE_DATA_COLLECTION__ENABLED": "False",
     "NO_COLOR": "1",
@@ -200,18 +193,36 @@ class Ran:
             return [XComModel.deserialize_value(row) for row in session.execute(query).scalars()]
 
 
-@pytest.fixture
-def run_dag(airflow_database, groq_emulator, quick, capfd):
-    """Runs a Dag with Airflow's own `dag.test()`, triggers and all."""
+@pytest.fixture(scope="session")
+def file_of():
+    """Finds the file of a Dag in a folder of these tests or of the examples."""
     from airflows import NEWER_EXAMPLES, dag_bag
 
+    files = {}
+
+    def file_of(dag_id, folder):
+        if folder not in files:
+            bag = dag_bag(folder)
+            assert {Path(name).name for name in bag.import_errors} <= NEWER_EXAMPLES
+            files[folder] = {dag.dag_id: Path(dag.fileloc) for dag in bag.dags.values()}
+        return files[folder][dag_id]
+
+    return file_of
+
+
+@pytest.fixture
+def run_dag(airflow_database, file_of, groq_emulator, quick, capfd, monkeypatch):
+    """Runs a Dag with Airflow's own `dag.test()`, triggers and all."""
+    from airflows import dag_bag
+
     def run(dag_id, folder="dags", logical_date=None, **conf):
-        path = TESTS / "dags" if folder == "dags" else TESTS.parent / folder  # or a whole path
-        bag = dag_bag(path)
-        assert {Path(name).name for name in bag.import_errors} <= NEWER_EXAMPLES
+        file = file_of(dag_id, TESTS / "dags" if folder == "dags" else TESTS.parent / folder)
+        # Each run stores all Dags of their bundle anew, which costs more than the run: only those of the file.
+        monkeypatch.setenv(BUNDLES, bundles(file))
+        dag = dag_bag(file).dags[dag_id]
         capfd.readouterr()
         when = {} if logical_date is None else {"logical_date": logical_date}
-        dag_run = bag.dags[dag_id].test(run_conf=conf, **when)
+        dag_run = dag.test(run_conf=conf, **when)
         return Ran(dag_run, "".join(capfd.readouterr()))
 
     return run

@@ -67,15 +67,27 @@ def test_ends_with_a_table_of_answers_and_their_path(tmp_path):
     assert left_over(folder) == []
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_leaves_nothing_running_when_stopped(tmp_path, new_database, number):
+def test_leaves_nothing_running_when_interrupted(tmp_path, new_database):
     folder = tmp_path / "demo"
     new_database(folder / "airflow")
     with start(folder) as demo:
-        assert next(line for line in demo.stdout if "sent" in line and "batch" in line)
+        read_until(demo, "sent.*batch")
         assert holders(folder)
-        demo.send_signal(number)
-        output = demo.communicate(timeout=PATIENCE)[0]
+        stop(demo, folder, signal.SIGINT)
+
+
+def test_leaves_nothing_running_when_it_is_terminated_at_its_start(tmp_path):
+    folder = tmp_path / "demo"
+    with start(folder) as demo:
+        read_until(demo, "Creating Airflow's database")
+        await_that(lambda: holders(folder), "Airflow creates it")
+        stop(demo, folder, signal.SIGTERM)
+
+
+def stop(demo, folder, number):
+    """Stop a demo with a signal, and wait until nothing of it runs."""
+    demo.send_signal(number)
+    output = demo.communicate(timeout=PATIENCE)[0]
     assert demo.returncode != 0
     assert "Traceback" not in output
     await_that(lambda: left_over(folder) == [], "all processes have ended")
@@ -101,9 +113,10 @@ def read_until(demo, pattern):
 
 
 @pytest.fixture(scope="module")
-def standalone(tmp_path_factory):
+def standalone(new_database, tmp_path_factory):
     """`make airflow`: the folder, the process, and a client of its API with the password that it prints."""
     folder = tmp_path_factory.mktemp("standalone")
+    new_database(folder / "airflow")
     with start(folder, "--standalone") as demo:
         try:
             url, user, password = read_until(demo, r"Airflow is at (\S+): user (\S+), password (\S+)\. ").groups()
@@ -175,16 +188,13 @@ def test_a_saved_connection_replaces_the_one_before(tmp_path, new_database):
     assert list(home.path.glob("*.json")) == []
 
 
-def test_a_database_is_migrated_once_for_each_version_of_airflow(tmp_path):
+def test_a_database_is_migrated_once_for_each_version_of_airflow(tmp_path, new_database):
     """Airflow needs seconds to find that there is nothing to do."""
     home = Home(tmp_path / "airflow", None)
-    home.migrate()
+    new_database(home.path)
     home.database.write_bytes(b"no database")
     home.migrate()
     assert home.database.read_bytes() == b"no database"
     (home.path / "migrated-by").write_text("3.0.0")
     with pytest.raises(RuntimeError, match="file is not a database"):
         home.migrate()
-    home.database.unlink()
-    home.migrate()
-    assert home.database.read_bytes().startswith(b"SQLite format 3")

@@ -1,18 +1,15 @@
 """What is on docs/coming-from.md, and the peers that it is about."""
 
-import json
-import os
 import re
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
+from bundles import BUNDLES, bundles
 
 DOCS = Path(__file__).parents[2] / "docs"
 PAGE = (DOCS / "coming-from.md").read_text(encoding="utf-8")
 DAGS = dict(re.findall(r"```\{code-block\} python\n:caption: (\w+)\.py\n\n(.*?)```", PAGE, re.DOTALL))
-BUNDLES = "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"
-LOCAL = "airflow.dag_processing.bundles.local.LocalDagBundle"
 
 
 def needs(peer):
@@ -37,8 +34,7 @@ def dag(tmp_path, monkeypatch):
         folder = tmp_path / "dags"
         folder.mkdir()
         (folder / f"{name}.py").write_text(DAGS[name].replace("/tmp/", f"{tmp_path}/"), encoding="utf-8")  # noqa: S108 - as the page has it
-        bundle = {"name": f"page_{name}", "classpath": LOCAL, "kwargs": {"path": str(folder)}}
-        monkeypatch.setenv(BUNDLES, json.dumps([*json.loads(os.environ[BUNDLES]), bundle]))
+        monkeypatch.setenv(BUNDLES, bundles(folder))
         return folder
 
     return write

@@ -8,12 +8,14 @@ from pathlib import Path
 
 import jsonschema
 import pytest
+from bundles import BUNDLES, bundles
 
 import airflow_provider_groq
 from airflow_provider_groq.emulator import GroqEmulator
 
 MODEL = "openai/gpt-oss-20b"
 KEY = "gsk_a_key_that_nobody_is_told"
+FILE = Path(__file__).parents[1] / "dags" / "tell_lineage.py"
 DAGS = (
     "lineage_of_a_batch_worker",
     "lineage_of_a_batch_deferred",
@@ -30,8 +32,8 @@ DAGS = (
 def run_dags(emulator, folder, *dag_ids, **settings):
     """Run Dags in another process; the states of the runs, and its log."""
     done = subprocess.run(
-        [sys.executable, Path(__file__).parent / "run_dags.py", folder, *dag_ids],
-        env=os.environ | {"AIRFLOW_CONN_GROQ_DEFAULT": emulator.connection_json} | settings,
+        [sys.executable, Path(__file__).parent / "run_dags.py", FILE, folder, *dag_ids],
+        env=os.environ | {"AIRFLOW_CONN_GROQ_DEFAULT": emulator.connection_json, BUNDLES: bundles(FILE)} | settings,
         capture_output=True,
         text=True,
         check=False,

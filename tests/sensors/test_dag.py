@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from airflows import RESCHEDULED, dag_bag, since
+from bundles import BUNDLES, bundles
 
-TESTS = Path(__file__).parents[1]
-
+DAGS = Path(__file__).parents[1] / "dags"
 
 WAYS = ["poke", pytest.param("reschedule", marks=since(3, 1, RESCHEDULED)), "deferred"]
 
@@ -33,10 +33,10 @@ def test_the_batch_is_in_xcom(run_dag, groq_emulator, make_batch, way):
     assert ran.xcom("sense", key="batch_id") == [batch_id]
 
 
-def test_one_dag_object_may_run_twice(airflow_database, groq_emulator, quick, make_batch):
+def test_one_dag_object_may_run_twice(airflow_database, groq_emulator, quick, make_batch, monkeypatch):
     """As users' own tests with `dag.test()` do."""
-
-    dag = dag_bag(TESTS / "dags").dags["sense_poke"]
+    monkeypatch.setenv(BUNDLES, bundles(DAGS / "sense.py"))
+    dag = dag_bag(DAGS / "sense.py").dags["sense_poke"]
     groq_emulator.set(seconds=0.2)
     for _ in range(2):
         assert dag.test(run_conf={"batch_id": make_batch()}).state == "success"

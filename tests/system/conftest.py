@@ -7,6 +7,7 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
+from bundles import BUNDLES
 from listeners import Collector, Statsd
 from system.job_runs import Job
 from system.rest import FILES_STAY, KEY, Airflow
@@ -91,7 +92,7 @@ def airflow(emulator, told, new_database, tmp_path_factory):
         "AIRFLOW__GROQ__PRICES": json.dumps(PRICES),
         # The same account; of one job only, whatever jobs of other tests still run.
         "AIRFLOW_CONN_GROQ_MEASURED": emulator.connection_json,
-        "AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST": os.environ["AIRFLOW__DAG_PROCESSOR__DAG_BUNDLE_CONFIG_LIST"],
+        BUNDLES: os.environ[BUNDLES],
         **told[0].settings(),
         **told[1].settings(),
         # Where its provider is installed.

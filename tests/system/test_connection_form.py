@@ -32,9 +32,8 @@ def dead_host():
 class Form:
     """The form, and the list of connections behind it."""
 
-    def __init__(self, airflow, page):
+    def __init__(self, page):
         self.page = page
-        page.goto(f"{airflow.url}/connections")
         page.get_by_role("button", name="Add Connection").click()
         self.dialog = page.get_by_role("dialog")
         self.field("connection_id").fill(CONN_ID)
@@ -69,8 +68,7 @@ class Form:
 @pytest.fixture
 def form(airflow, open_page):
     """The form of a new connection, which is gone after the test."""
-    page = open_page(airflow.url, *airflow.login, size=(1100, 860))
-    yield Form(airflow, page)
+    yield Form(open_page(airflow.url, *airflow.login, path="/connections", size=(1100, 860)))
     if any(connection["connection_id"] == CONN_ID for connection in airflow.call("GET", "connections")["connections"]):
         airflow.delete(f"connections/{CONN_ID}")
 

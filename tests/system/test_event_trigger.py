@@ -141,7 +141,7 @@ def groq():
 
 
 @pytest.fixture(scope="module")
-def watched(groq, tmp_path_factory):
+def watched(groq, new_database, tmp_path_factory):
     """Watchers that have begun in an account with many old batches. A triggerer runs before and after each test."""
     make(OLD // 2)
     make(OLD // 2, project="ours")
@@ -149,6 +149,7 @@ def watched(groq, tmp_path_factory):
     folder = tmp_path_factory.mktemp("watchers")
     settings = {"AIRFLOW__CORE__DAGS_FOLDER": str(DAGS), "AIRFLOW__CORE__DAGS_ARE_PAUSED_AT_CREATION": "False"}
     home = Home(folder / "airflow", groq.connection_json)
+    new_database(home.path)
     with (folder / "triggerer.log").open("wb") as log, Triggerers(home, **settings) as triggerers:
         watched = Watched(triggerers, log)
         watched.start()

@@ -101,8 +101,8 @@ def test_a_job(airflow, emulator, tmp_path, request, take_picture):
 
 def picture(airflow, run, open_page, take_picture):
     _, dag_id, _, run_id = run.split("/")
-    page = open_page(airflow.url, *airflow.login, size=(1200, 800))
-    page.goto(f"{airflow.url}/dags/{dag_id}/runs/{run_id}/tasks/create/task-state-store")
+    path = f"/dags/{dag_id}/runs/{run_id}/tasks/create/task-state-store"
+    page = open_page(airflow.url, *airflow.login, path=path, size=(1200, 800))
     page.get_by_text("batch_ids").wait_for()
     page.wait_for_timeout(2000)  # the rows grow with what is in them
     take_picture(page, "task-state")

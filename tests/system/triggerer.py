@@ -31,7 +31,7 @@ class Triggerers:
         self._settings = {
             "AIRFLOW__TRIGGERER__CAPACITY": "60000",
             "AIRFLOW__TRIGGERER__TRIGGERER_HEALTH_CHECK_THRESHOLD": "10",
-            "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parents[1] / "dags"),
+            "AIRFLOW__CORE__DAGS_FOLDER": str(Path(__file__).parents[1] / "dags" / "sense.py"),
             **settings,
         }
         self._processes = []
