@@ -26,8 +26,8 @@ demo: $(INSTALLED) ## run an example Dag on a private Airflow, and show the answ
 airflow: $(INSTALLED) ## start all of Airflow with the example Dags (30 s to start)
 	@$(PY) -m airflow_provider_groq.demo --standalone
 
-# In six processes, most of which mostly wait for Airflow, unless told what to run.
-test: ARGS ?= -n 6 --dist loadgroup
+# In five processes, most of which often wait for Airflow, unless told what to run.
+test: ARGS ?= -n 5 --dist loadgroup
 test: $(TOOLS) ## run all tests (13 min)
 	@$(PY) -m pytest $(ARGS)
 

@@ -60,13 +60,13 @@ IN_ONE_PROCESS = (
     # Tests that start an Airflow each:
     (
         "tests/benchmarks/test_triggerer.py",
+        "tests/emulator/test_docs.py",
         "tests/system/test_event_trigger.py",
         "tests/system/test_triggerer.py",
         "tests/test_demo.py",
     ),
     (
         "tests/docs/test_tutorial.py",
-        "tests/emulator/test_docs.py",
         "tests/system/test_fire.py",
         "tests/system/test_page.py",
     ),
@@ -81,6 +81,21 @@ IN_ONE_PROCESS = (
     ("tests/system/",),
     # Tests that share runs of Dags:
     ("tests/lineage/test_events.py",),
+    # Tests that run Dags in their own process, of which the first costs as much as ten others:
+    (
+        "tests/common_ai/test_dag.py",
+        "tests/decorators/test_batch.py",
+        "tests/links/test_batch.py",
+        "tests/operators/test_hard_prompts.py",
+        "tests/operators/test_hostile_server.py",
+        "tests/operators/test_metrics.py",
+        "tests/operators/test_models_from_upstream.py",
+        "tests/operators/test_outcomes.py",
+        "tests/operators/test_outlets.py",
+        "tests/sensors/test_dag.py",
+        "tests/storage/test_inputs.py",
+        "tests/test_example_dags.py",
+    ),
 )
 """Files whose tests run in one process; the first group that has a test is its own. They mostly wait."""
 

@@ -71,7 +71,7 @@ def test_leaves_nothing_running_when_interrupted(tmp_path, new_database):
     folder = tmp_path / "demo"
     new_database(folder / "airflow")
     with start(folder) as demo:
-        read_until(demo, "sent.*batch")
+        read_until(demo, "(?=.*sent).*batch")
         assert holders(folder)
         stop(demo, folder, signal.SIGINT)
 

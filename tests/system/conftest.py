@@ -100,8 +100,9 @@ def airflow(emulator, told, new_database, tmp_path_factory):
         "AIRFLOW__OPENLINEAGE__EXECUTION_TIMEOUT": "600",
         "AIRFLOW__OPENLINEAGE__TRANSPORT": json.dumps({"type": "file", "log_file_path": str(lineage), "append": True}),
     }
-    with (folder / "standalone.log").open("wb") as log, Standalone(home, log, **settings) as standalone:
-        airflow = Airflow(standalone)
+    output = folder / "standalone.log"
+    with output.open("wb") as log, Standalone(home, log, **settings) as standalone:
+        airflow = Airflow(standalone, output)
         airflow.lineage = lineage
         yield airflow
         airflow.close()

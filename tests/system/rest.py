@@ -20,9 +20,15 @@ FILES_STAY = {"AIRFLOW__DAG_PROCESSOR__MIN_FILE_PROCESS_INTERVAL": "3600"}
 
 
 class Airflow:
-    """Airflow's REST API, as an admin."""
+    """Airflow's REST API, as an admin.
 
-    def __init__(self, standalone):
+    Args:
+        standalone: The Airflow.
+        output: The file of what its processes say; only what makes runs again needs it.
+    """
+
+    def __init__(self, standalone, output=None):
+        self.output = output
         self.home = standalone.home.path
         self.url = standalone.url
         self.login = user, password = standalone.login()
@@ -72,10 +78,19 @@ class Airflow:
         return answer.is_success
 
     def make_again(self, run, **conf):
-        """Delete a run, and start another of the same id."""
-        self.delete(run)
+        """Delete a run that has ended, and start another of the same id.
+
+        Until the scheduler's executor has told it of the end, it would take that for the end of the new run's task.
+        """
         _, dag_id, _, run_id = run.split("/")
+        await_that(lambda: self._has_heard_of_ends(run_id), "the scheduler has heard of the ends of all tries")
+        self.delete(run)
         await_that(lambda: self.start(dag_id, run_id, **conf), f"{run_id} is started again")
+
+    def _has_heard_of_ends(self, run_id):
+        lines = [line for line in self.output.read_text().splitlines() if run_id in line]
+        begun = sum(line.count(run_id) for line in lines if "Trying to enqueue tasks" in line)
+        return sum("Received executor event" in line for line in lines) >= begun > 0
 
     def task(self, run, task_id):
         return self.call("GET", f"{run}/taskInstances/{task_id}")
@@ -136,8 +151,10 @@ class Airflow:
 
 def await_that(holds, what):
     """Wait until something holds, and return it."""
-    deadline = time.monotonic() + PATIENCE
+    began = time.monotonic()
     while not (result := holds()):
-        assert time.monotonic() < deadline, f"{PATIENCE:.0f} s passed before this held: {what}"
-        time.sleep(0.3)
+        waited = time.monotonic() - began
+        assert waited < PATIENCE, f"{PATIENCE:.0f} s passed before this held: {what}"
+        # To ask an Airflow costs it CPU time, which it needs for what is waited for.
+        time.sleep(min(0.1 + waited / 10, 1.0))
     return result

@@ -94,6 +94,16 @@ class Watched:
     def await_told(self, ids, *names):
         await_that(lambda: all(set(ids) <= set(self.told(name)) for name in names), f"{names} tell of {ids}")
 
+    def await_told_at_once(self, ids, name):
+        """Return within hundredths of a second after the event that tells of the last of them."""
+        seen = None
+        while True:
+            ((newest,),) = self._ask("select max(id) from asset_event")
+            if newest != seen and set(ids) <= set(self.told(name)):
+                return
+            seen = newest
+            time.sleep(0.01)
+
     def stored(self):
         """What is stored of each asset's watcher."""
         rows = self._ask("select name, value from asset_state_store s join asset a on a.id = s.asset_id")
@@ -208,8 +218,7 @@ def test_killed_just_after_an_event_nothing_is_lost_and_it_may_be_told_twice(wat
     """The event is in the database, and what the watcher knows not yet. What ends later is told once."""
     ids = watched.make(2)
     groq.advance(2_000)
-    while not set(ids) <= set(watched.told("ours")):
-        time.sleep(0.01)
+    watched.await_told_at_once(ids, "ours")
     watched.stop(signal.SIGKILL)
     more = make(2, project="ours")
     groq.advance(2_000)

@@ -49,7 +49,7 @@ def airflow(groq, chromium, new_database, tmp_path_factory):
     }
     log_path = folder / "standalone.log"
     with log_path.open("wb") as log, Standalone(home, log, base_path="/data/airflow", **settings) as standalone:
-        airflow = Airflow(standalone)
+        airflow = Airflow(standalone, log_path)
         passwords = home.path / "simple_auth_manager_passwords.json.generated"
         airflow.passwords = json.loads(passwords.read_text())
         rows = folder / "rows.txt"
