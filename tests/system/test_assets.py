@@ -40,10 +40,11 @@ def events(airflow):
     return find
 
 
-def test_the_event_of_a_deferred_job_has_its_manifest(airflow, events, tmp_path):
+def test_the_event_of_a_deferred_job_has_its_manifest(airflow, emulator, events, tmp_path):
     run = airflow.trigger("assets_of_a_job_deferred", output_path=str(tmp_path))
     airflow.await_state(run, "land", "deferred")
     assert events(run) == []
+    emulator.advance(40)
     airflow.await_state(run, "land", "success")
     manifest = airflow.xcom(run, "land", "return_value")
     assert manifest["rows"]["succeeded"] == 3
@@ -52,10 +53,12 @@ def test_the_event_of_a_deferred_job_has_its_manifest(airflow, events, tmp_path)
     assert found == {name: shown(manifest) for name in names}
 
 
-def test_a_partition_wakes_the_dag_that_waits_for_each(airflow, events, tmp_path):
+def test_a_partition_wakes_the_dag_that_waits_for_each(airflow, emulator, events, tmp_path):
     """Once for each, with its manifest; here it is an example Dag."""
     for day in ("2026-11-24", "2026-11-25"):
         run = airflow.trigger("partitions_of_a_job", output_path=str(tmp_path / day), day=day)
+        await_that(lambda path=run: airflow.xcom(path, "land", "batch_id"), "the job has a batch")
+        emulator.advance(40)
         airflow.await_state(run, "land", "success")
         manifest = airflow.xcom(run, "land", "return_value")
         found = {event["name"]: (event["partition_key"], shown(event["extra"]["manifest"])) for event in events(run)}

@@ -20,13 +20,15 @@ def test_the_demo_dag_defers_and_lands_its_answers(airflow, emulator, tmp_path):
     batch_id = airflow.xcom(run, "create", "batch_id")
     assert status(emulator, batch_id) == "in_progress"
     assert batch_id in airflow.link(run, "create", "Groq Console")
+    # Its trigger has said what it waits for.
+    await_that(lambda: f"Batch {batch_id}: in_progress" in airflow.log(run, "create"), "the batch is in progress")
 
+    emulator.advance(40)
     airflow.await_state(run, "create", "success")
     airflow.await_state(run, "download", "success")
 
     log = airflow.log(run, "create")
     assert f"Created batch {batch_id}: https://console.groq.com/batches" in log
-    assert f"Batch {batch_id}: in_progress" in log
     assert f"Batch {batch_id}: completed" in log
     assert "Landed the results of batch" in airflow.log(run, "download")
     assert list(tmp_path.glob("*/output.jsonl"))
