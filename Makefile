@@ -28,7 +28,7 @@ airflow: $(INSTALLED) ## start all of Airflow with the example Dags (30 s to sta
 
 # In five processes, most of which often wait for Airflow, unless told what to run.
 test: ARGS ?= -n 5 --dist loadgroup
-test: $(TOOLS) ## run all tests (13 min)
+test: $(TOOLS) ## run all tests (15 min)
 	@$(PY) -m pytest $(ARGS)
 
 peers: .venv/peers ## install Airflow's own batch providers, and test the pages about them (1 min)

@@ -29,11 +29,12 @@ DAGS = (
 )
 
 
-def run_dags(emulator, folder, *dag_ids, **settings):
+def run_dags(emulator, home, folder, *dag_ids, **settings):
     """Run Dags in another process; the states of the runs, and its log."""
+    ours = {"AIRFLOW_HOME": str(home), "AIRFLOW_CONN_GROQ_DEFAULT": emulator.connection_json, BUNDLES: bundles(FILE)}
     done = subprocess.run(
         [sys.executable, Path(__file__).parent / "run_dags.py", FILE, folder, *dag_ids],
-        env=os.environ | {"AIRFLOW_CONN_GROQ_DEFAULT": emulator.connection_json, BUNDLES: bundles(FILE)} | settings,
+        env=os.environ | ours | settings,
         capture_output=True,
         text=True,
         check=False,
@@ -72,6 +73,17 @@ def folder(tmp_path_factory):
 
 
 @pytest.fixture(scope="module")
+def home(new_database, tmp_path_factory):
+    """The folder of an Airflow of its own.
+
+    OpenLineage's provider forks the process that runs a Dag: SQLite allows no other process to use a database then.
+    """
+    path = tmp_path_factory.mktemp("lineage-airflow")
+    new_database(path)
+    return path
+
+
+@pytest.fixture(scope="module")
 def emulator():
     with GroqEmulator(seconds=4, api_key=KEY) as emulator:
         emulator.set(failing_requests={"Nowhere": 400}, cancelling_seconds=0.2)
@@ -103,10 +115,10 @@ class Events:
 
 
 @pytest.fixture(scope="module")
-def events(airflow_database, emulator, folder):
+def events(home, emulator, folder):
     """The events of all Dags, run in one process."""
     path = folder / "events.jsonl"
-    states, log = run_dags(emulator, folder, *DAGS, **to_file(path))
+    states, log = run_dags(emulator, home, folder, *DAGS, **to_file(path))
     assert "OpenLineage method failed" not in log
     assert "Failed to extract OpenLineage" not in log
     return Events(path, states)
@@ -278,9 +290,11 @@ def test_each_facet_follows_its_schema(events):
         assert {key for key in told if key[0] != "_"} <= set(own["properties"])
 
 
-def test_openlineage_that_is_broken_fails_no_task(airflow_database, emulator, folder):
+def test_openlineage_that_is_broken_fails_no_task(home, emulator, folder):
     """Its events go to a file that cannot be written."""
-    states, log = run_dags(emulator, folder, "lineage_of_inline_requests", **to_file(folder / "no" / "such" / "folder"))
+    states, log = run_dags(
+        emulator, home, folder, "lineage_of_inline_requests", **to_file(folder / "no" / "such" / "folder")
+    )
     assert states == {"lineage_of_inline_requests": "success"}
     assert "OpenLineage" in log
 
