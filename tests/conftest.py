@@ -97,7 +97,7 @@ IN_ONE_PROCESS = (
         "tests/test_example_dags.py",
     ),
 )
-"""Files whose tests run in one process; the first group that has a test is its own. They mostly wait."""
+"""Files whose tests run in one process; the first group that has a test is its own."""
 
 
 def pytest_configure(config):

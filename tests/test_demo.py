@@ -67,13 +67,14 @@ def test_ends_with_a_table_of_answers_and_their_path(tmp_path):
     assert left_over(folder) == []
 
 
-def test_leaves_nothing_running_when_interrupted(tmp_path, new_database):
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_leaves_nothing_running_when_stopped(tmp_path, new_database, number):
     folder = tmp_path / "demo"
     new_database(folder / "airflow")
     with start(folder) as demo:
         read_until(demo, "(?=.*sent).*batch")
         assert holders(folder)
-        stop(demo, folder, signal.SIGINT)
+        stop(demo, folder, number)
 
 
 def test_leaves_nothing_running_when_it_is_terminated_at_its_start(tmp_path):
@@ -198,3 +199,6 @@ def test_a_database_is_migrated_once_for_each_version_of_airflow(tmp_path, new_d
     (home.path / "migrated-by").write_text("3.0.0")
     with pytest.raises(RuntimeError, match="file is not a database"):
         home.migrate()
+    home.database.unlink()
+    home.migrate()
+    assert home.database.read_bytes().startswith(b"SQLite format 3")

@@ -43,8 +43,9 @@ def make_batches(emulator, number):
 @contextmanager
 def api_server(folder, connection):
     """Airflow's API server, asked by an admin."""
-    home = Home(folder / "airflow", connection)
+    home = Home(folder / "airflow", None)
     home.migrate()
+    home.save_connection(connection)
     port = free_port()
     environment = home.environment(AIRFLOW__CORE__SIMPLE_AUTH_MANAGER_ALL_ADMINS="True")
     command = airflow("api-server", "--apps", "core", "--host", "127.0.0.1", "--port", str(port), "--workers", "1")

@@ -74,10 +74,7 @@ def folder(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def home(new_database, tmp_path_factory):
-    """The folder of an Airflow of its own.
-
-    OpenLineage's provider forks the process that runs a Dag: SQLite allows no other process to use a database then.
-    """
+    """The folder of an Airflow of its own: the Dags' process shares no database with that of the tests."""
     path = tmp_path_factory.mktemp("lineage-airflow")
     new_database(path)
     return path
